@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "base/arena.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BLOCK_SIZE 8192
+
+struct arena_block {
+	struct arena_block *next;
+	size_t used, size;
+	_Alignas(max_align_t) char data[];
+};
+
+static void out_of_memory(void)
+{
+	static const char text[] = "smtpblame: out of memory\n";
+
+	fputs(text, stderr);
+	_exit(3);
+}
+
+void *xcalloc(size_t n, size_t size)
+{
+	void *p = calloc(n, size);
+
+	if (!p)
+		out_of_memory();
+	return p;
+}
+
+void *xrealloc(void *p, size_t size)
+{
+	void *q = realloc(p, size);
+
+	if (!q)
+		out_of_memory();
+	return q;
+}
+
+void *arena_alloc(struct arena *a, size_t size)
+{
+	struct arena_block *b = a->head;
+	const size_t align = _Alignof(max_align_t);
+
+	size = (size + align - 1) / align * align;
+	if (!b || b->size - b->used < size) {
+		size_t want = size > BLOCK_SIZE ? size : BLOCK_SIZE;
+		b = xcalloc(1, sizeof(*b) + want);
+		b->size = want;
+		b->next = a->head;
+		a->head = b;
+	}
+	void *p = b->data + b->used;
+	b->used += size;
+	return p;
+}
+
+void arena_clear(struct arena *a)
+{
+	while (a->head) {
+		struct arena_block *next = a->head->next;
+		free(a->head);
+		a->head = next;
+	}
+}
+
+char *arena_strndup(struct arena *a, const char *s, size_t n)
+{
+	char *out = arena_alloc(a, n + 1);
+
+	memcpy(out, s, n);
+	return out;
+}
+
+char *arena_strdup(struct arena *a, const char *s)
+{
+	return s ? arena_strndup(a, s, strlen(s)) : NULL;
+}
+
+char *arena_vprintf(struct arena *a, const char *fmt, va_list ap)
+{
+	va_list again;
+
+	va_copy(again, ap);
+	int n = vsnprintf(NULL, 0, fmt, ap);
+	char *out = arena_alloc(a, (size_t)(n > 0 ? n : 0) + 1);
+	if (n > 0)
+		vsnprintf(out, (size_t)n + 1, fmt, again);
+	va_end(again);
+	return out;
+}
+
+char *arena_printf(struct arena *a, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	char *out = arena_vprintf(a, fmt, ap);
+	va_end(ap);
+	return out;
+}

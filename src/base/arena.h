@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Memory that lives and dies together: a run's event log, a report.
+ *
+ * Nothing is freed alone. Allocation never returns NULL: a tool that has no
+ * few kilobytes left stops with a message (status 3). Not thread-safe.
+ */
+#ifndef SB_BASE_ARENA_H
+#define SB_BASE_ARENA_H
+
+#include <stdarg.h>
+#include <stddef.h>
+
+struct arena {
+	struct arena_block *head;
+};
+
+void arena_clear(struct arena *a); /* a zeroed struct is an empty arena */
+
+void *arena_alloc(struct arena *a, size_t size); /* zeroed, aligned for any type */
+char *arena_strdup(struct arena *a, const char *s);      /* NULL stays NULL */
+char *arena_strndup(struct arena *a, const char *s, size_t n);
+char *arena_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+char *arena_vprintf(struct arena *a, const char *fmt, va_list ap)
+	__attribute__((format(printf, 2, 0)));
+
+/* malloc family for the rest of the program, with the same promise. */
+void *xcalloc(size_t n, size_t size);
+void *xrealloc(void *p, size_t size);
+
+#endif

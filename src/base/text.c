@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "base/text.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Longest replacement of one input byte: "\u{10FFFF}" for four of them, "\xNN" for one. */
+#define MAX_GROWTH 10
+
+/* Length of the valid UTF-8 sequence at p, or 0 (RFC 3629: no overlongs, no surrogates). */
+static size_t utf8_sequence(const uint8_t *p, size_t left, uint32_t *code)
+{
+	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+	size_t n = p[0] < 0x80 ? 1 : (p[0] & 0xe0) == 0xc0 ? 2 : (p[0] & 0xf0) == 0xe0 ? 3
+		 : (p[0] & 0xf8) == 0xf0 ? 4 : 0;
+
+	if (n == 0 || n > left)
+		return 0;
+	if (n == 1) {
+		*code = p[0];
+		return 1;
+	}
+	uint32_t c = p[0] & (0x7fu >> n);
+	for (size_t i = 1; i < n; i++) {
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+		c = c << 6 | (p[i] & 0x3f);
+	}
+	if (c < least[n] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
+		return 0;
+	*code = c;
+	return n;
+}
+
+/* Code points that are shown as an escape: controls, and format characters that reorder or hide. */
+static bool is_deceptive(uint32_t c)
+{
+	return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0xad || c == 0x061c ||
+	       (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
+	       (c >= 0x2060 && c <= 0x206f) || c == 0xfeff || (c >= 0xfff9 && c <= 0xfffb) ||
+	       (c >= 0xe0000 && c <= 0xe0fff);
+}
+
+char *text_clean(struct arena *a, const void *bytes, size_t len, size_t max_bytes)
+{
+	const uint8_t *p = bytes;
+	bool cut = len > max_bytes;
+
+	if (cut)
+		len = max_bytes;
+	char *out = arena_alloc(a, len * MAX_GROWTH + sizeof("..."));
+	size_t n = 0;
+	for (size_t i = 0; i < len;) {
+		uint32_t code = 0;
+		size_t step = utf8_sequence(p + i, len - i, &code);
+		if (step == 0) {
+			n += (size_t)sprintf(out + n, "\\x%02x", p[i]);
+			step = 1;
+		} else if (is_deceptive(code)) {
+			n += (size_t)sprintf(out + n, code < 0x80 ? "\\x%02x" : "\\u{%04x}", code);
+		} else {
+			memcpy(out + n, p + i, step);
+			n += step;
+		}
+		i += step;
+	}
+	memcpy(out + n, cut ? "..." : "", cut ? 4 : 1);
+	return out;
+}
+
+size_t text_width(const char *clean)
+{
+	size_t n = 0;
+
+	for (; *clean; clean++)
+		n += ((uint8_t)*clean & 0xc0) != 0x80;
+	return n;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Foreign bytes made harmless, once, where they enter.
+ *
+ * What comes from the network or a file may hold terminal escapes, NULs or
+ * broken UTF-8. text_clean() is the only door: its result is valid UTF-8, one
+ * line, without control characters (C0, DEL, C1), without the invisible
+ * direction and format characters that make a terminal or a page lie. What it
+ * replaces stays readable as \xNN or \u{NNNN}, a backslash as itself.
+ */
+#ifndef SB_BASE_TEXT_H
+#define SB_BASE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/arena.h"
+
+/* At most max_bytes of input are used; "..." marks what was cut. */
+char *text_clean(struct arena *a, const void *bytes, size_t len, size_t max_bytes);
+
+/* Number of terminal columns of clean text, counting each code point as one. */
+size_t text_width(const char *clean);
+
+#endif

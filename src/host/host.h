@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What the kernel says about this host, by rtnetlink (libnl). Sends no packet.
+ * Every call looks in the network namespace in which host_open() was called.
+ * Main thread only. Bounded: a kernel that does not answer within a second is
+ * an error (ERR_RUN).
+ */
+#ifndef SB_HOST_HOST_H
+#define SB_HOST_HOST_H
+
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/err.h"
+#include "model/host_facts.h"
+
+struct host; /* opaque */
+
+int host_open(struct host **out, struct err *e);
+void host_free(struct host *h); /* NULL is fine */
+
+/* By index, or by name when name is not NULL. ERR_USAGE "no such interface" when there is none. */
+int host_get_link(struct host *h, int ifindex, const char *name, struct host_link *out,
+		  struct err *e);
+
+struct route_query {
+	struct addr dst;
+	struct addr src;  /* ADDR_NONE: not given */
+	int oif;          /* 0: not given (-i) */
+	uint16_t sport, dport; /* 0: not given; TCP */
+};
+
+/* The route as the kernel picks it for this very packet. A refusal is a result, not an error:
+ * out->error, and `stop` names the route or rule that is to blame where it can be found. */
+int host_get_route(struct host *h, const struct route_query *q, struct host_route *out,
+		   struct err *e);
+
+/* exists = false when the table has no such entry. */
+int host_get_neighbour(struct host *h, int ifindex, const struct addr *a,
+		       struct host_neighbour *out, struct err *e);
+
+/* Is this address one of the host's own? */
+int host_has_address(struct host *h, const struct addr *a, bool *yes, struct err *e);
+
+#endif

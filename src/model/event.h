@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What happened, and when: the only thing that enters the pure core (diag/).
+ *
+ * Live runs, saved cases and captures are sources of the same events. Strings
+ * are clean (base/text.h) and owned by the log that holds the event.
+ */
+#ifndef SB_MODEL_EVENT_H
+#define SB_MODEL_EVENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/arena.h"
+#include "model/host_facts.h"
+#include "model/packet.h"
+
+/* A flow is one connection attempt of this run; its number is its index, from 0. */
+#define NO_FLOW 0xffffu
+
+enum flow_role {
+	FLOW_TESTED,  /* judges a port: whoever answers is spoken to */
+	FLOW_CONTROL, /* connects only, to see how the address fares on another port */
+	FLOW_REPEAT,  /* a further SYN to a silent port, and to a control beside it */
+};
+
+struct ev_flow_start {
+	enum flow_role role;
+	uint16_t attempt;       /* 0 first */
+	struct addr local, remote;
+	uint16_t lport, rport;
+};
+
+struct ev_connect {
+	int error;          /* 0: the handshake completed; else errno */
+	bool at_once;       /* from connect() itself, before any packet can have come back */
+	struct addr peer;   /* getpeername() when connected */
+	uint16_t peer_port;
+	struct addr local;  /* source address that the kernel chose, when known */
+};
+
+/* An ICMP error from a socket's error queue (the tap may not have seen it). */
+struct ev_icmp_error {
+	int error; /* errno it maps to */
+	uint8_t type, code;
+	struct addr from;
+};
+
+/* How far the conversation got, in its order. */
+enum session_stage {
+	STAGE_GREETING, /* waiting for the server's first words */
+	STAGE_TLS,      /* in a TLS handshake */
+	STAGE_QUIT,     /* said goodbye: whatever ends it now is fine */
+};
+
+enum session_end {
+	SESSION_DONE,      /* the dialogue was held to its end */
+	SESSION_CLOSED,    /* FIN from the other side */
+	SESSION_RESET,     /* RST */
+	SESSION_STALLED,   /* the time given is over */
+	SESSION_NOT_SMTP,  /* what came is no SMTP reply */
+	SESSION_TLS_ERROR, /* the handshake failed: text says how */
+	SESSION_ICMP,      /* an ICMP error ended it */
+};
+
+struct ev_reply {
+	enum session_stage stage;
+	int code;         /* 100..599 */
+	const char *text; /* all its lines without code, joined by " / " */
+};
+
+struct ev_session_end {
+	enum session_stage stage;
+	enum session_end end;
+	uint32_t bytes;   /* received in all */
+	const char *text; /* first bytes of what is no SMTP, or OpenSSL's words; may be NULL */
+};
+
+struct ev_tls {
+	const char *version, *cipher;
+	const char *subject, *issuer;
+	const char *const *names; /* DNS names and addresses of the certificate, NULL at the end */
+	const char *spki_sha256;  /* lower-case hex */
+	bool verified;
+	const char *error;        /* why not verified, NULL when verified */
+};
+
+struct ev_capture_stats {
+	uint64_t received, dropped_kernel, dropped_queue;
+};
+
+/* What could not be looked at, and why: takes the facts of that kind away. */
+enum look {
+	LOOK_CAPTURE,
+	LOOK_ROUTE,
+	LOOK_LINK,
+	LOOK_NEIGHBOUR,
+	LOOK_COUNT,
+};
+
+struct ev_not_looked {
+	enum look what;
+	const char *why;
+};
+
+enum event_kind {
+	EV_LINK,         /* host: egress link */
+	EV_ROUTE,        /* host: lookup for one port */
+	EV_NEIGHBOUR,    /* host: next hop's entry */
+	EV_FLOW_START,   /* flow */
+	EV_CONNECT,      /* flow */
+	EV_ICMP_ERROR,   /* flow */
+	EV_PACKET,       /* captured */
+	EV_REPLY,        /* flow */
+	EV_TLS,          /* flow */
+	EV_SESSION_END,  /* flow */
+	EV_CAPTURE_STATS,
+	EV_NOT_LOOKED,
+	EV_RUN_END,      /* the run looked until here; the last event */
+};
+
+struct event {
+	int64_t t_ns; /* wall clock */
+	enum event_kind kind;
+	uint16_t flow; /* NO_FLOW where none belongs to it */
+	union {
+		struct host_link link;
+		struct host_route route;
+		struct host_neighbour neighbour;
+		struct ev_flow_start flow_start;
+		struct ev_connect connect;
+		struct ev_icmp_error icmp_error;
+		struct packet packet;
+		struct ev_reply reply;
+		struct ev_tls tls;
+		struct ev_session_end session_end;
+		struct ev_capture_stats capture_stats;
+		struct ev_not_looked not_looked;
+	};
+};
+
+/* All events of one run, in the order of their arrival. Main thread only. */
+struct event_log {
+	struct event *events;
+	size_t n, size;
+	struct arena arena; /* owns the strings of the events */
+	size_t max;         /* further packets are counted, not kept */
+	size_t overflow;    /* packets not kept: counts as capture loss */
+};
+
+#define EVENT_LOG_MAX 20000
+
+void event_log_init(struct event_log *log);
+void event_log_clear(struct event_log *log);
+
+/* Copies *ev; the pointer is valid until the next add. Packets beyond `max` are counted only
+ * (NULL is returned); other kinds are bounded by the plan and always kept. */
+struct event *event_log_add(struct event_log *log, const struct event *ev);
+
+/* Sorts by time; events with the same stamp keep their order of arrival. */
+void event_log_sort(struct event_log *log);
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What one run judges: one address, over one way out, and the ports. */
+#ifndef SB_MODEL_PLAN_H
+#define SB_MODEL_PLAN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+
+#define PLAN_MAX_PORTS 32 /* tested and control ports of one target */
+
+struct plan_port {
+	uint16_t port;
+	bool tested;       /* judged and reported; false: serves as control only */
+	bool implicit_tls; /* TLS before the greeting (RFC 8314): 465 */
+};
+
+struct plan {
+	const char *input; /* the target as the user wrote it, cleaned */
+	const char *name;  /* host name, NULL for a literal */
+	struct addr target;
+	const char *interface;   /* -i, or NULL: by route */
+	struct addr source;      /* -s, or ADDR_NONE: by route */
+	const char *netns;       /* --netns, or NULL */
+	const char *hostname;    /* of this machine */
+	struct plan_port ports[PLAN_MAX_PORTS]; /* tested ones first, in the order given */
+	unsigned n_ports;
+	int64_t timeout_ns;      /* -t */
+};
+
+#endif

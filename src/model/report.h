@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * One finished report: the contract's JSON as structs. Renderers (report/)
+ * read it and decide nothing. Strings are clean UTF-8 (base/text.h) and, like
+ * every pointer in here, owned by `arena`. NULL stands for the JSON null.
+ */
+#ifndef SB_MODEL_REPORT_H
+#define SB_MODEL_REPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/arena.h"
+#include "model/names.h"
+
+#define CONFIDENCE_NONE (-1.0) /* null: the place is unknown */
+#define TIME_NONE (-1.0)       /* null: did not get that far */
+
+struct candidate {
+	enum place place;
+	double confidence;
+};
+
+struct hop_end {
+	unsigned ttl;      /* 0 is this host */
+	struct addr address; /* ADDR_NONE: silent */
+};
+
+struct report_icmp {
+	unsigned type, code;
+	const char *name;
+	struct addr from;
+};
+
+/* `kind` says which of the fields below are in use; text always is. */
+struct culprit {
+	enum culprit_kind kind;
+	const char *text;
+	int error;             /* local-error: errno of connect(), else 0 */
+	const char *type;      /* route */
+	const char *table;     /* route, nft, iptables */
+	uint32_t priority;     /* ip-rule */
+	struct addr address;   /* neighbour, hop, middlebox */
+	const char *interface; /* neighbour, link, tc, xdp */
+	const char *state;     /* neighbour, link */
+	unsigned ttl;          /* hop, middlebox */
+	uint32_t asn;          /* hop, middlebox; 0 unknown */
+	const char *as_name;
+	int code;              /* server */
+	const char *family, *chain, *hook, *verdict; /* nft-rule, nft-policy, iptables-rule (chain) */
+	uint64_t handle;       /* nft-rule */
+	unsigned number;       /* iptables-rule */
+	const char *name, *value; /* sysctl; name: tc, xdp, cgroup-bpf, lsm */
+	const char *cgroup;
+	uint32_t id;
+	const char *reason, *function; /* kernel-drop */
+};
+
+struct finding {
+	enum mechanism mechanism;
+	enum place place;
+	enum direction direction;
+	double confidence; /* of `place`; CONFIDENCE_NONE when that is unknown */
+	struct candidate candidates[PLACE_COUNT]; /* most likely first */
+	unsigned n_candidates;
+	bool has_hop;
+	struct hop_end hop_from, hop_to;
+	bool has_icmp;
+	struct report_icmp icmp;
+	struct culprit culprit;
+	const char *summary;        /* one sentence */
+	const unsigned *evidence;   /* numbers: 3 is "e3" */
+	unsigned n_evidence;
+	const char *const *remedy;  /* one sentence or command each, most useful first */
+	unsigned n_remedy;
+	const char *rule;           /* id of the rule-table row that made it */
+};
+
+struct report_tls {
+	const char *version, *cipher, *subject, *issuer, *spki_sha256;
+	const char *const *names;
+	unsigned n_names;
+	bool verified;
+	const char *error;
+};
+
+struct report_smtp {
+	int code;              /* of the greeting; 0: none came */
+	const char *banner;
+	const char *const *ehlo;
+	unsigned n_ehlo;
+	const char *starttls;  /* NULL: not asked */
+	const char *const *auth;
+	unsigned n_auth;
+	bool has_tls;
+	struct report_tls tls;
+};
+
+struct report_port {
+	unsigned port;
+	const char *service;
+	enum state state;
+	const char *summary;   /* one sentence on the port, also when it is open */
+	const struct finding *findings; /* nearest to this host first */
+	unsigned n_findings;
+	bool upstream_tested;
+	bool has_smtp;
+	struct report_smtp smtp;
+	double connect_ms, banner_ms, tls_ms; /* since the SYN, since the handshake's end; TIME_NONE */
+};
+
+struct report_evidence {
+	unsigned number; /* 1.. */
+	double t_ms;     /* since `started` */
+	enum source source;
+	unsigned port;   /* 0: null, not about one port */
+	const char *text;
+};
+
+/* Replies to the TTL-limited probes of one port at one hop. */
+struct report_hop_port {
+	unsigned port;
+	unsigned sent, time_exceeded, syn_ack, rst, unreachable;
+	double rtt_ms; /* smallest; TIME_NONE */
+};
+
+struct report_hop {
+	unsigned ttl;
+	struct addr address; /* ADDR_NONE: silent */
+	const char *name;
+	uint32_t asn;        /* 0: null */
+	enum place place;
+	const struct report_hop_port *ports;
+	unsigned n_ports;
+};
+
+struct report_vantage {
+	const char *hostname, *interface, *link, *gateway_state, *netns;
+	struct addr source, gateway;
+	unsigned mtu; /* 0: null */
+	bool tunnel;
+};
+
+struct report_control {
+	unsigned port;
+	const char *outcome; /* "answers", "refuses", "silent", ... for the text report */
+};
+
+struct report {
+	struct arena arena;
+	const char *tool_version;
+	int64_t started_ns;  /* wall clock */
+	double elapsed_ms;
+	const char *target_input, *target_name;
+	struct addr target;
+	struct report_vantage vantage;
+	const struct report_port *ports;
+	unsigned n_ports;
+	const struct report_control *controls;
+	unsigned n_controls;
+	const struct report_hop *path;
+	unsigned n_path;
+	const struct report_evidence *evidence;
+	unsigned n_evidence;
+	const char *const *not_looked; /* what could not be looked at, and why */
+	unsigned n_not_looked;
+	const char *summary;
+};
+
+void report_free(struct report *r); /* NULL is fine */
+
+/* 0, 1 or 4 for the states of one report (contract, "Exit status"). */
+int report_exit_status(const struct report *r);
+
+/* The worse of two exit statuses: 2 and 3 beat 1, 1 beats 4, 4 beats 0. */
+int exit_status_worse(int a, int b);
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Renderers over one finished report. They decide nothing and escape
+ * everything once more for their medium.
+ */
+#ifndef SB_REPORT_RENDER_H
+#define SB_REPORT_RENDER_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "model/report.h"
+
+struct text_options {
+	bool colour;
+	unsigned width; /* columns; lines are wrapped to it, at least 40 */
+	bool quiet;     /* -q: one line a port */
+	bool verbose;   /* -v: all evidence, candidates, rule ids */
+};
+
+/* Text for a person: what matters first. Returns 0, or -1 when out could not be written. */
+int render_text(const struct report *r, const struct text_options *opt, FILE *out);
+
+/* One line of JSON by docs/report.schema.json. */
+int render_json(const struct report *r, FILE *out);
+
+/* The contract's error line for a target that could not be judged. */
+int render_json_error(const char *input, const char *error, FILE *out);
+
+#endif
