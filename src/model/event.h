@@ -87,6 +87,25 @@ struct ev_tls {
 	const char *error;        /* why not verified, NULL when verified */
 };
 
+enum probe_kind {
+	PROBE_TRACE,  /* to the target, TTL-limited: who answers for which TTL? */
+	PROBE_BORDER, /* to a router of the path itself: does its own stack get this port? */
+};
+
+/* One raw SYN of ours. Its sequence number is unique in the run: a quote, a SYN-ACK and a RST all
+ * bring it back. */
+struct ev_probe {
+	enum probe_kind kind;
+	uint16_t port;      /* destination port, of the plan */
+	struct addr dst;
+	uint16_t sport;
+	uint8_t ttl;
+	uint32_t seq;
+	uint16_t ip_id;     /* IPv4 */
+	bool injected;      /* below this host's own firewall */
+	int error;          /* errno of the send, 0 sent */
+};
+
 struct ev_capture_stats {
 	uint64_t received, dropped_kernel, dropped_queue;
 };
@@ -97,6 +116,7 @@ enum look {
 	LOOK_ROUTE,
 	LOOK_LINK,
 	LOOK_NEIGHBOUR,
+	LOOK_PATH,
 	LOOK_COUNT,
 };
 
@@ -116,6 +136,7 @@ enum event_kind {
 	EV_REPLY,        /* flow */
 	EV_TLS,          /* flow */
 	EV_SESSION_END,  /* flow */
+	EV_PROBE,        /* path */
 	EV_CAPTURE_STATS,
 	EV_NOT_LOOKED,
 	EV_RUN_END,      /* the run looked until here; the last event */
@@ -136,6 +157,7 @@ struct event {
 		struct ev_reply reply;
 		struct ev_tls tls;
 		struct ev_session_end session_end;
+		struct ev_probe probe;
 		struct ev_capture_stats capture_stats;
 		struct ev_not_looked not_looked;
 	};

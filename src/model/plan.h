@@ -9,6 +9,7 @@
 #include "base/addr.h"
 
 #define PLAN_MAX_PORTS 32 /* tested and control ports of one target */
+#define PLAN_MAX_HOPS  64 /* the longest path that is traced */
 
 struct plan_port {
 	uint16_t port;
@@ -27,6 +28,9 @@ struct plan {
 	struct plan_port ports[PLAN_MAX_PORTS]; /* tested ones first, in the order given */
 	unsigned n_ports;
 	int64_t timeout_ns;      /* -t */
+	bool no_path;            /* --no-path */
+	bool no_inject;          /* --no-inject */
+	unsigned max_hops;       /* --max-hops, at most PLAN_MAX_HOPS */
 };
 
 #endif

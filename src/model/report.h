@@ -73,7 +73,10 @@ struct finding {
 	const char *summary;        /* one sentence */
 	const unsigned *evidence;   /* numbers: 3 is "e3" */
 	unsigned n_evidence;
-	const char *const *remedy;  /* one sentence or command each, most useful first */
+	/* One sentence or command each, most useful first. What begins with a lower-case letter or
+	 * a slash is a command; within a sentence a command stands in `backquotes`. The text
+	 * report gives each command a line of its own, whole, for copying. */
+	const char *const *remedy;
 	unsigned n_remedy;
 	const char *rule;           /* id of the rule-table row that made it */
 };
@@ -108,7 +111,7 @@ struct report_port {
 	bool upstream_tested;
 	bool has_smtp;
 	struct report_smtp smtp;
-	double connect_ms, banner_ms, tls_ms; /* since the SYN, since the handshake's end; TIME_NONE */
+	double connect_ms, banner_ms, tls_ms; /* all since connect() was called; TIME_NONE */
 };
 
 struct report_evidence {

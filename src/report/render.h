@@ -13,15 +13,16 @@
 
 struct text_options {
 	bool colour;
-	unsigned width; /* columns; lines are wrapped to it, at least 40 */
+	unsigned width; /* columns, at least 40; all lines are wrapped to it but commands */
 	bool quiet;     /* -q: one line a port */
 	bool verbose;   /* -v: all evidence, candidates, rule ids */
 };
 
-/* Text for a person: what matters first. Returns 0, or -1 when out could not be written. */
+/* Text for a person: what matters first. Several reports are the caller's to set apart with an
+ * empty line. Returns 0, or -1 when out could not be written. */
 int render_text(const struct report *r, const struct text_options *opt, FILE *out);
 
-/* One line of JSON by docs/report.schema.json. */
+/* One line of JSON by docs/report.schema.json, ASCII only. Returns as render_text(). */
 int render_json(const struct report *r, FILE *out);
 
 /* The contract's error line for a target that could not be judged. */

@@ -1,0 +1,494 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The live source: one thread between libpcap and the main loop. Locking: see capture.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "capture/capture.h"
+#include "capture/source.h"
+
+/*
+ * Immediate mode means TPACKET_V2, whose ring has slots of one size: header
+ * (about 100 bytes) plus snap length, as many as fit into a page, never across
+ * pages. Up to 1960 bytes two slots fit into 4 KiB, one byte more halves their
+ * number and doubles the memory that the ring really takes. 1920 holds any
+ * frame of a 1500-byte link whole, and 4 MiB of them are 2064 packets: with the
+ * filter in the kernel that is seconds of one probe run, and the ring counts
+ * as this process's memory.
+ */
+#define CAPTURE_SNAPLEN (1920)
+#define CAPTURE_BUFFER  (4 * 1024 * 1024)
+#define CAPTURE_SLOTS   (CAPTURE_BUFFER / 2032 + 1)
+
+/* About 1 MB of struct packet, touched as it fills: the main loop may sleep through a burst of the
+ * kernel ring twice over. */
+#define QUEUE_SIZE 4096
+
+/* Between two looks for a request to stop. */
+#define DISPATCH_BATCH 256
+
+struct live {
+	/* main thread only */
+	bool running;
+	pthread_t thread;
+	int ready_fd;   /* eventfd: the queue is not empty, or the capture has failed */
+	int control_fd; /* eventfd: stop or sync_asked has changed */
+
+	/* capture thread while it runs, else main thread */
+	pcap_dumper_t *dump;
+	char *dump_path;
+	int dump_errno;       /* of the first write that failed */
+	unsigned drop_before; /* kernel drops before this start: the kernel never sets them back */
+
+	pthread_mutex_t lock; /* guards the rest, and c->stats */
+	pthread_cond_t synced;
+	bool stop;
+	bool failed;
+	char failure[PCAP_ERRBUF_SIZE];
+	uint64_t sync_asked, sync_done;
+	struct packet *queue; /* ring of queue_size */
+	size_t queue_size, queue_head, queue_len;
+};
+
+static void signal_fd(int fd)
+{
+	/* EAGAIN means the counter is full: readable anyway */
+	if (eventfd_write(fd, 1) != 0)
+		return;
+}
+
+static void clear_fd(int fd)
+{
+	eventfd_t n;
+
+	if (eventfd_read(fd, &n) != 0)
+		return;
+}
+
+/* ---- capture thread ---------------------------------------------------------------------- */
+
+static void write_dump(struct live *l, const struct pcap_pkthdr *h, const u_char *frame)
+{
+	if (!l->dump || l->dump_errno)
+		return;
+	errno = 0;
+	pcap_dump((u_char *)l->dump, h, frame);
+	if (ferror(pcap_dump_file(l->dump)))
+		l->dump_errno = errno ? errno : EIO;
+}
+
+static void on_frame(u_char *user, const struct pcap_pkthdr *h, const u_char *frame)
+{
+	struct capture *c = (struct capture *)user;
+	struct live *l = c->live;
+	struct packet p;
+
+	write_dump(l, h, frame);
+	bool ok = capture_decode(c, h, frame, &p);
+
+	pthread_mutex_lock(&l->lock);
+	c->stats.received++;
+	if (!ok) {
+		c->stats.undecodable++;
+	} else if (l->queue_len == l->queue_size) {
+		c->stats.dropped_queue++;
+	} else {
+		p.payload = NULL; /* the slot goes back to the kernel */
+		p.payload_caplen = 0;
+		l->queue[(l->queue_head + l->queue_len) % l->queue_size] = p;
+		if (l->queue_len++ == 0)
+			signal_fd(l->ready_fd);
+	}
+	pthread_mutex_unlock(&l->lock);
+}
+
+static void fail(struct live *l, const char *text)
+{
+	pthread_mutex_lock(&l->lock);
+	l->failed = true;
+	snprintf(l->failure, sizeof(l->failure), "%s", text);
+	pthread_cond_broadcast(&l->synced);
+	pthread_mutex_unlock(&l->lock);
+	signal_fd(l->ready_fd);
+}
+
+static int count_drops(struct capture *c)
+{
+	struct live *l = c->live;
+	struct pcap_stat s;
+
+	if (pcap_stats(c->pcap, &s) != 0)
+		return -1;
+	pthread_mutex_lock(&l->lock);
+	c->stats.dropped_kernel = s.ps_drop + s.ps_ifdrop - l->drop_before;
+	pthread_mutex_unlock(&l->lock);
+	return 0;
+}
+
+/* Reads what the ring holds now: at most its size, so that a flood can't keep us here. */
+static int read_ring(struct capture *c)
+{
+	for (int seen = 0; seen < CAPTURE_SLOTS;) {
+		int n = pcap_dispatch(c->pcap, DISPATCH_BATCH, on_frame, (u_char *)c);
+		if (n < 0)
+			return -1;
+		if (n == 0)
+			break;
+		seen += n;
+	}
+	return 0;
+}
+
+/*
+ * Everything that the tap had seen before now. The kernel reserves a slot, then
+ * copies the packet, then marks the slot: a packet that another CPU is copying
+ * at this moment hides the finished ones behind it. A copy takes well below a
+ * microsecond; a second look after a tenth of a millisecond is past it.
+ */
+static int read_all(struct capture *c)
+{
+	const struct timespec pause = {.tv_nsec = 100000};
+
+	if (read_ring(c) != 0)
+		return -1;
+	nanosleep(&pause, NULL);
+	if (read_ring(c) != 0)
+		return -1;
+	return count_drops(c);
+}
+
+static void *capture_main(void *arg)
+{
+	struct capture *c = arg;
+	struct live *l = c->live;
+	struct pollfd fds[2] = {{.fd = pcap_get_selectable_fd(c->pcap), .events = POLLIN},
+				{.fd = l->control_fd, .events = POLLIN}};
+
+	prctl(PR_SET_NAME, "smtpblame-cap");
+	for (;;) {
+		if (poll(fds, 2, -1) < 0) { /* no EINTR: signals are blocked here */
+			fail(l, strerror(errno));
+			return NULL;
+		}
+		if (fds[1].revents)
+			clear_fd(l->control_fd);
+		pthread_mutex_lock(&l->lock);
+		bool stop = l->stop;
+		uint64_t asked = l->sync_asked;
+		bool all = stop || asked != l->sync_done;
+		pthread_mutex_unlock(&l->lock);
+
+		if ((all ? read_all(c) : read_ring(c)) != 0) {
+			fail(l, pcap_geterr(c->pcap));
+			return NULL;
+		}
+		if (all) {
+			pthread_mutex_lock(&l->lock);
+			l->sync_done = asked;
+			pthread_cond_broadcast(&l->synced);
+			pthread_mutex_unlock(&l->lock);
+		}
+		if (stop)
+			return NULL;
+	}
+}
+
+/* ---- main thread ------------------------------------------------------------------------- */
+
+static int no_privilege(struct err *e)
+{
+	char self[256];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	self[n > 0 ? n : 0] = '\0';
+	return err_set(
+	    e, ERR_RUN,
+	    "capturing packets needs the capability CAP_NET_RAW, which this process does "
+	    "not have: run `sudo smtpblame ...`, or grant it once with "
+	    "`sudo setcap cap_net_raw,cap_net_admin+ep %s`",
+	    n > 0 ? self : "PATH-OF-SMTPBLAME");
+}
+
+/* A tap without a filter takes every packet of the host from the moment of activation on. */
+static int let_nothing_in(struct capture *c)
+{
+	struct bpf_insn refuse = BPF_STMT(BPF_RET | BPF_K, 0);
+	struct bpf_program none = {.bf_len = 1, .bf_insns = &refuse};
+
+	return pcap_setfilter(c->pcap, &none);
+}
+
+static int open_tap(struct capture *c, struct err *e)
+{
+	char text[PCAP_ERRBUF_SIZE];
+
+	c->pcap = pcap_create("any", text);
+	if (!c->pcap)
+		return err_set(e, ERR_RUN, "capture: %s", text);
+	pcap_set_snaplen(c->pcap, CAPTURE_SNAPLEN);
+	pcap_set_buffer_size(c->pcap, CAPTURE_BUFFER);
+	pcap_set_immediate_mode(c->pcap, 1);
+	pcap_set_promisc(c->pcap, 0);
+	if (pcap_set_tstamp_precision(c->pcap, PCAP_TSTAMP_PRECISION_NANO) != 0)
+		return err_set(e, ERR_RUN, "capture: this libpcap has no nanosecond stamps");
+
+	int rc = pcap_activate(c->pcap);
+	if (rc == PCAP_ERROR_PERM_DENIED)
+		return no_privilege(e);
+	if (rc < 0)
+		return err_set(e, ERR_RUN, "capture: %s: %s", pcap_statustostr(rc),
+			       pcap_geterr(c->pcap));
+	/* first of all: what comes now already fills the ring */
+	if (let_nothing_in(c) != 0)
+		return err_set(e, ERR_RUN, "capture filter: %s", pcap_geterr(c->pcap));
+	if (pcap_set_datalink(c->pcap, DLT_LINUX_SLL2) != 0)
+		return err_set(e, ERR_RUN, "capture: no link type SLL2: %s", pcap_geterr(c->pcap));
+	if (pcap_setnonblock(c->pcap, 1, text) != 0)
+		return err_set(e, ERR_RUN, "capture: %s", text);
+	c->link_type = DLT_LINUX_SLL2;
+	/* libpcap leaves it to be inherited, and this program starts others */
+	if (fcntl(pcap_get_selectable_fd(c->pcap), F_SETFD, FD_CLOEXEC) != 0)
+		return err_set(e, ERR_RUN, "capture: %s", strerror(errno));
+	return 0;
+}
+
+int capture_open_live_sized(struct capture **out, size_t queue_size, struct err *e)
+{
+	struct capture *c = xcalloc(1, sizeof(*c));
+	struct live *l = xcalloc(1, sizeof(*l));
+	pthread_condattr_t attr;
+
+	c->live = l;
+	pthread_mutex_init(&l->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&l->synced, &attr);
+	pthread_condattr_destroy(&attr);
+	l->queue_size = queue_size;
+	l->queue = xcalloc(queue_size, sizeof(*l->queue));
+	l->control_fd = -1;
+	l->ready_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (l->ready_fd < 0) {
+		err_set(e, ERR_RUN, "eventfd: %s", strerror(errno));
+		goto out;
+	}
+	l->control_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (l->control_fd < 0) {
+		err_set(e, ERR_RUN, "eventfd: %s", strerror(errno));
+		goto out;
+	}
+	if (open_tap(c, e) != 0)
+		goto out;
+	*out = c;
+	return 0;
+out:
+	capture_free(c);
+	return -1;
+}
+
+int capture_open_live(struct capture **out, struct err *e)
+{
+	return capture_open_live_sized(out, QUEUE_SIZE, e);
+}
+
+/* -1 with ERR_RUN when the file is not whole. */
+static int flush_dump(struct live *l, struct err *e)
+{
+	if (!l->dump)
+		return 0;
+	if (l->dump_errno == 0 && pcap_dump_flush(l->dump) != 0)
+		l->dump_errno = errno;
+	if (l->dump_errno)
+		return err_set(e, ERR_RUN, "%s: %s", l->dump_path, strerror(l->dump_errno));
+	return 0;
+}
+
+static int close_dump(struct live *l, struct err *e)
+{
+	int rc = flush_dump(l, e);
+
+	if (l->dump)
+		pcap_dump_close(l->dump);
+	l->dump = NULL;
+	l->dump_errno = 0;
+	free(l->dump_path);
+	l->dump_path = NULL;
+	return rc;
+}
+
+int capture_write_to(struct capture *c, const char *path, struct err *e)
+{
+	struct live *l = c->live;
+
+	if (l->running)
+		return err_set(e, ERR_RUN, "%s: the capture is running", path);
+	if (close_dump(l, e) != 0)
+		return -1;
+	FILE *f = fopen(path, "wbe");
+	if (!f)
+		return err_set(e, ERR_USAGE, "%s: %s", path, strerror(errno));
+	l->dump = pcap_dump_fopen(c->pcap, f);
+	if (!l->dump) /* libpcap has closed f */
+		return err_set(e, ERR_USAGE, "%s: %s", path, pcap_geterr(c->pcap));
+	l->dump_path = xcalloc(1, strlen(path) + 1);
+	strcpy(l->dump_path, path);
+	c->number = 0;
+	return 0;
+}
+
+static void discard_frame(u_char *user, const struct pcap_pkthdr *h, const u_char *frame)
+{
+	(void)user;
+	(void)h;
+	(void)frame;
+}
+
+/* Empties ring and queue of what is left of an earlier run, and lets `filter` in. */
+static int set_filter(struct capture *c, const char *filter, struct err *e)
+{
+	struct bpf_program program;
+	struct pcap_stat before;
+	int rc = 0, n;
+
+	if (pcap_compile(c->pcap, &program, filter, 1, PCAP_NETMASK_UNKNOWN) != 0)
+		return err_set(e, ERR_RUN, "capture filter: %s", pcap_geterr(c->pcap));
+	do { /* ends: nothing new comes in since capture_open_live() or capture_stop() */
+		n = pcap_dispatch(c->pcap, DISPATCH_BATCH, discard_frame, NULL);
+	} while (n > 0);
+	if (n < 0 || pcap_stats(c->pcap, &before) != 0 || pcap_setfilter(c->pcap, &program) != 0)
+		rc = err_set(e, ERR_RUN, "capture: %s", pcap_geterr(c->pcap));
+	else
+		c->live->drop_before = before.ps_drop + before.ps_ifdrop;
+	pcap_freecode(&program);
+	return rc;
+}
+
+int capture_start(struct capture *c, const char *filter, struct err *e)
+{
+	struct live *l = c->live;
+	sigset_t all, old;
+
+	if (l->running)
+		return err_set(e, ERR_RUN, "capture: started twice");
+	if (set_filter(c, filter, e) != 0)
+		return -1;
+
+	/* no thread, no lock */
+	clear_fd(l->ready_fd);
+	clear_fd(l->control_fd);
+	l->queue_head = l->queue_len = 0;
+	l->stop = l->failed = false;
+	l->sync_asked = l->sync_done = 0;
+	memset(&c->stats, 0, sizeof(c->stats));
+
+	/* the thread inherits the mask: no signal meets it before it could block them */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	int rc = pthread_create(&l->thread, NULL, capture_main, c);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (rc != 0) {
+		let_nothing_in(c);
+		return err_set(e, ERR_RUN, "capture thread: %s", strerror(rc));
+	}
+	l->running = true;
+	return 0;
+}
+
+int capture_fd(const struct capture *c)
+{
+	return c->live->ready_fd;
+}
+
+size_t capture_take(struct capture *c, struct packet *out, size_t max)
+{
+	struct live *l = c->live;
+	size_t n = 0;
+
+	pthread_mutex_lock(&l->lock);
+	for (; n < max && l->queue_len > 0; n++) {
+		out[n] = l->queue[l->queue_head];
+		l->queue_head = (l->queue_head + 1) % l->queue_size;
+		l->queue_len--;
+	}
+	if (l->queue_len == 0)
+		clear_fd(l->ready_fd);
+	pthread_mutex_unlock(&l->lock);
+	return n;
+}
+
+bool capture_sync(struct capture *c, int timeout_ms)
+{
+	struct live *l = c->live;
+	int64_t until = clock_mono_ns() + timeout_ms * NS_PER_MS;
+	const struct timespec ts = {.tv_sec = until / NS_PER_S, .tv_nsec = until % NS_PER_S};
+	int rc = 0;
+
+	pthread_mutex_lock(&l->lock);
+	if (l->running) {
+		uint64_t mine = ++l->sync_asked;
+		signal_fd(l->control_fd);
+		while (!l->failed && l->sync_done < mine && rc == 0)
+			rc = pthread_cond_timedwait(&l->synced, &l->lock, &ts);
+	}
+	bool ok = !l->failed && l->sync_done == l->sync_asked;
+	pthread_mutex_unlock(&l->lock);
+	return ok;
+}
+
+void capture_get_stats(struct capture *c, struct capture_stats *out)
+{
+	if (c->live)
+		pthread_mutex_lock(&c->live->lock);
+	*out = c->stats;
+	if (c->live)
+		pthread_mutex_unlock(&c->live->lock);
+}
+
+int capture_stop(struct capture *c, struct err *e)
+{
+	struct live *l = c->live;
+
+	if (!l->running)
+		return 0;
+	pthread_mutex_lock(&l->lock);
+	l->stop = true;
+	pthread_mutex_unlock(&l->lock);
+	signal_fd(l->control_fd);
+	pthread_join(l->thread, NULL);
+	l->running = false;
+
+	if (l->failed)
+		return err_set(e, ERR_RUN, "capture: %s", l->failure);
+	if (let_nothing_in(c) != 0)
+		return err_set(e, ERR_RUN, "capture filter: %s", pcap_geterr(c->pcap));
+	return flush_dump(l, e);
+}
+
+void live_free(struct capture *c)
+{
+	struct live *l = c->live;
+	struct err ignored;
+
+	capture_stop(c, &ignored);
+	close_dump(l, &ignored);
+	if (l->ready_fd >= 0)
+		close(l->ready_fd);
+	if (l->control_fd >= 0)
+		close(l->control_fd);
+	pthread_cond_destroy(&l->synced);
+	pthread_mutex_destroy(&l->lock);
+	free(l->queue);
+	free(l);
+	c->live = NULL;
+}

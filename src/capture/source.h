@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Inside capture/ (and its tests): what the two sources share. */
+#ifndef SB_CAPTURE_SOURCE_H
+#define SB_CAPTURE_SOURCE_H
+
+#include <pcap/pcap.h>
+
+#include "capture/capture.h"
+
+struct live; /* live.c */
+
+struct capture {
+	pcap_t *pcap;
+	int link_type;
+	uint64_t number;            /* frames read so far */
+	struct capture_stats stats; /* of a live capture: under its lock */
+	struct live *live;          /* NULL for a file */
+	char *path;                 /* of the file that is read, for messages */
+	char *read_buffer;          /* stdio's, while that file is open */
+};
+
+/* One frame through wire/, with its time and number. False: no IP packet that can be judged. */
+bool capture_decode(struct capture *c, const struct pcap_pkthdr *h, const uint8_t *frame,
+		    struct packet *out);
+
+/* capture_open_live() with another size of the queue, in packets. */
+int capture_open_live_sized(struct capture **out, size_t queue_size, struct err *e);
+
+/* Stops and frees c->live and closes its -w file. */
+void live_free(struct capture *c);
+
+#endif

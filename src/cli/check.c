@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "cli/check.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "cli/options.h"
+#include "report/render.h"
+#include "run/live.h"
+#include "run/resolve.h"
+
+#define TARGET_TEXT_MAX 300 /* RFC 1035: a name has 253 characters at most */
+#define IMPLICIT_TLS_PORT 465 /* RFC 8314 section 7.3 */
+
+struct check {
+	struct options opt;
+	struct live *live;
+	char hostname[256];
+	bool progress;
+	unsigned n_reports;
+	int status;
+};
+
+/* ---- output ---- */
+
+static struct text_options text_options(const struct options *o)
+{
+	struct winsize w;
+	bool tty = isatty(STDOUT_FILENO);
+	unsigned width = 80;
+	const char *columns = getenv("COLUMNS");
+
+	if (tty && ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col)
+		width = w.ws_col;
+	else if (columns && atoi(columns) > 0)
+		width = (unsigned)atoi(columns);
+	bool auto_colour = tty && !getenv("NO_COLOR");
+	return (struct text_options){
+		.colour = o->colour == WHEN_ALWAYS || (o->colour == WHEN_AUTO && auto_colour),
+		.width = width < 40 ? 40 : width > 120 ? 120 : width,
+		.quiet = o->quiet,
+		.verbose = o->verbose,
+	};
+}
+
+static int write_report(struct check *c, const struct report *r, struct err *e)
+{
+	struct text_options text = text_options(&c->opt);
+	int failed;
+
+	if (!c->opt.json && !c->opt.quiet && c->n_reports++ > 0)
+		putchar('\n');
+	failed = c->opt.json ? render_json(r, stdout) : render_text(r, &text, stdout);
+	if (failed || fflush(stdout) != 0)
+		return err_set(e, ERR_RUN, "cannot write the report: %s", strerror(errno));
+	return 0;
+}
+
+static void target_failed(struct check *c, const char *input, const char *why)
+{
+	fprintf(stderr, "smtpblame: %s: %s\n", input, why);
+	if (c->opt.json) {
+		render_json_error(input, why, stdout);
+		fflush(stdout);
+	}
+	c->status = exit_status_worse(c->status, ERR_USAGE);
+}
+
+static void progress(const struct check *c, const char *what)
+{
+	if (!c->progress)
+		return;
+	fprintf(stderr, "\r\033[K%s", what);
+	fflush(stderr);
+}
+
+/* ---- plan ---- */
+
+static void add_port(struct plan *plan, uint16_t port, bool tested)
+{
+	for (unsigned i = 0; i < plan->n_ports; i++)
+		if (plan->ports[i].port == port)
+			return;
+	if (plan->n_ports == PLAN_MAX_PORTS)
+		return;
+	plan->ports[plan->n_ports++] = (struct plan_port){
+		.port = port, .tested = tested, .implicit_tls = port == IMPLICIT_TLS_PORT};
+}
+
+static struct plan make_plan(const struct check *c, const char *input, const char *name,
+			     const struct addr *address, const char *interface)
+{
+	struct plan plan = {
+		.input = input,
+		.name = name,
+		.target = *address,
+		.interface = interface,
+		.source = c->opt.source,
+		.netns = c->opt.netns,
+		.hostname = c->hostname,
+		.timeout_ns = c->opt.timeout_ns,
+		.no_path = c->opt.no_path,
+		.no_inject = c->opt.no_inject,
+		.max_hops = c->opt.max_hops < PLAN_MAX_HOPS ? c->opt.max_hops : PLAN_MAX_HOPS,
+	};
+
+	for (unsigned i = 0; i < c->opt.tested.n; i++)
+		add_port(&plan, c->opt.tested.ports[i], true);
+	for (unsigned i = 0; i < c->opt.control.n; i++)
+		add_port(&plan, c->opt.control.ports[i], false);
+	return plan;
+}
+
+/* ---- targets ---- */
+
+static int judge(struct check *c, const char *input, const char *name, const struct addr *address,
+		 const char *interface, int64_t deadline, struct err *e)
+{
+	struct plan plan = make_plan(c, input, name, address, interface);
+	struct report *r = NULL;
+	char line[160], text[ADDR_TEXT_MAX];
+
+	snprintf(line, sizeof(line), "probing %s ...", addr_text(address, text));
+	progress(c, line);
+	int failed = run_judge(c->live, &plan, deadline, &r, e);
+	progress(c, "");
+	if (failed)
+		return -1;
+	c->status = exit_status_worse(c->status, report_exit_status(r));
+	failed = write_report(c, r, e);
+	report_free(r);
+	return failed;
+}
+
+static int judge_each_way(struct check *c, const char *input, const char *name,
+			  const struct addr *address, int64_t deadline, struct err *e)
+{
+	const struct options *o = &c->opt;
+
+	if (o->n_interfaces == 0)
+		return judge(c, input, name, address, NULL, deadline, e);
+	for (unsigned i = 0; i < o->n_interfaces; i++)
+		if (judge(c, input, name, address, o->interfaces[i],
+			  i ? clock_mono_ns() + o->timeout_ns : deadline, e) != 0)
+			return -1;
+	return 0;
+}
+
+/* The first of each family, unless all are asked for; only what the source address can reach. */
+static unsigned choose(const struct options *o, const struct resolved *all, struct resolved *out)
+{
+	bool have[2] = {false, false};
+
+	out->n = 0;
+	for (unsigned i = 0; i < all->n; i++) {
+		const struct addr *a = &all->addresses[i];
+		bool v6 = a->family == ADDR_V6;
+		if ((o->only_v4 && v6) || (o->only_v6 && !v6) || (have[v6] && !o->all_addresses) ||
+		    (addr_is_set(&o->source) && o->source.family != a->family))
+			continue;
+		have[v6] = true;
+		out->addresses[out->n++] = *a;
+	}
+	return out->n;
+}
+
+/* What no name and no address looks like, before a resolver is bothered with it. */
+static const char *why_no_target(const char *input)
+{
+	size_t len = strlen(input);
+
+	if (len == 0)
+		return "an empty target";
+	if (strchr(input, '@'))
+		return "mail exchangers of a domain are not looked up in this version: give a host name";
+	if (len > TARGET_TEXT_MAX || strpbrk(input, " \t\r\n/\\\"'<>|;"))
+		return "neither a host name nor an address";
+	return NULL;
+}
+
+static int judge_target(struct check *c, const char *raw, struct err *e)
+{
+	const struct options *o = &c->opt;
+	const char *input = text_clean(&c->opt.arena, raw, strlen(raw), TARGET_TEXT_MAX);
+	const char *why = why_no_target(raw);
+	int64_t deadline = clock_mono_ns() + o->timeout_ns;
+	struct resolved all = {0}, chosen;
+	const char *name = NULL;
+
+	if (why) {
+		target_failed(c, input, why);
+		return 0;
+	}
+	if (addr_parse(&all.addresses[0], raw)) {
+		all.n = 1;
+	} else {
+		enum addr_family family = o->only_v4 ? ADDR_V4 : o->only_v6 ? ADDR_V6 : ADDR_NONE;
+		struct err resolver;
+		name = input;
+		progress(c, "resolving ...");
+		int failed = resolve_name(raw, family, deadline, &all, &resolver);
+		progress(c, "");
+		if (failed) {
+			char text[sizeof(resolver.text) + 40];
+			snprintf(text, sizeof(text), "cannot be resolved: %s", resolver.text);
+			target_failed(c, input, text);
+			return 0;
+		}
+	}
+	if (choose(o, &all, &chosen) == 0) {
+		target_failed(c, input, "it has no address of the family that was asked for");
+		return 0;
+	}
+	for (unsigned i = 0; i < chosen.n; i++)
+		if (judge_each_way(c, input, name, &chosen.addresses[i],
+				   i ? clock_mono_ns() + o->timeout_ns : deadline, e) != 0)
+			return -1;
+	return 0;
+}
+
+/* ---- the verb ---- */
+
+static int open_live(struct check *c, struct err *e)
+{
+	const struct options *o = &c->opt;
+	struct live_options live = {
+		.netns = o->netns,
+		.write_file = o->write_file,
+		.ca_file = o->ca_file,
+		.tool_version = SMTPBLAME_VERSION,
+	};
+
+	if (o->ca_file && access(o->ca_file, R_OK) != 0)
+		return err_set(e, ERR_USAGE, "--ca-file %s: %s", o->ca_file, strerror(errno));
+	if (run_open(&c->live, &live, e) != 0)
+		return -1;
+	for (unsigned i = 0; i < o->n_interfaces; i++)
+		if (run_check_interface(c->live, o->interfaces[i], e) != 0)
+			return -1;
+	if (addr_is_set(&o->source) && run_check_source(c->live, &o->source, e) != 0)
+		return -1;
+	return run_drop_privileges(e);
+}
+
+int check_main(int argc, char **argv, int *status, struct err *e)
+{
+	struct check c = {0};
+	int result = -1;
+
+	if (options_parse(&c.opt, argc, argv, e) != 0)
+		goto out;
+	if (c.opt.help || c.opt.version) {
+		if (c.opt.help)
+			options_print_help(stdout);
+		else
+			puts("smtpblame " SMTPBLAME_VERSION);
+		*status = 0;
+		result = 0;
+		goto out;
+	}
+	gethostname(c.hostname, sizeof(c.hostname) - 1);
+	c.progress = !c.opt.no_progress && isatty(STDERR_FILENO) && !c.opt.json;
+	if (open_live(&c, e) != 0)
+		goto out;
+	for (unsigned i = 0; i < c.opt.n_targets; i++)
+		if (judge_target(&c, c.opt.targets[i], e) != 0)
+			goto out;
+	*status = c.status;
+	result = run_finish(c.live, e);
+out:
+	run_free(c.live);
+	options_clear(&c.opt);
+	return result;
+}

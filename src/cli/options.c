@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "cli/options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <math.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+
+#define TIMEOUT_DEFAULT_S 8
+#define TIMEOUT_MAX_S     3600
+#define TARGETS_MAX       100000
+#define LINE_MAX_BYTES    1024
+
+enum option_type {
+	OPT_FLAG,      /* bool */
+	OPT_STRING,    /* const char * */
+	OPT_PORTS,     /* struct port_list */
+	OPT_ADDRESS,   /* struct addr */
+	OPT_SECONDS,   /* int64_t, ns */
+	OPT_HOPS,      /* unsigned, 1..255 */
+	OPT_WHEN,      /* enum when */
+	OPT_INTERFACE, /* appended to interfaces[] */
+	OPT_FILE,      /* targets, one a line, appended */
+	OPT_LATER,     /* part of the contract, not of this version: an error that says so */
+};
+
+struct option_row {
+	const char *name;
+	char letter; /* 0: none */
+	enum option_type type;
+	size_t offset;
+	const char *argument, *help;
+};
+
+#define AT(field) offsetof(struct options, field)
+
+static const struct option_row rows[] = {
+	{"ports", 'p', OPT_PORTS, AT(tested), "LIST", "ports to judge (25,465,587)"},
+	{"control", 0, OPT_PORTS, AT(control), "LIST",
+	 "ports on the same address to compare with (443,80, and the other tested ports)"},
+	{"ipv4", '4', OPT_FLAG, AT(only_v4), NULL, "IPv4 addresses only"},
+	{"ipv6", '6', OPT_FLAG, AT(only_v6), NULL, "IPv6 addresses only"},
+	{"all-addresses", 0, OPT_FLAG, AT(all_addresses), NULL,
+	 "every address of a name, not just the first of each family"},
+	{"file", 'f', OPT_FILE, 0, "FILE", "read targets, one a line; - is standard input"},
+	{"interface", 'i', OPT_INTERFACE, 0, "IF", "leave through IF; repeat it for a report each"},
+	{"source", 's', OPT_ADDRESS, AT(source), "ADDR", "source address"},
+	{"netns", 0, OPT_STRING, AT(netns), "NAME|PID", "do all of it in that network namespace"},
+	{"timeout", 't', OPT_SECONDS, AT(timeout_ns), "SECONDS",
+	 "bound on one target, everything included (8)"},
+	{"write", 'w', OPT_STRING, AT(write_file), "FILE.pcap", "keep the packets"},
+	{"ca-file", 0, OPT_STRING, AT(ca_file), "FILE", "trust anchors in PEM, not the system's"},
+	{"json", 0, OPT_FLAG, AT(json), NULL, "JSON Lines: one document for each address"},
+	{"quiet", 'q', OPT_FLAG, AT(quiet), NULL, "one line a port"},
+	{"verbose", 'v', OPT_FLAG, AT(verbose), NULL, "all evidence"},
+	{"color", 0, OPT_WHEN, AT(colour), "WHEN", "auto, always or never"},
+	{"no-progress", 0, OPT_FLAG, AT(no_progress), NULL, "no progress line on a terminal"},
+	{"no-path", 0, OPT_FLAG, AT(no_path), NULL, "no TTL-limited probes"},
+	{"max-hops", 0, OPT_HOPS, AT(max_hops), "N", "path length (30)"},
+	{"no-trace", 0, OPT_FLAG, AT(no_trace), NULL, "add no nftables trace table"},
+	{"no-inject", 0, OPT_FLAG, AT(no_inject), NULL, "never send below this host's firewall"},
+	{"no-canary", 0, OPT_FLAG, AT(no_canary), NULL, "no SYN to a documentation address"},
+	{"expect-banner", 0, OPT_LATER, 0, "REGEX", NULL},
+	{"expect-name", 0, OPT_LATER, 0, "NAME", NULL},
+	{"asn-db", 0, OPT_LATER, 0, "FILE", NULL},
+	{"save", 0, OPT_LATER, 0, "DIR", NULL},
+	{"html", 0, OPT_LATER, 0, "FILE", NULL},
+	{"help", 'h', OPT_FLAG, AT(help), NULL, "this text"},
+	{"version", 'V', OPT_FLAG, AT(version), NULL, "name and version"},
+};
+
+#define N_ROWS (sizeof(rows) / sizeof(rows[0]))
+#define LONG_ONLY 256 /* getopt value of row i is LONG_ONLY + i */
+
+/* "-p" or "--control", as the user may have written it. */
+static const char *row_name(const struct option_row *row, char *out, size_t size)
+{
+	if (row->letter)
+		snprintf(out, size, "-%c/--%s", row->letter, row->name);
+	else
+		snprintf(out, size, "--%s", row->name);
+	return out;
+}
+
+static int bad_value(const struct option_row *row, const char *value, const char *wanted,
+		     struct err *e)
+{
+	char name[64];
+
+	return err_set(e, ERR_USAGE, "%s: '%.80s' is %s", row_name(row, name, sizeof(name)), value,
+		       wanted);
+}
+
+static bool parse_port(const char *s, size_t len, uint16_t *port)
+{
+	unsigned long n = 0;
+
+	if (len == 0 || len > 5)
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		if (s[i] < '0' || s[i] > '9')
+			return false;
+		n = n * 10 + (unsigned long)(s[i] - '0');
+	}
+	*port = (uint16_t)n;
+	return n >= 1 && n <= 65535;
+}
+
+static int parse_ports(struct port_list *list, const struct option_row *row, const char *value,
+		       struct err *e)
+{
+	const char *s = value;
+
+	list->n = 0;
+	for (;;) {
+		size_t len = strcspn(s, ",");
+		uint16_t port;
+		if (!parse_port(s, len, &port))
+			return bad_value(row, value, "no list of ports (1-65535) like 25,465,587", e);
+		bool known = false;
+		for (unsigned i = 0; i < list->n; i++)
+			known |= list->ports[i] == port;
+		if (!known && list->n == OPTIONS_MAX_TESTED)
+			return bad_value(row, value, "too long a list: 24 ports at most", e);
+		if (!known)
+			list->ports[list->n++] = port;
+		if (s[len] == '\0')
+			return 0;
+		s += len + 1;
+	}
+}
+
+static int parse_seconds(int64_t *out, const struct option_row *row, const char *value,
+			 struct err *e)
+{
+	char *end;
+	double s = strtod(value, &end);
+
+	if (end == value || *end || !isfinite(s) || s < 0.1 || s > TIMEOUT_MAX_S)
+		return bad_value(row, value, "no number of seconds from 0.1 to 3600", e);
+	*out = (int64_t)(s * (double)NS_PER_S);
+	return 0;
+}
+
+static int parse_hops(unsigned *out, const struct option_row *row, const char *value, struct err *e)
+{
+	char *end;
+	unsigned long n = strtoul(value, &end, 10);
+
+	if (value[0] < '0' || value[0] > '9' || *end || n < 1 || n > 255)
+		return bad_value(row, value, "no number of hops from 1 to 255", e);
+	*out = (unsigned)n;
+	return 0;
+}
+
+static int parse_when(enum when *out, const struct option_row *row, const char *value,
+		      struct err *e)
+{
+	static const char *const words[] = {"auto", "always", "never"};
+
+	for (int i = 0; i < 3; i++)
+		if (strcmp(value, words[i]) == 0) {
+			*out = (enum when)i;
+			return 0;
+		}
+	return bad_value(row, value, "not auto, always or never", e);
+}
+
+static int add_target(struct options *o, const char *target, struct err *e)
+{
+	if (o->n_targets == TARGETS_MAX)
+		return err_set(e, ERR_USAGE, "more than %d targets", TARGETS_MAX);
+	if ((o->n_targets & (o->n_targets - 1)) == 0) /* grows at 0, 1, 2, 4, 8, ... */
+		o->targets = xrealloc(o->targets, (o->n_targets ? o->n_targets * 2 : 1) *
+							  sizeof(*o->targets));
+	o->targets[o->n_targets++] = arena_strdup(&o->arena, target);
+	return 0;
+}
+
+/* One target a line; blank lines and what follows a '#' are passed over. */
+static int read_targets(struct options *o, const char *path, struct err *e)
+{
+	bool is_stdin = strcmp(path, "-") == 0;
+	FILE *in = is_stdin ? stdin : fopen(path, "re");
+	char line[LINE_MAX_BYTES];
+	unsigned number = 0;
+	int result = 0;
+
+	if (!in)
+		return err_set(e, ERR_USAGE, "%s: %s", path, strerror(errno));
+	while (result == 0 && fgets(line, sizeof(line), in)) {
+		number++;
+		size_t len = strlen(line);
+		if (len == sizeof(line) - 1 && line[len - 1] != '\n') {
+			result = err_set(e, ERR_USAGE, "%s line %u: longer than %d bytes", path,
+					 number, LINE_MAX_BYTES);
+			break;
+		}
+		line[strcspn(line, "#\r\n")] = '\0';
+		char *word = line + strspn(line, " \t");
+		size_t word_len = strcspn(word, " \t");
+		if (word[word_len + strspn(word + word_len, " \t")] != '\0')
+			result = err_set(e, ERR_USAGE, "%s line %u: more than one target", path,
+					 number);
+		word[word_len] = '\0';
+		if (result == 0 && word_len)
+			result = add_target(o, word, e);
+	}
+	if (result == 0 && ferror(in))
+		result = err_set(e, ERR_USAGE, "%s: %s", path, strerror(errno));
+	if (!is_stdin)
+		fclose(in);
+	return result;
+}
+
+static int take_option(struct options *o, const struct option_row *row, const char *value,
+		       struct err *e)
+{
+	void *field = (char *)o + row->offset;
+	char name[64];
+
+	switch (row->type) {
+	case OPT_FLAG:
+		*(bool *)field = true;
+		return 0;
+	case OPT_STRING:
+		if (!*value)
+			return bad_value(row, value, "empty", e);
+		*(const char **)field = value;
+		return 0;
+	case OPT_PORTS:
+		return parse_ports(field, row, value, e);
+	case OPT_ADDRESS:
+		return addr_parse(field, value) ? 0 : bad_value(row, value, "no IP address", e);
+	case OPT_SECONDS:
+		return parse_seconds(field, row, value, e);
+	case OPT_HOPS:
+		return parse_hops(field, row, value, e);
+	case OPT_WHEN:
+		return parse_when(field, row, value, e);
+	case OPT_INTERFACE:
+		if (o->n_interfaces == OPTIONS_MAX_INTERFACES)
+			return bad_value(row, value, "one interface too many: 8 at most", e);
+		o->interfaces[o->n_interfaces++] = value;
+		return 0;
+	case OPT_FILE:
+		return read_targets(o, value, e);
+	case OPT_LATER:
+		return err_set(e, ERR_USAGE, "%s is not in this version yet",
+			       row_name(row, name, sizeof(name)));
+	}
+	return 0;
+}
+
+/* The getopt tables, made from the rows. */
+static void getopt_tables(char *letters, struct option *longs)
+{
+	*letters++ = ':';
+	for (size_t i = 0; i < N_ROWS; i++) {
+		longs[i] = (struct option){rows[i].name, rows[i].argument ? 1 : 0, NULL,
+					   (int)(LONG_ONLY + i)};
+		if (!rows[i].letter)
+			continue;
+		*letters++ = rows[i].letter;
+		if (rows[i].argument)
+			*letters++ = ':';
+	}
+	*letters = '\0';
+	longs[N_ROWS] = (struct option){0};
+}
+
+static const struct option_row *row_of(int value)
+{
+	if (value >= LONG_ONLY)
+		return &rows[value - LONG_ONLY];
+	for (size_t i = 0; i < N_ROWS; i++)
+		if (rows[i].letter == value)
+			return &rows[i];
+	return NULL;
+}
+
+static int check_together(const struct options *o, struct err *e)
+{
+	if (o->only_v4 && o->only_v6)
+		return err_set(e, ERR_USAGE, "-4 and -6 exclude each other");
+	if (o->json && o->quiet)
+		return err_set(e, ERR_USAGE, "--json and -q exclude each other");
+	if (o->n_targets == 0)
+		return err_set(e, ERR_USAGE, "no target; try: smtpblame mx.example.com");
+	return 0;
+}
+
+int options_parse(struct options *o, int argc, char **argv, struct err *e)
+{
+	char letters[3 * N_ROWS + 2];
+	struct option longs[N_ROWS + 1];
+	int value;
+
+	*o = (struct options){
+		.tested = {.ports = {25, 465, 587}, .n = 3},
+		.control = {.ports = {443, 80}, .n = 2},
+		.timeout_ns = TIMEOUT_DEFAULT_S * NS_PER_S,
+		.max_hops = 30,
+	};
+	getopt_tables(letters, longs);
+	opterr = 0;
+	optind = 1;
+	while ((value = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
+		const char *word = argv[optind - 1];
+		if (value == ':')
+			return err_set(e, ERR_USAGE, "option '%.60s' needs a value", word);
+		if (value == '?' && optopt && optopt < LONG_ONLY)
+			return err_set(e, ERR_USAGE, "unknown option '-%c'; see smtpblame --help",
+				       optopt);
+		if (value == '?')
+			return err_set(e, ERR_USAGE, "unknown option '%.60s'; see smtpblame --help",
+				       word);
+		if (take_option(o, row_of(value), optarg, e) != 0)
+			return -1;
+	}
+	if (o->help || o->version)
+		return 0;
+	for (int i = optind; i < argc; i++) {
+		int failed = strcmp(argv[i], "-") == 0 ? read_targets(o, "-", e)
+						       : add_target(o, argv[i], e);
+		if (failed)
+			return -1;
+	}
+	return check_together(o, e);
+}
+
+void options_clear(struct options *o)
+{
+	free(o->targets);
+	arena_clear(&o->arena);
+}
+
+void options_print_help(FILE *out)
+{
+	fputs("smtpblame - who stops my mail: this machine, the gateway, the provider, or the "
+	      "other side?\n\n"
+	      "  smtpblame [check] [OPTIONS] TARGET...\n\n"
+	      "TARGET is a host name or an address ([v6] too). Needs root, or cap_net_raw and\n"
+	      "cap_net_admin.\n\n",
+	      out);
+	for (size_t i = 0; i < N_ROWS; i++) {
+		char left[64], letter[8] = "    ";
+		if (rows[i].type == OPT_LATER)
+			continue;
+		if (rows[i].letter)
+			snprintf(letter, sizeof(letter), "-%c, ", rows[i].letter);
+		snprintf(left, sizeof(left), "%s--%s%s%s", letter, rows[i].name,
+			 rows[i].argument ? " " : "", rows[i].argument ? rows[i].argument : "");
+		fprintf(out, "  %-27s %s\n", left, rows[i].help);
+	}
+	fputs("\nExit status: 0 every port open, 1 something is not, 4 not decided,\n"
+	      "2 wrong usage or a target that does not resolve, 3 could not run.\n",
+	      out);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The options of `check`: one table drives parsing and help. Everything is
+ * checked here, before anything is opened or sent.
+ */
+#ifndef SB_CLI_OPTIONS_H
+#define SB_CLI_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/addr.h"
+#include "base/arena.h"
+#include "base/err.h"
+#include "model/plan.h"
+
+#define OPTIONS_MAX_INTERFACES 8
+#define OPTIONS_MAX_TESTED     24 /* judged ports; the rest of a plan is for controls */
+
+enum when { WHEN_AUTO, WHEN_ALWAYS, WHEN_NEVER };
+
+struct port_list {
+	uint16_t ports[PLAN_MAX_PORTS];
+	unsigned n;
+};
+
+struct options {
+	struct port_list tested, control;
+	bool only_v4, only_v6, all_addresses;
+	const char *interfaces[OPTIONS_MAX_INTERFACES];
+	unsigned n_interfaces;
+	struct addr source;
+	const char *netns, *ca_file, *write_file;
+	int64_t timeout_ns;
+	bool json, quiet, verbose, no_progress;
+	bool no_path, no_trace, no_inject, no_canary; /* parts that can be turned off */
+	unsigned max_hops;
+	enum when colour;
+	bool help, version;
+	const char **targets;
+	unsigned n_targets;
+	struct arena arena; /* owns targets, and what -f read */
+};
+
+/* argv[0] is skipped. ERR_USAGE names the option. options_clear() even after -1. */
+int options_parse(struct options *o, int argc, char **argv, struct err *e);
+void options_clear(struct options *o);
+
+void options_print_help(FILE *out);
+
+#endif

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* When is a port decided, and when is one more SYN worth sending? */
+#include <string.h>
+
+#include "base/clock.h"
+#include "diag/advise_path.h"
+#include "diag/diag.h"
+
+/* A first further SYN after this: long before the kernel's own retransmission at 1 s. */
+#define REPEAT_FLOOR_NS (150 * NS_PER_MS)
+#define REPEAT_CEILING_NS (500 * NS_PER_MS)
+/* So long a RST or ICMP error waits for a control to be compared with. */
+#define CONTROL_WAIT_NS (1 * NS_PER_S)
+
+enum need {
+	NEED_NOTHING, /* decided */
+	NEED_WAIT,    /* something is under way: an answer, a dialogue */
+	NEED_REPEAT,  /* nothing came: another SYN tells more than waiting */
+};
+
+static unsigned attempts_of(const struct tracker *t, int port_index, int64_t *last)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < t->n_flows; i++) {
+		if (t->flows[i].port_index != port_index)
+			continue;
+		n++;
+		if (t->flows[i].start_ns > *last)
+			*last = t->flows[i].start_ns;
+	}
+	return n;
+}
+
+static int64_t repeat_interval_ns(const struct tracker *t)
+{
+	int64_t due = facts_answer_due_ns(t) * 2 / ANSWER_DUE_RTTS;
+
+	return due < REPEAT_FLOOR_NS ? REPEAT_FLOOR_NS
+	       : due > REPEAT_CEILING_NS ? REPEAT_CEILING_NS : due;
+}
+
+static bool seen_any(const struct port_facts *p, uint64_t facts)
+{
+	return (p->seen & facts) != 0;
+}
+
+/* A RST or ICMP error is compared with the control's answer, and a forged RST with the genuine
+ * SYN-ACK that follows it: give both their time. */
+static enum need need_of_answer(const struct port_facts *p, int64_t since, int64_t now,
+				int64_t grace)
+{
+	if (now - since < grace)
+		return NEED_WAIT;
+	if (fact_seen(p, F_CONTROL_ANSWERS) || now - since >= CONTROL_WAIT_NS)
+		return NEED_NOTHING;
+	return p->looked & FACT_BIT(F_CONTROL_ANSWERS) ? NEED_NOTHING : NEED_WAIT;
+}
+
+static enum need need_of_port(const struct tracker *t, int port_index, const struct port_facts *p,
+			      int64_t now)
+{
+	const struct flow *f = p->flow;
+	int64_t last = 0;
+	unsigned attempts = attempts_of(t, port_index, &last);
+	int64_t grace = facts_answer_due_ns(t) / 2;
+
+	if (!f)
+		return NEED_WAIT;
+	if (f->has_end || fact_seen(p, F_ERROR_AT_ONCE))
+		return NEED_NOTHING;
+	if (fact_seen(p, F_CONNECTED))
+		return NEED_WAIT; /* the dialogue goes on */
+	if (seen_any(p, FACT_BIT(F_LINK_DOWN)))
+		return NEED_NOTHING;
+	if (fact_seen(p, F_SYN_REDIRECTED) && (f->has_result || now - f->start_ns >= SYN_DUE_NS))
+		return NEED_NOTHING;
+	if (seen_any(p, FACT_BIT(F_RST_ON_LO) | FACT_BIT(F_ICMP_ON_LO)))
+		return NEED_NOTHING;
+	if (fact_seen(p, F_RST))
+		return need_of_answer(p, f->rst.t_ns, now,
+				      grace > RST_GRACE_FLOOR_NS ? grace : RST_GRACE_FLOOR_NS);
+	if (fact_seen(p, F_ICMP))
+		return need_of_answer(p, p->icmp->t_ns, now, RST_GRACE_FLOOR_NS);
+	if (f->has_result)
+		return NEED_NOTHING;
+	if (fact_seen(p, F_NEXT_HOP_SILENT)) /* the kernel gives up after three tries, about 3 s */
+		return t->neighbour.state == 0x20 /* NUD_FAILED */ ? NEED_NOTHING : NEED_WAIT;
+	if (fact_seen(p, F_SYNACK) && now - f->synack.t_ns >= SYNACK_ACCEPT_NS)
+		return attempts >= 2 ? NEED_NOTHING : NEED_REPEAT;
+	if (!fact_seen(p, F_SYN_LEFT) && (p->looked & FACT_BIT(F_SYN_LEFT)))
+		return attempts >= 2 && now - last >= SYN_DUE_NS ? NEED_NOTHING : NEED_REPEAT;
+	if (seen_any(p, FACT_BIT(F_SILENCE_PROVEN) | FACT_BIT(F_ALL_SILENT) |
+				FACT_BIT(F_PATH_STOPS) | FACT_BIT(F_PATH_THROUGH)))
+		return NEED_NOTHING;
+	return attempts < MAX_ATTEMPTS ? NEED_REPEAT : NEED_WAIT;
+}
+
+void diag_advise(const struct diag *d, int64_t now, struct diag_advice *out)
+{
+	const struct tracker *t = &d->tracker;
+	const struct plan *plan = t->plan;
+	int64_t interval = repeat_interval_ns(t);
+	struct port_facts facts[PLAN_MAX_PORTS];
+	unsigned n_tested = 0;
+	int control = -1;
+	bool all_silent = true;
+
+	out->done = true;
+	out->n_repeat = out->n_probes = 0;
+	out->again_ns = now + interval / 2;
+	for (unsigned i = 0; i < plan->n_ports && plan->ports[i].tested; i++, n_tested++) {
+		facts_of_port(t, (int)i, now, &facts[i]);
+		const struct port_facts *p = &facts[i];
+		enum need need = need_of_port(t, (int)i, p, now);
+		if (need != NEED_NOTHING)
+			out->done = false;
+		int64_t last = 0;
+		if (need != NEED_REPEAT || attempts_of(t, (int)i, &last) >= MAX_ATTEMPTS)
+			continue;
+		if (now - last < interval) {
+			if (last + interval < out->again_ns)
+				out->again_ns = last + interval;
+			continue;
+		}
+		out->repeat[out->n_repeat++] = (int)i;
+		if (p->control_port >= 0)
+			control = p->control_port;
+		all_silent &= p->control_port < 0;
+	}
+	advise_path(t, facts, n_tested, now, out);
+	if (!out->n_repeat)
+		return;
+	/* the control meets the same loss: its record is what makes silence mean something */
+	if (control >= 0 && out->n_repeat < PLAN_MAX_PORTS) {
+		bool there = false;
+		for (unsigned i = 0; i < out->n_repeat; i++)
+			there |= out->repeat[i] == control;
+		if (!there)
+			out->repeat[out->n_repeat++] = control;
+	}
+	for (unsigned i = 0; all_silent && i < plan->n_ports; i++) {
+		int64_t last = 0;
+		if (!plan->ports[i].tested && attempts_of(t, (int)i, &last) < MAX_ATTEMPTS / 2 &&
+		    out->n_repeat < PLAN_MAX_PORTS)
+			out->repeat[out->n_repeat++] = (int)i;
+	}
+}

@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "diag/advise_path.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "wire/decode.h"
+
+/* A silent port is traced after two round trips of the control, within these bounds. */
+#define TRIGGER_FLOOR_NS   (60 * NS_PER_MS)
+#define TRIGGER_CEILING_NS (600 * NS_PER_MS)
+#define TRIGGER_BLIND_NS   (400 * NS_PER_MS) /* nothing has answered on any port so far */
+/* Rounds are so far apart that a limit of a few ICMP errors a second refills a little. */
+#define ROUND_FLOOR_NS     (150 * NS_PER_MS)
+#define ROUND_CEILING_NS   (1200 * NS_PER_MS)
+#define MAX_ROUNDS         8  /* at the hop where it stops */
+#define MAX_SILENT_ROUNDS  3  /* at a hop that answers nobody */
+#define MAX_NAME_ROUNDS    2  /* at a hop that the port has passed: only its address is missing */
+#define BORDER_SENDS       4
+/* The silence of the first hop beyond, alone, is mere loss with less than this: what places it. */
+#define PLACED_PROBABILITY 0.02
+/* Hops tried before anything tells how long the path is, and the step by which it grows. */
+#define BLIND_HOPS 10
+#define HOPS_STEP  6
+#define HOPS_SLACK 2 /* ways there and back differ in length */
+
+enum class {
+	CLASS_NONE,   /* nothing to trace */
+	CLASS_OPEN,   /* connected: does the target itself answer? */
+	CLASS_ANSWER, /* a RST or an ICMP error: whose? */
+	CLASS_SILENT, /* where does it stop? */
+};
+
+struct ctx {
+	const struct tracker *t;
+	const struct path *path;
+	int64_t now, due, round;
+	struct diag_advice *advice;
+	int control;
+	unsigned control_dest; /* TTL that reaches the target by the control's answers, 0 unknown */
+	bool tcp_control;      /* the control's connection was answered by the target */
+};
+
+static bool path_makes_sense(const struct tracker *t)
+{
+	bool gateway = false;
+
+	if (t->plan->no_path || t->not_looked[LOOK_PATH] || !tracker_capture_whole(t))
+		return false;
+	if (t->has_link && t->link.loopback)
+		return false;
+	for (unsigned i = 0; i < t->plan->n_ports; i++) {
+		if (!t->routes[i].has || t->routes[i].route.local)
+			return false;
+		gateway |= addr_is_set(&t->routes[i].route.gateway);
+	}
+	/* on a tunnel there is a path without a gateway's address; on a link there is none */
+	return gateway || (t->has_link && !t->link.needs_neighbour);
+}
+
+static enum class class_of(const struct tracker *t, const struct port_facts *p, int64_t now)
+{
+	const struct flow *f = p->flow;
+
+	if (!f || fact_seen(p, F_ERROR_AT_ONCE) || fact_seen(p, F_SYN_REDIRECTED) ||
+	    fact_seen(p, F_SYN_LOOPED) || fact_seen(p, F_RST_ON_LO) || fact_seen(p, F_ICMP_ON_LO))
+		return CLASS_NONE;
+	if (fact_seen(p, F_CONNECTED))
+		return f->synack.seen ? CLASS_OPEN : CLASS_NONE;
+	if (!fact_seen(p, F_SYN_LEFT) || f->synack.seen)
+		return CLASS_NONE;
+	if (fact_seen(p, F_RST))
+		return CLASS_ANSWER;
+	if (fact_seen(p, F_ICMP))
+		return fact_seen(p, F_ICMP_FROM_TARGET) ? CLASS_NONE : CLASS_ANSWER;
+	int64_t wait = facts_answer_due_ns(t) * 2 / ANSWER_DUE_RTTS;
+	wait = wait < TRIGGER_FLOOR_NS ? TRIGGER_FLOOR_NS
+	       : wait > TRIGGER_CEILING_NS ? TRIGGER_CEILING_NS : wait;
+	if (p->control_port < 0)
+		wait = TRIGGER_BLIND_NS;
+	return now - f->start_ns >= wait ? CLASS_SILENT : CLASS_NONE;
+}
+
+/* The same control all along: the one that was traced already, else an answering port, those that
+ * are no SMTP first, else one that at least is not in question itself. */
+static int choose_control(const struct ctx *c, const enum class *classes, unsigned n_tested,
+			  int except)
+{
+	const struct tracker *t = c->t;
+	int best = -1, best_score = -1;
+
+	for (unsigned i = 0; i < t->plan->n_ports; i++) {
+		const struct flow *f = tracker_main_flow(t, (int)i);
+		int score = 0;
+		if ((int)i == except || !f || f->redirected || f->syn_on_lo || !f->syn_out)
+			continue;
+		if (f->synack.seen && !f->synack.on_lo)
+			score += 8;
+		else if (f->rst.seen && !f->rst.on_lo)
+			score += 6;
+		score += i >= n_tested ? 3 : classes[i] == CLASS_SILENT ? -4 : 0;
+		score += c->path->trace[i].sent && i >= n_tested ? 4 : 0;
+		if (score > best_score) {
+			best_score = score;
+			best = (int)i;
+		}
+	}
+	return best;
+}
+
+static unsigned distance_ttl(const struct flow *f)
+{
+	const struct answer *a = f->synack.seen ? &f->synack : &f->rst;
+
+	return a->seen ? wire_initial_ttl(a->ttl) - a->ttl + 1 : 0;
+}
+
+static void ask(struct ctx *c, enum probe_kind kind, int port, unsigned ttl,
+		const struct addr *dst)
+{
+	struct diag_advice *a = c->advice;
+
+	if (a->n_probes == DIAG_MAX_PROBES)
+		return;
+	a->probes[a->n_probes++] = (struct diag_probe){kind, port, (uint8_t)ttl, *dst};
+}
+
+static void wake_at(struct ctx *c, int64_t t_ns)
+{
+	if (t_ns < c->advice->again_ns)
+		c->advice->again_ns = t_ns;
+}
+
+/* One more probe for this cell unless it has had enough or its round is not over. True while an
+ * answer may still come, or more probes will go out. */
+static bool want(struct ctx *c, int port, unsigned ttl, unsigned max, bool until_answered)
+{
+	const struct path_cell *cell = &c->path->trace[port].cell[ttl];
+	int64_t age = c->now - cell->last_sent_ns;
+
+	for (unsigned i = 0; i < c->advice->n_probes; i++)
+		if (c->advice->probes[i].port_index == port && c->advice->probes[i].ttl == ttl &&
+		    c->advice->probes[i].kind == PROBE_TRACE)
+			return true;
+	if (until_answered && cell->answered)
+		return false;
+	if (cell->sent >= max) {
+		bool waiting = cell->answered < cell->sent && age < c->due;
+		if (waiting)
+			wake_at(c, cell->last_sent_ns + c->due);
+		return waiting;
+	}
+	if (cell->sent && age < c->round) {
+		wake_at(c, cell->last_sent_ns + c->round);
+		return true;
+	}
+	ask(c, PROBE_TRACE, port, ttl, &c->t->plan->target);
+	return true;
+}
+
+/* How many TTLs deserve a probe: up to the target where that is known, else a little farther than
+ * anybody has answered. */
+static unsigned horizon(const struct ctx *c, int port)
+{
+	const struct path_trace *own = &c->path->trace[port], *other = &c->path->trace[c->control];
+	unsigned max = c->t->plan->max_hops, far = path_last_hop(own), other_far = path_last_hop(other);
+	unsigned h;
+
+	far = other_far > far ? other_far : far;
+	unsigned arrival = path_first_arrival(other, &c->t->plan->target);
+	if (arrival && arrival > far)
+		h = arrival;
+	else if (c->control_dest)
+		h = c->control_dest + HOPS_SLACK > far + 1 ? c->control_dest + HOPS_SLACK : far + 1;
+	else
+		h = far + HOPS_STEP > BLIND_HOPS ? far + HOPS_STEP : BLIND_HOPS;
+	return h > max ? max : h;
+}
+
+/* ---- the three questions ---- */
+
+/* TTLs that do not reach the target must not draw a SYN-ACK. They travel while the server is
+ * still thinking about its greeting. */
+static bool trace_open(struct ctx *c, int port)
+{
+	unsigned dest = distance_ttl(tracker_main_flow(c->t, port));
+	const struct path_trace *own = &c->path->trace[port], *other = &c->path->trace[c->control];
+	bool busy = false;
+
+	if (dest > c->t->plan->max_hops)
+		dest = c->t->plan->max_hops;
+	unsigned first = path_first_syn_ack(own), beyond = path_last_hop(other);
+	for (unsigned ttl = 1; ttl <= dest; ttl++) {
+		if (ttl < dest)
+			busy |= want(c, port, ttl, 1, true);
+		/* the control tells what this TTL reaches; where it matters, not just once */
+		busy |= want(c, c->control, ttl, first && ttl >= first ? MAX_SILENT_ROUNDS : 1, true);
+	}
+	/* the control is still on its way where this port's answer seems to come from */
+	if (beyond >= dest)
+		for (unsigned ttl = dest; ttl <= beyond && ttl <= c->t->plan->max_hops; ttl++)
+			busy |= want(c, port, ttl, 2, true);
+	return busy;
+}
+
+static bool trace_answer(struct ctx *c, int port, const struct port_facts *p)
+{
+	const struct path_trace *own = &c->path->trace[port], *other = &c->path->trace[c->control];
+	unsigned h = horizon(c, port), dest = distance_ttl(p->flow);
+	bool busy = false;
+
+	if (dest + HOPS_SLACK > h && dest + HOPS_SLACK <= c->t->plan->max_hops)
+		h = dest + HOPS_SLACK;
+	unsigned first = path_first_rst(own), unreachable = path_first_unreachable(own);
+	if (unreachable && (!first || unreachable < first))
+		first = unreachable;
+	for (unsigned ttl = 1; ttl <= h; ttl++) {
+		bool near = !first || ttl <= first + 1;
+		busy |= want(c, port, ttl, near ? MAX_SILENT_ROUNDS : 1, true);
+		busy |= want(c, c->control, ttl, near ? MAX_SILENT_ROUNDS : 1, true);
+		if (path_first_arrival(other, &c->t->plan->target) == ttl && first && ttl > first)
+			break;
+	}
+	return busy;
+}
+
+/* At the border between two networks the router beyond is asked itself. */
+static bool ask_border(struct ctx *c, int port, const struct path_stop *s)
+{
+	struct addr router = path_hop_address(c->path, s->to);
+	bool busy = false;
+
+	if (s->to != s->from + 1 || s->from == 0 || !addr_is_set(&router) ||
+	    s->to == c->control_dest)
+		return false;
+	for (int k = 0; k < 2; k++) {
+		int trace = k ? c->control : port;
+		const struct path_border *b = NULL;
+		for (unsigned i = 0; i < PATH_MAX_BORDERS; i++)
+			if (c->path->border[trace][i].sent &&
+			    addr_equal(&c->path->border[trace][i].router, &router))
+				b = &c->path->border[trace][i];
+		if (b && b->answered)
+			continue;
+		int64_t age = b ? c->now - b->last_sent_ns : 0;
+		if (b && b->sent >= BORDER_SENDS) {
+			if (age < c->due) {
+				busy = true;
+				wake_at(c, b->last_sent_ns + c->due);
+			}
+			continue;
+		}
+		busy = true;
+		if (!b || age >= c->round)
+			ask(c, PROBE_BORDER, trace, 64, &router);
+		else
+			wake_at(c, b->last_sent_ns + c->round);
+	}
+	return busy;
+}
+
+static bool trace_silent(struct ctx *c, int port, const struct port_facts *p)
+{
+	const struct path_trace *own = &c->path->trace[port], *other = &c->path->trace[c->control];
+	unsigned h = horizon(c, port), last = path_last_hop(own);
+	struct path_stop s;
+	bool busy = false;
+
+	path_where_silent(c->path, port, c->control, p->dest_ttl, c->tcp_control,
+			  p->silence_probability, c->now - c->due, &s);
+	bool placed = s.stops && s.next && s.next_probability <= PLACED_PROBABILITY &&
+		      s.probability <= SILENCE_MAX_PROBABILITY;
+	if (placed)
+		return ask_border(c, port, &s);
+	for (unsigned ttl = 1; ttl <= h; ttl++) {
+		bool passed = ttl <= last, odd = (ttl + own->cell[ttl].sent) & 1;
+		bool mute = !other->cell[ttl].answered && !own->cell[ttl].answered;
+		unsigned max = passed ? MAX_NAME_ROUNDS : mute ? MAX_SILENT_ROUNDS : MAX_ROUNDS;
+		/* both meet the same limit of ICMP errors: neither always comes first */
+		for (int k = 0; k < 2; k++) {
+			int trace = odd == (k == 0) ? port : c->control;
+			bool enough = passed && (own->cell[ttl].answered || other->cell[ttl].answered);
+			if (!enough)
+				busy |= want(c, trace, ttl, max, passed);
+		}
+		if (!passed && path_first_arrival(other, &c->t->plan->target) == ttl)
+			break;
+	}
+	return busy;
+}
+
+static void set_timing(struct ctx *c)
+{
+	int64_t rtt = 0;
+
+	for (unsigned i = 0; i < c->t->plan->n_ports; i++)
+		for (unsigned ttl = 1; ttl <= PLAN_MAX_HOPS; ttl++)
+			if (c->path->trace[i].cell[ttl].rtt_ns > rtt)
+				rtt = c->path->trace[i].cell[ttl].rtt_ns;
+	int64_t due = facts_answer_due_ns(c->t);
+	if (due == ANSWER_DUE_CEILING_NS && rtt) /* no connection was answered, but hops were */
+		due = rtt * ANSWER_DUE_RTTS;
+	c->due = due < ANSWER_DUE_FLOOR_NS ? ANSWER_DUE_FLOOR_NS : due;
+	c->round = due * 2 / ANSWER_DUE_RTTS;
+	if (c->round < ROUND_FLOOR_NS)
+		c->round = ROUND_FLOOR_NS;
+	if (c->round > ROUND_CEILING_NS)
+		c->round = ROUND_CEILING_NS;
+}
+
+void advise_path(const struct tracker *t, const struct port_facts *facts, unsigned n_tested,
+		 int64_t now, struct diag_advice *advice)
+{
+	struct ctx c = {.t = t, .path = &t->path, .now = now, .advice = advice};
+	enum class classes[PLAN_MAX_PORTS] = {CLASS_NONE};
+
+	if (!path_makes_sense(t))
+		return;
+	set_timing(&c);
+	for (unsigned i = 0; i < n_tested; i++)
+		classes[i] = class_of(t, &facts[i], now);
+	for (unsigned i = 0; i < n_tested; i++) {
+		bool busy = false;
+		c.control = choose_control(&c, classes, n_tested, (int)i);
+		if (c.control < 0)
+			continue;
+		const struct flow *control = tracker_main_flow(t, c.control);
+		c.control_dest = distance_ttl(control);
+		c.tcp_control = facts[i].control_port >= 0;
+		switch (classes[i]) {
+		case CLASS_NONE:
+			break;
+		case CLASS_OPEN:
+			busy = trace_open(&c, (int)i);
+			break;
+		case CLASS_ANSWER:
+			busy = trace_answer(&c, (int)i, &facts[i]);
+			break;
+		case CLASS_SILENT:
+			busy = trace_silent(&c, (int)i, &facts[i]);
+			break;
+		}
+		if (busy)
+			advice->done = false;
+	}
+}

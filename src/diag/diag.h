@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The pure core: events in, advice and a report out. No I/O, no clock.
+ *
+ * A live run feeds events as they arrive and follows the advice; at its end it
+ * sorts the log and judges that anew, so that the verdict depends on what
+ * happened and not on the order in which this process heard of it, and a saved
+ * case gives the same report.
+ */
+#ifndef SB_DIAG_DIAG_H
+#define SB_DIAG_DIAG_H
+
+#include "diag/facts.h"
+#include "diag/rules.h"
+#include "model/report.h"
+
+struct diag {
+	struct tracker tracker;
+	size_t fed; /* events taken so far */
+};
+
+/* plan and log are borrowed and must outlive it. */
+void diag_init(struct diag *d, const struct plan *plan, const struct event_log *log);
+
+/* Takes the events that the log got since the last call. */
+void diag_feed(struct diag *d);
+
+struct diag_probe {
+	enum probe_kind kind;
+	int port_index;
+	uint8_t ttl;
+	struct addr dst;
+};
+
+#define DIAG_MAX_PROBES 512
+
+/* What a live run should do next. */
+struct diag_advice {
+	bool done;        /* every tested port is decided, as far as more waiting could */
+	int repeat[PLAN_MAX_PORTS]; /* plan indices that deserve a further SYN now */
+	unsigned n_repeat;
+	struct diag_probe probes[DIAG_MAX_PROBES]; /* raw SYNs to send now, in this order */
+	unsigned n_probes;
+	int64_t again_ns; /* ask again at this time (wall clock) if nothing happens before */
+};
+
+/* A port gets so many attempts of ours beside the kernel's own retransmissions. */
+#define MAX_ATTEMPTS 8
+
+void diag_advise(const struct diag *d, int64_t now, struct diag_advice *out);
+
+/* Judges one port from its facts; exposed for the tests of the rule table. */
+struct port_verdict {
+	enum state state;
+	const struct rule *rules[LAYER_COUNT]; /* NULL: none of that layer */
+	uint64_t missing; /* facts not looked at, when inconclusive for their sake */
+};
+void diag_judge_port(const struct port_facts *facts, struct port_verdict *out);
+
+/* The report over all that was fed. Never NULL; report_free() it. */
+struct report *diag_report(const struct diag *d, const char *tool_version);
+
+#endif

@@ -1,0 +1,463 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "diag/facts.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "wire/decode.h"
+
+/* ---- names ---- */
+
+static const struct {
+	const char *name, *text;
+} fact_words[F_COUNT] = {
+	[F_ERROR_AT_ONCE] = {"error-at-once", "connect() failed before any packet could come back"},
+	[F_ERROR_DENIED] = {"error-denied", "the error is a denial (EPERM, EACCES or EINVAL)"},
+	[F_CONNECTED] = {"connected", "the handshake completed"},
+	[F_REFUSED] = {"refused", "connect() ended with ECONNREFUSED"},
+	[F_SOCKET_SILENT] = {"socket-silent", "connect() got no answer"},
+	[F_PEER_DIFFERS] = {"peer-differs", "the socket's peer is not the address called"},
+	[F_STOP_ROUTE] = {"stop-route", "a route of this host forbids the destination"},
+	[F_STOP_RULE] = {"stop-rule", "an ip rule of this host forbids the connection"},
+	[F_NO_ROUTE] = {"no-route", "this host has no route to the destination"},
+	[F_LINK_DOWN] = {"link-down", "the egress link is down or has no carrier"},
+	[F_NEXT_HOP_SILENT] = {"next-hop-silent", "the next hop does not answer ARP/ND"},
+	[F_NEXT_HOP_IS_GATEWAY] = {"next-hop-is-gateway", "the next hop is a router"},
+	[F_TARGET_LOCAL] = {"target-local", "the address is one of this host's own"},
+	[F_SYN_LEFT] = {"syn-left", "the SYN was seen leaving"},
+	[F_SYN_REDIRECTED] = {"syn-redirected", "the SYN went to another address or port"},
+	[F_SYN_LOOPED] = {"syn-looped", "the SYN was turned back on loopback"},
+	[F_RST_ON_LO] = {"rst-on-lo", "a RST came on loopback"},
+	[F_ICMP_ON_LO] = {"icmp-on-lo", "this host sent itself an ICMP error"},
+	[F_SYNACK] = {"syn-ack", "a SYN-ACK to our SYN came in"},
+	[F_SYNACK_ELSEWHERE] = {"syn-ack-elsewhere", "the SYN-ACK came in by another interface"},
+	[F_RST] = {"rst", "a RST came from the target's address"},
+	[F_RST_THEN_SYNACK] = {"rst-then-syn-ack", "a SYN-ACK followed the RST"},
+	[F_RST_LIKE_CONTROL] = {"rst-like-control", "the RST came from as far as the control's answer"},
+	[F_RST_NEARER] = {"rst-nearer", "the RST came from nearer than the control's answer"},
+	[F_ICMP] = {"icmp", "an ICMP error came in for the SYN"},
+	[F_ICMP_FROM_TARGET] = {"icmp-from-target", "the target itself sent the ICMP error"},
+	[F_ICMP_FROM_GATEWAY] = {"icmp-from-gateway", "the gateway sent the ICMP error"},
+	[F_ICMP_FROM_ACCESS] = {"icmp-from-access", "a router of the access network sent the ICMP error"},
+	[F_ICMP_PORT] = {"icmp-port", "the ICMP error says port unreachable"},
+	[F_ICMP_EXPIRED] = {"icmp-expired", "the SYN's TTL ran out on the way"},
+	[F_ICMP_EVERYWHERE] = {"icmp-everywhere", "no control port gets through either"},
+	[F_SILENT] = {"silent", "nothing came back"},
+	[F_SILENCE_PROVEN] = {"silence-proven", "packet loss does not explain the silence"},
+	[F_CONTROL_ANSWERS] = {"control-answers", "another port of the address answers"},
+	[F_ALL_SILENT] = {"all-silent", "no port of the address answers"},
+	[F_PATH_STOPS] = {"path-stops", "the probes of this port stop at a hop where the control's go on"},
+	[F_PATH_THROUGH] = {"path-through", "every hop lets this port through"},
+	[F_PATH_RST_EARLY] = {"path-rst-early", "a RST came for a TTL that does not reach the target"},
+	[F_PATH_RST_OWN] = {"path-rst-own", "RSTs came only for TTLs that reach the target"},
+	[F_PATH_SYNACK_EARLY] = {"path-syn-ack-early", "a SYN-ACK came for a TTL that does not reach the target"},
+	[F_PATH_ICMP_HOP] = {"path-icmp-hop", "the sender of the ICMP error is a known hop"},
+	[F_GREETING_OK] = {"greeting-ok", "the server greeted with a 2xx code"},
+	[F_GREETING_REJECT] = {"greeting-reject", "the server greeted with a 4xx or 5xx code"},
+	[F_NOT_SMTP] = {"not-smtp", "what answered does not speak SMTP"},
+	[F_CLOSED] = {"closed", "the other side closed before a greeting"},
+	[F_RESET] = {"reset", "the session was reset before a greeting"},
+	[F_STALLED] = {"stalled", "no greeting came in the time given"},
+	[F_TLS_FAILED] = {"tls-failed", "the TLS handshake failed"},
+	[F_SESSION_OVER] = {"session-over", "the dialogue was held to its end"},
+};
+
+const char *fact_name(enum fact f)
+{
+	return fact_words[f].name;
+}
+
+const char *fact_text(enum fact f)
+{
+	return fact_words[f].text;
+}
+
+/* ---- helpers ---- */
+
+void fact_note(struct port_facts *p, enum fact f, bool seen, size_t why)
+{
+	p->looked |= FACT_BIT(f);
+	if (!seen)
+		return;
+	p->seen |= FACT_BIT(f);
+	p->why[f] = why;
+}
+
+/* Seen counts even through a lossy capture; only absence needs that everything was looked at. */
+static void note_if_looked(struct port_facts *p, enum fact f, bool seen, size_t why, bool looked)
+{
+	if (seen || looked)
+		fact_note(p, f, seen, why);
+}
+
+static bool answered_from_wire(const struct flow *f)
+{
+	return (f->synack.seen && !f->synack.on_lo) || (f->rst.seen && !f->rst.on_lo);
+}
+
+static bool flow_has_any_answer(const struct flow *f)
+{
+	return f->synack.seen || f->rst.seen || f->n_icmp > 0 ||
+	       (f->has_result && f->error == 0);
+}
+
+static int64_t flow_rtt_ns(const struct flow *f)
+{
+	const struct answer *a = f->synack.seen ? &f->synack : &f->rst;
+
+	/* a retransmitted SYN makes the sample ambiguous (Karn) */
+	if (!answered_from_wire(f) || f->syn_out != 1)
+		return -1;
+	return a->t_ns - f->first_syn_ns;
+}
+
+int64_t facts_answer_due_ns(const struct tracker *t)
+{
+	int64_t rtt = 0;
+
+	for (unsigned i = 0; i < t->n_flows; i++) {
+		int64_t one = flow_rtt_ns(&t->flows[i]);
+		if (one > rtt)
+			rtt = one;
+	}
+	if (rtt == 0) /* nothing has answered yet: give the slowest path its time */
+		return ANSWER_DUE_CEILING_NS;
+	int64_t due = rtt * ANSWER_DUE_RTTS;
+	return due < ANSWER_DUE_FLOOR_NS ? ANSWER_DUE_FLOOR_NS
+	       : due > ANSWER_DUE_CEILING_NS ? ANSWER_DUE_CEILING_NS : due;
+}
+
+/* Hops that the packet has come, by the nearest usual initial TTL. */
+static int hop_distance(uint8_t ttl)
+{
+	return (int)wire_initial_ttl(ttl) - ttl;
+}
+
+/* ---- socket and host ---- */
+
+static void socket_facts(const struct tracker *t, int64_t now, struct port_facts *p)
+{
+	const struct flow *f = p->flow;
+	bool done = f->has_result;
+
+	fact_note(p, F_ERROR_AT_ONCE, done && f->at_once && f->error, f->result_event);
+	fact_note(p, F_ERROR_DENIED,
+	     done && f->at_once &&
+		     (f->error == EPERM || f->error == EACCES || f->error == EINVAL),
+	     f->result_event);
+	fact_note(p, F_CONNECTED, done && f->error == 0, f->result_event);
+	fact_note(p, F_REFUSED, done && f->error == ECONNREFUSED, f->result_event);
+	bool silent = !done && now - f->start_ns >= SYN_DUE_NS;
+	note_if_looked(p, F_SOCKET_SILENT, silent || (done && f->error == ETIMEDOUT),
+		       f->start_event, done || silent);
+	bool differs = done && f->error == 0 && addr_is_set(&f->peer) &&
+		       (!addr_equal(&f->peer, &t->plan->target) || f->peer_port != f->port);
+	fact_note(p, F_PEER_DIFFERS, differs, f->result_event);
+}
+
+static void host_facts(const struct tracker *t, int port_index, struct port_facts *p)
+{
+	bool looked = t->routes[port_index].has;
+	const struct host_route *r = &t->routes[port_index].route;
+	size_t why = t->routes[port_index].event;
+
+	if (looked) {
+		fact_note(p, F_STOP_ROUTE, r->error && r->stop == ROUTE_STOP_ROUTE, why);
+		fact_note(p, F_STOP_RULE, r->error && r->stop == ROUTE_STOP_RULE, why);
+		fact_note(p, F_NO_ROUTE, r->error && r->stop == ROUTE_STOP_NO_ROUTE, why);
+		fact_note(p, F_TARGET_LOCAL, r->local, why);
+		fact_note(p, F_NEXT_HOP_IS_GATEWAY, addr_is_set(&r->gateway), why);
+	}
+	if (t->has_link)
+		fact_note(p, F_LINK_DOWN, !t->link.up || !t->link.carrier, t->link_event);
+	if (t->has_neighbour) {
+		bool silent = t->neighbour.exists && !neighbour_is_usable(&t->neighbour);
+		fact_note(p, F_NEXT_HOP_SILENT, silent, t->neighbour_event);
+	} else if (t->has_link && !t->link.needs_neighbour) {
+		fact_note(p, F_NEXT_HOP_SILENT, false, NO_EVENT);
+	}
+}
+
+/* ---- wire ---- */
+
+static void outbound_facts(const struct tracker *t, int port_index, int64_t now,
+			   struct port_facts *p)
+{
+	bool whole = tracker_capture_whole(t), due = now - p->flow->start_ns >= SYN_DUE_NS;
+	bool left = false, redirected = false, looped = false;
+	size_t left_why = 0, redirect_why = 0, loop_why = 0;
+
+	for (unsigned i = 0; i < t->n_flows; i++) {
+		const struct flow *f = &t->flows[i];
+		if (f->port_index != port_index)
+			continue;
+		if (f->syn_out && !left) {
+			left = true;
+			left_why = f->syn_event;
+		}
+		if (f->redirected && !redirected) {
+			redirected = true;
+			redirect_why = f->redirect_event;
+		}
+		if (f->syn_on_lo && !looped) {
+			looped = true;
+			loop_why = f->redirect_event;
+		}
+	}
+	note_if_looked(p, F_SYN_LEFT, left, left_why, whole && due);
+	note_if_looked(p, F_SYN_REDIRECTED, redirected, redirect_why, whole);
+	note_if_looked(p, F_SYN_LOOPED, looped, loop_why, whole);
+}
+
+static void inbound_facts(const struct tracker *t, int64_t now, struct port_facts *p)
+{
+	const struct flow *f = p->flow;
+	bool whole = tracker_capture_whole(t);
+	bool synack = f->synack.seen && !f->synack.on_lo && f->synack.acks_our_syn;
+	bool rst = f->rst.seen && !f->rst.on_lo && f->rst.acks_our_syn;
+
+	/* our stack had its time to accept what the tap saw */
+	bool due = !f->synack.seen || f->has_result || now - f->synack.t_ns >= SYNACK_ACCEPT_NS;
+	note_if_looked(p, F_RST_ON_LO, f->rst.seen && f->rst.on_lo, f->rst.event, whole);
+	if (due)
+		note_if_looked(p, F_SYNACK, synack, f->synack.event, whole);
+	note_if_looked(p, F_SYNACK_ELSEWHERE, synack && f->synack.ifindex != f->syn_ifindex,
+		       f->synack.event, whole);
+	note_if_looked(p, F_RST, rst, f->rst.event, whole);
+	note_if_looked(p, F_RST_THEN_SYNACK, rst && f->rst_before_synack, f->synack.event, whole);
+}
+
+static bool icmp_is_expiry(const struct icmp_answer *a)
+{
+	return (a->from.family == ADDR_V4 && a->msg.type == 11) ||
+	       (a->from.family == ADDR_V6 && a->msg.type == 3);
+}
+
+static bool icmp_is_unreachable(const struct icmp_answer *a)
+{
+	/* fragmentation needed (v4 3/4) tells about size, not about reach */
+	return (a->from.family == ADDR_V4 && a->msg.type == 3 && a->msg.code != 4) ||
+	       (a->from.family == ADDR_V6 && a->msg.type == 1);
+}
+
+static bool icmp_is_port(const struct icmp_answer *a)
+{
+	return (a->from.family == ADDR_V4 && a->msg.type == 3 && a->msg.code == 3) ||
+	       (a->from.family == ADDR_V6 && a->msg.type == 1 && a->msg.code == 4);
+}
+
+/* How many hops our SYN had come when its sender quoted it. A Linux forward hook quotes it one
+ * hop later than an ingress filter does: 1-based hop, at most one too low. */
+static int icmp_sender_hop(const struct icmp_answer *a)
+{
+	const struct icmp_quote *q = &a->msg.quote;
+
+	return q->present ? (int)wire_initial_ttl(q->ttl) - q->ttl : -1;
+}
+
+/* Private space beyond the gateway is the access provider's, and so is the first hop behind the
+ * gateway (contract, "PLACE" without AS data). */
+static bool icmp_is_from_access(const struct tracker *t, const struct icmp_answer *a,
+				const struct addr *gateway)
+{
+	int hop = icmp_sender_hop(a);
+
+	if (addr_equal(&a->from, &t->plan->target) || !addr_is_set(gateway) ||
+	    addr_equal(&a->from, gateway))
+		return false;
+	return addr_is_shared(&a->from) || (addr_is_private(&a->from) && hop > 1) || hop == 2;
+}
+
+static void icmp_facts(const struct tracker *t, int port_index, struct port_facts *p)
+{
+	bool whole = tracker_capture_whole(t);
+	const struct icmp_answer *lo = NULL, *wire = NULL;
+
+	for (unsigned i = 0; i < t->n_flows; i++) {
+		const struct flow *f = &t->flows[i];
+		if (f->port_index != port_index)
+			continue;
+		for (unsigned k = 0; k < f->n_icmp; k++) {
+			const struct icmp_answer *a = &f->icmp[k];
+			if (!icmp_is_unreachable(a) && !icmp_is_expiry(a))
+				continue;
+			const struct icmp_answer **slot = a->on_lo ? &lo : &wire;
+			if (!*slot) {
+				*slot = a;
+				p->icmp_flow = f;
+			}
+		}
+	}
+	p->icmp = lo ? lo : wire;
+	note_if_looked(p, F_ICMP_ON_LO, lo != NULL, lo ? lo->event : 0, whole);
+	note_if_looked(p, F_ICMP, wire != NULL, wire ? wire->event : 0, whole);
+	if (!wire)
+		return;
+	struct addr gateway = t->routes[port_index].route.gateway;
+	fact_note(p, F_ICMP_FROM_TARGET, addr_equal(&wire->from, &t->plan->target), wire->event);
+	fact_note(p, F_ICMP_FROM_GATEWAY,
+	     addr_is_set(&gateway) && addr_equal(&wire->from, &gateway), wire->event);
+	fact_note(p, F_ICMP_FROM_ACCESS, icmp_is_from_access(t, wire, &gateway), wire->event);
+	fact_note(p, F_ICMP_PORT, icmp_is_port(wire), wire->event);
+	fact_note(p, F_ICMP_EXPIRED, icmp_is_expiry(wire), wire->event);
+}
+
+/* ---- control, silence ---- */
+
+struct port_record {
+	bool answers;     /* SYN-ACK or RST from the wire */
+	bool icmp;        /* an ICMP error instead */
+	bool pending;     /* a SYN is still within its time */
+	bool started;
+	unsigned silent_syns;
+	struct loss_sample loss;
+	const struct flow *answer_flow, *silent_flow;
+};
+
+static struct port_record port_record(const struct tracker *t, int port_index, int64_t now)
+{
+	struct port_record r = {0};
+	int64_t due = facts_answer_due_ns(t);
+
+	for (unsigned i = 0; i < t->n_flows; i++) {
+		const struct flow *f = &t->flows[i];
+		if (f->port_index != port_index)
+			continue;
+		r.started = true;
+		unsigned young = f->syn_out && now - f->last_syn_ns < due;
+		if (f->redirected || f->syn_on_lo)
+			continue; /* whoever answers that, it is not the target */
+		if (answered_from_wire(f)) {
+			r.answers = true;
+			if (!r.answer_flow || f->synack.seen)
+				r.answer_flow = f;
+			r.loss.sent += f->syn_out ? f->syn_out : 1;
+			r.loss.answered++;
+		} else if (f->n_icmp) {
+			r.icmp = true;
+		} else if (!flow_has_any_answer(f)) {
+			r.pending |= young;
+			r.silent_syns += f->syn_out - young;
+			if (f->syn_out && (!r.silent_flow || f->syn_out > r.silent_flow->syn_out))
+				r.silent_flow = f;
+		}
+	}
+	r.loss.sent += r.answers ? r.silent_syns : 0;
+	return r;
+}
+
+static void control_facts(const struct tracker *t, int port_index, int64_t now,
+			  struct port_facts *p)
+{
+	bool all_icmp = true, pending = false, any_other = false;
+	unsigned all_syns = 0;
+	struct port_record own = port_record(t, port_index, now);
+
+	p->control_port = -1;
+	for (unsigned i = 0; i < t->plan->n_ports; i++) {
+		struct port_record r = port_record(t, (int)i, now);
+		all_syns += r.silent_syns;
+		pending |= r.pending;
+		if ((int)i == port_index || !r.started)
+			continue;
+		any_other = true;
+		all_icmp &= r.icmp && !r.answers;
+		if (!r.answers)
+			continue;
+		p->control.sent += r.loss.sent;
+		p->control.answered += r.loss.answered;
+		/* a SYN-ACK says more about its sender than a RST does */
+		if (!p->control_flow ||
+		    (r.answer_flow->synack.seen && !p->control_flow->synack.seen)) {
+			p->control_port = (int)i;
+			p->control_flow = r.answer_flow;
+		}
+	}
+	bool whole = tracker_capture_whole(t), control = p->control_port >= 0;
+	size_t why = control ? (p->control_flow->synack.seen ? p->control_flow->synack.event
+							     : p->control_flow->rst.event)
+			     : NO_EVENT;
+	note_if_looked(p, F_CONTROL_ANSWERS, control, why, whole && !pending);
+	if (any_other && p->icmp && !p->icmp->on_lo)
+		note_if_looked(p, F_ICMP_EVERYWHERE, all_icmp, p->icmp->event, !pending || control);
+
+	bool silent = !own.answers && !own.icmp && own.silent_syns > 0 && whole;
+	p->silent_syns = own.silent_syns;
+	p->any_silent = own.silent_flow;
+	p->silence_probability =
+		control && silent ? loss_silence_probability(p->control, own.silent_syns) : 1;
+	if (whole) {
+		fact_note(p, F_SILENT, silent, NO_EVENT);
+		if (control)
+			fact_note(p, F_SILENCE_PROVEN,
+			     silent && p->silence_probability <= SILENCE_MAX_PROBABILITY, NO_EVENT);
+		bool enough = all_syns >= ALL_SILENT_MIN_SYNS &&
+			      now - t->start_ns >= ALL_SILENT_MIN_NS;
+		note_if_looked(p, F_ALL_SILENT, silent && !control && enough && !own.icmp, NO_EVENT,
+			       control || enough);
+	}
+}
+
+static void rst_distance_facts(struct port_facts *p)
+{
+	p->rst_distance = p->control_distance = -1;
+	if (!fact_seen(p, F_RST))
+		return;
+	p->rst_distance = hop_distance(p->flow->rst.ttl);
+	if (!p->control_flow)
+		return;
+	const struct answer *a = p->control_flow->synack.seen ? &p->control_flow->synack
+							       : &p->control_flow->rst;
+	p->control_distance = hop_distance(a->ttl);
+	fact_note(p, F_RST_LIKE_CONTROL, p->rst_distance == p->control_distance, p->flow->rst.event);
+	fact_note(p, F_RST_NEARER, p->rst_distance < p->control_distance, p->flow->rst.event);
+}
+
+/* ---- session ---- */
+
+static void session_facts(struct port_facts *p)
+{
+	const struct flow *f = p->flow;
+	bool over = f->has_end && f->end == SESSION_DONE;
+	/* what ends the connection after the greeting has been judged is courtesy, not service */
+	bool early = f->has_end && !f->has_reply && f->end_stage != STAGE_QUIT;
+
+	if (!f->has_result || f->error)
+		return;
+	note_if_looked(p, F_GREETING_OK, f->has_reply && f->reply_code < 400, f->reply_event,
+		       f->has_end);
+	note_if_looked(p, F_GREETING_REJECT, f->has_reply && f->reply_code >= 400, f->reply_event,
+		       f->has_reply || f->has_end);
+	if (!f->has_end && !f->has_reply)
+		return;
+	fact_note(p, F_TLS_FAILED, early && f->end == SESSION_TLS_ERROR, f->end_event);
+	fact_note(p, F_NOT_SMTP, early && f->end == SESSION_NOT_SMTP, f->end_event);
+	fact_note(p, F_CLOSED, early && f->end == SESSION_CLOSED, f->end_event);
+	fact_note(p, F_RESET, early && (f->end == SESSION_RESET || f->end == SESSION_ICMP),
+	     f->end_event);
+	fact_note(p, F_STALLED, early && f->end == SESSION_STALLED, f->end_event);
+	fact_note(p, F_SESSION_OVER, over, f->end_event);
+}
+
+void facts_of_port(const struct tracker *t, int port_index, int64_t now, struct port_facts *p)
+{
+	memset(p, 0, sizeof(*p));
+	for (int i = 0; i < F_COUNT; i++)
+		p->why[i] = NO_EVENT;
+	p->silence_probability = 1;
+	p->control_port = p->rst_distance = p->control_distance = -1;
+	p->control_trace = -1;
+	p->flow = tracker_main_flow(t, port_index);
+	host_facts(t, port_index, p);
+	if (!p->flow)
+		return;
+	socket_facts(t, now, p);
+	outbound_facts(t, port_index, now, p);
+	inbound_facts(t, now, p);
+	icmp_facts(t, port_index, p);
+	control_facts(t, port_index, now, p);
+	rst_distance_facts(p);
+	session_facts(p);
+	facts_of_path(t, port_index, now, p);
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Measurements become facts: the one place where thresholds stand. Pure.
+ *
+ * For each judged port two bit sets: `looked`, and `seen`, a part of it. Absence
+ * is a fact only where somebody looked: a capture that lost packets, a lookup
+ * that failed, an answer that is not yet due are "not looked".
+ */
+#ifndef SB_DIAG_FACTS_H
+#define SB_DIAG_FACTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "diag/loss.h"
+#include "diag/tracker.h"
+#include "model/names.h"
+
+enum fact {
+	/* socket */
+	F_ERROR_AT_ONCE,    /* connect() itself failed */
+	F_ERROR_DENIED,     /* ... with EPERM, EACCES or EINVAL: somebody's decision */
+	F_CONNECTED,
+	F_REFUSED,          /* ECONNREFUSED */
+	F_SOCKET_SILENT,    /* connect() still waits, long enough to count */
+	F_PEER_DIFFERS,     /* getpeername() is not what was called */
+	/* host */
+	F_STOP_ROUTE,       /* a prohibit, blackhole or unreachable route */
+	F_STOP_RULE,        /* an ip rule of such a kind */
+	F_NO_ROUTE,
+	F_LINK_DOWN,        /* set down, or no carrier */
+	F_NEXT_HOP_SILENT,  /* neighbour entry failed or still incomplete */
+	F_NEXT_HOP_IS_GATEWAY,
+	F_TARGET_LOCAL,     /* the address is one of this host's own */
+	/* wire, on the way out */
+	F_SYN_LEFT,         /* seen on an interface, as sent */
+	F_SYN_REDIRECTED,   /* seen going to another address or port */
+	F_SYN_LOOPED,       /* unchanged, but on loopback */
+	/* wire, on the way in */
+	F_RST_ON_LO,
+	F_ICMP_ON_LO,
+	F_SYNACK,           /* from the target, and it acknowledges our SYN */
+	F_SYNACK_ELSEWHERE, /* ... on another interface than the one the SYN left by */
+	F_RST,
+	F_RST_THEN_SYNACK,
+	F_RST_LIKE_CONTROL, /* from as many hops away as the answer on a control port */
+	F_RST_NEARER,       /* from fewer hops away */
+	F_ICMP,             /* unreachable from the wire */
+	F_ICMP_FROM_TARGET,
+	F_ICMP_FROM_GATEWAY,
+	F_ICMP_FROM_ACCESS, /* from 100.64/10 or private space, not the gateway; or the hop behind it */
+	F_ICMP_PORT,        /* port-unreachable */
+	F_ICMP_EXPIRED,     /* time exceeded: a routing loop */
+	F_ICMP_EVERYWHERE,  /* every control port meets the same */
+	/* silence */
+	F_SILENT,           /* no answer of any kind, and the SYNs are old enough */
+	F_SILENCE_PROVEN,   /* ... and loss does not explain it */
+	F_CONTROL_ANSWERS,  /* another port of the address does */
+	F_ALL_SILENT,       /* no port answers, and all had their time */
+	/* path: this port's trace against the control's */
+	F_PATH_STOPS,        /* silent from some hop on, where the control goes on */
+	F_PATH_THROUGH,      /* every hop lets it through: the target alone is silent */
+	F_PATH_RST_EARLY,    /* a RST for a TTL that does not reach the target */
+	F_PATH_RST_OWN,      /* RSTs only for TTLs that do */
+	F_PATH_SYNACK_EARLY, /* a SYN-ACK for a TTL that does not reach the target */
+	F_PATH_ICMP_HOP,     /* the sender of the ICMP error is a known hop */
+	/* session */
+	F_GREETING_OK,
+	F_GREETING_REJECT,
+	F_NOT_SMTP,
+	F_CLOSED,
+	F_RESET,
+	F_STALLED,
+	F_TLS_FAILED,
+	F_SESSION_OVER,     /* the dialogue was held to its end */
+	F_COUNT,
+};
+
+#define FACT_BIT(f) (UINT64_C(1) << (f))
+_Static_assert(F_COUNT <= 64, "facts fit a bit set");
+
+/* What a fact asserts, and what its absence asserts; for reports and docs. */
+const char *fact_name(enum fact f);
+const char *fact_text(enum fact f);
+
+/* ---- thresholds, each with its reason ---- */
+
+/* A SYN leaves within connect(); only a queue or an unresolved neighbour delays it. */
+#define SYN_DUE_NS (200 * NS_PER_MS)
+/* Our kernel completes a handshake within microseconds of the SYN-ACK. */
+#define SYNACK_ACCEPT_NS (150 * NS_PER_MS)
+/* An answer is late after 3 round trips of the control, within these bounds: RFC 6298's initial
+ * RTO of 1 s is the ceiling's model, 200 ms is Linux's TCP_RTO_MIN. */
+#define ANSWER_DUE_FLOOR_NS (200 * NS_PER_MS)
+#define ANSWER_DUE_CEILING_NS (1500 * NS_PER_MS)
+#define ANSWER_DUE_RTTS 3
+/* Silence is claimed below this probability of mere loss. */
+#define SILENCE_MAX_PROBABILITY 0.003
+/* Without any answer there is no loss record: so many SYNs over so long a time, over all ports. */
+#define ALL_SILENT_MIN_SYNS 10
+#define ALL_SILENT_MIN_NS (3 * NS_PER_S)
+/* A genuine SYN-ACK that lost the race against a forged RST follows within this. */
+#define RST_GRACE_FLOOR_NS (60 * NS_PER_MS)
+
+/* Where on the path, as far as the traces tell. */
+struct placed {
+	bool known;
+	enum place place;      /* the most likely */
+	double confidence;     /* of `place` */
+	double weight[PLACE_COUNT]; /* of every place; their sum is at most 1 */
+	unsigned from, to;     /* TTLs; 0 is this host */
+	struct addr from_addr, to_addr;
+	double probability;    /* that the silence is mere loss */
+	unsigned hops_beyond;
+};
+
+struct port_facts {
+	uint64_t looked, seen;
+	size_t why[F_COUNT];     /* event behind a seen fact; NO_EVENT where it is a sum of several */
+	const struct flow *flow; /* the one that counts; NULL: never started */
+	const struct flow *any_silent; /* a flow without answer, for the evidence */
+	unsigned silent_syns;    /* SYNs of this port that had their time and no answer */
+	double silence_probability; /* that this is mere loss; 1 without a control */
+	struct loss_sample control;
+	int control_port;        /* index of an answering port, -1 none */
+	const struct flow *control_flow;
+	int rst_distance, control_distance; /* hops, -1 unknown */
+	const struct icmp_answer *icmp; /* the one that decides, from lo or the wire */
+	const struct flow *icmp_flow;
+	int control_trace;       /* plan index of the trace that this port's is read against, -1 */
+	unsigned dest_ttl;       /* TTL that reaches the target, 0 unknown */
+	struct placed placed;
+};
+
+#define NO_EVENT ((size_t)-1)
+
+/* The facts of one port as of `now`. */
+void facts_of_port(const struct tracker *t, int port_index, int64_t now, struct port_facts *out);
+
+/* Time that an answer is given on this path, from the control's round trips. */
+int64_t facts_answer_due_ns(const struct tracker *t);
+
+/* The path facts and `placed`; called by facts_of_port(). */
+void facts_of_path(const struct tracker *t, int port_index, int64_t now, struct port_facts *p);
+
+/* One fact; used by the files of facts only. */
+void fact_note(struct port_facts *p, enum fact f, bool seen, size_t why);
+
+static inline bool fact_seen(const struct port_facts *p, enum fact f)
+{
+	return p->seen & FACT_BIT(f);
+}
+
+#endif

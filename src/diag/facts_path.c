@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the traces say of one port, and where that puts the device. */
+#include <string.h>
+
+#include "base/clock.h"
+#include "diag/facts.h"
+#include "wire/decode.h"
+
+/* How sure a place can be from one end, whatever the numbers say. */
+#define SURE_DEVICE   0.97 /* one hop proven by its own address or by two agreeing signs */
+#define SURE_BETWEEN  0.96 /* both ends of the block lie in one place */
+#define SURE_BORDER   0.90 /* the border probe shows that the nearer side lets the port through */
+#define SURE_FIRST    0.90 /* not even the first hop answers: a filter on its way in */
+/* A silent destination behind an open path: its own filter, one just before it (a forwarder that
+ * answers for its own TTL), or something that drops the SYN-ACK on its way back. */
+#define THROUGH_DESTINATION 0.72
+#define THROUGH_NETWORK     0.20
+
+/* The trace that reaches farthest is the best measure of the path. */
+static int control_trace(const struct tracker *t, int port_index)
+{
+	int best = -1;
+	unsigned best_reach = 0;
+
+	for (unsigned i = 0; i < t->plan->n_ports; i++) {
+		const struct path_trace *c = &t->path.trace[i];
+		if ((int)i == port_index || !c->sent)
+			continue;
+		unsigned reach = 1 + path_last_hop(c);
+		if (path_first_arrival(c, &t->plan->target))
+			reach += PLAN_MAX_HOPS;
+		if (reach > best_reach) {
+			best_reach = reach;
+			best = (int)i;
+		}
+	}
+	return best;
+}
+
+/* The TTL at which the target is reached: by the control's own trace, else by how far its answer
+ * has come, and never before the last router that answered the control. */
+static unsigned destination_ttl(const struct tracker *t, const struct port_facts *p)
+{
+	const struct path_trace *c = &t->path.trace[p->control_trace];
+	unsigned arrival = path_first_arrival(c, &t->plan->target), last = path_last_hop(c);
+
+	if (arrival && arrival > last)
+		return arrival;
+	if (!p->control_flow)
+		return 0;
+	const struct answer *a = p->control_flow->synack.seen ? &p->control_flow->synack
+							       : &p->control_flow->rst;
+	unsigned by_distance = wire_initial_ttl(a->ttl) - a->ttl + 1;
+	return by_distance > last ? by_distance : last + 1;
+}
+
+/* ---- places ---- */
+
+static void add_weight(struct placed *out, enum place place, double weight)
+{
+	out->weight[place] += weight;
+}
+
+static void finish_places(struct placed *out, double scale)
+{
+	int best = PLACE_UNKNOWN;
+
+	for (int i = 0; i < PLACE_COUNT; i++) {
+		out->weight[i] *= scale;
+		if (i != PLACE_UNKNOWN && (best == PLACE_UNKNOWN || out->weight[i] > out->weight[best]))
+			best = i;
+	}
+	out->known = best != PLACE_UNKNOWN && out->weight[best] > 0;
+	out->place = out->known ? (enum place)best : PLACE_UNKNOWN;
+	out->confidence = out->known ? out->weight[best] : 0;
+}
+
+static void place_device(const struct path_places *places, struct placed *out)
+{
+	/* TTL 0 is this host, and its own part is judged from what the tap saw */
+	unsigned from = out->from ? out->from : 1;
+	unsigned n = out->to - from + 1;
+
+	for (unsigned ttl = from; ttl <= out->to; ttl++)
+		add_weight(out, places->place[ttl], 1.0 / n);
+	finish_places(out, from == out->to ? SURE_DEVICE : SURE_BETWEEN);
+}
+
+/* Did the stack of the first router beyond get this port? 1 yes, 0 no though it got the control,
+ * -1 not known. */
+static int border_passes(const struct tracker *t, int port, int control, const struct addr *router)
+{
+	const struct path_border *own = NULL, *other = NULL;
+
+	for (unsigned i = 0; i < PATH_MAX_BORDERS; i++) {
+		if (addr_equal(&t->path.border[port][i].router, router))
+			own = &t->path.border[port][i];
+		if (addr_equal(&t->path.border[control][i].router, router))
+			other = &t->path.border[control][i];
+	}
+	if (own && own->answered)
+		return 1;
+	return own && other && other->answered ? 0 : -1;
+}
+
+/* Linux and others check the TTL before they forward: of two neighbours the nearer may forward no
+ * further, or the farther may let nothing in, and from here both look the same. */
+static void place_between(const struct tracker *t, const struct path_places *places, int port,
+			  int control, const struct path_stop *s, struct placed *out)
+{
+	int passes = addr_is_set(&out->to_addr) && s->to == s->from + 1
+			     ? border_passes(t, port, control, &out->to_addr) : -1;
+
+	for (unsigned j = s->from; j < s->to; j++) {
+		double far = passes == 1 ? SURE_BORDER / SURE_BETWEEN : 0.52;
+		if (j == 0)
+			far = SURE_FIRST / SURE_BETWEEN;
+		/* a shade more for the far side: more providers filter than homes */
+		add_weight(out, places->place[j + 1], s->weight[j] * far);
+		add_weight(out, j == 0 ? PLACE_UNKNOWN : places->place[j],
+			   s->weight[j] * (1 - far));
+	}
+	finish_places(out, SURE_BETWEEN);
+}
+
+/* ---- facts ---- */
+
+static void silent_facts(const struct tracker *t, int port, const struct path_places *places,
+			 int64_t settled_before, struct port_facts *p)
+{
+	bool control_answers = fact_seen(p, F_CONTROL_ANSWERS);
+	struct path_stop s;
+	path_where_silent(&t->path, port, p->control_trace, p->dest_ttl, control_answers,
+			  p->silence_probability, settled_before, &s);
+	struct placed *out = &p->placed;
+	bool proven = fact_seen(p, F_SILENT) && s.probability <= SILENCE_MAX_PROBABILITY;
+
+	out->from = s.from;
+	out->to = s.to;
+	out->probability = s.probability;
+	out->hops_beyond = s.hops_beyond;
+	out->from_addr = path_hop_address(&t->path, s.from);
+	out->to_addr = s.to == p->dest_ttl ? t->plan->target : path_hop_address(&t->path, s.to);
+	fact_note(p, F_PATH_STOPS, s.stops && proven, NO_EVENT);
+	fact_note(p, F_PATH_THROUGH, s.through && proven, NO_EVENT);
+	if (!proven)
+		return;
+	if (s.stops) {
+		place_between(t, places, port, p->control_trace, &s, out);
+	} else if (s.through) {
+		add_weight(out, PLACE_DESTINATION, THROUGH_DESTINATION);
+		add_weight(out, PLACE_DESTINATION_NETWORK, THROUGH_NETWORK);
+		finish_places(out, 1);
+	}
+}
+
+static int arrival_ttl_of_control(const struct port_facts *p)
+{
+	if (!p->control_flow)
+		return 0;
+	return p->control_flow->synack.seen ? p->control_flow->synack.ttl
+					    : p->control_flow->rst.ttl;
+}
+
+static void device_facts(const struct tracker *t, int port, const struct path_places *places,
+			 struct port_facts *p)
+{
+	const struct path_trace *trace = &t->path.trace[port];
+	bool connected = fact_seen(p, F_CONNECTED);
+	unsigned first = connected ? path_first_syn_ack(trace) : path_first_rst(trace);
+
+	if (!first)
+		return;
+	const struct path_cell *c = &trace->cell[first];
+	bool early = path_is_early(&t->path, port, p->control_trace, first,
+				   connected ? c->synack_ttl : c->rst_ttl,
+				   arrival_ttl_of_control(p));
+	if (connected) {
+		fact_note(p, F_PATH_SYNACK_EARLY, early, c->event);
+	} else {
+		fact_note(p, F_PATH_RST_EARLY, early, c->event);
+		fact_note(p, F_PATH_RST_OWN, !early && p->dest_ttl && first >= p->dest_ttl,
+			  c->event);
+	}
+	if (!early)
+		return;
+	struct path_range r = path_device(trace, first, connected);
+	p->placed.from = r.from;
+	p->placed.to = r.to;
+	p->placed.from_addr = path_hop_address(&t->path, r.from);
+	p->placed.to_addr = path_hop_address(&t->path, r.to);
+	place_device(places, &p->placed);
+}
+
+/* An ICMP error names its sender: find that among the hops. */
+static void icmp_hop_facts(const struct tracker *t, int port, const struct path_places *places,
+			   struct port_facts *p)
+{
+	for (unsigned ttl = 1; ttl <= PLAN_MAX_HOPS; ttl++) {
+		struct addr hop = path_hop_address(&t->path, ttl);
+		if (!addr_is_set(&hop) || !addr_equal(&hop, &p->icmp->from))
+			continue;
+		fact_note(p, F_PATH_ICMP_HOP, true, p->icmp->event);
+		p->placed.from = p->placed.to = ttl;
+		p->placed.from_addr = p->placed.to_addr = hop;
+		place_device(places, &p->placed);
+		return;
+	}
+	unsigned first = path_first_unreachable(&t->path.trace[port]);
+	if (!first)
+		return;
+	/* the sender never answers for an expired TTL: its own error shows where it is */
+	fact_note(p, F_PATH_ICMP_HOP, true, p->icmp->event);
+	p->placed.from = first - 1;
+	p->placed.to = first;
+	p->placed.from_addr = path_hop_address(&t->path, first - 1);
+	p->placed.to_addr = p->icmp->from;
+	place_device(places, &p->placed);
+}
+
+void facts_of_path(const struct tracker *t, int port, int64_t now, struct port_facts *p)
+{
+	struct path_places places;
+
+	p->control_trace = control_trace(t, port);
+	if (!t->path.trace[port].sent || p->control_trace < 0 || !tracker_capture_whole(t))
+		return;
+	p->dest_ttl = destination_ttl(t, p);
+	path_assign_places(&t->path, p->dest_ttl, t->has_link && t->link.tunnel, &places);
+	if (fact_seen(p, F_RST) || fact_seen(p, F_CONNECTED))
+		device_facts(t, port, &places, p);
+	else if (fact_seen(p, F_ICMP) && !fact_seen(p, F_ICMP_FROM_TARGET))
+		icmp_hop_facts(t, port, &places, p);
+	else if (fact_seen(p, F_SILENT))
+		silent_facts(t, port, &places, now - facts_answer_due_ns(t), p);
+}

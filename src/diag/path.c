@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "diag/path.h"
+
+#include <string.h>
+
+#include "wire/decode.h"
+
+void path_init(struct path *p, const struct addr *target)
+{
+	memset(p, 0, sizeof(*p));
+	p->target = *target;
+}
+
+/* ---- feeding ---- */
+
+static struct path_border *border_of(struct path *p, int trace, const struct addr *router,
+				     unsigned *index)
+{
+	for (unsigned i = 0; i < PATH_MAX_BORDERS; i++) {
+		struct path_border *b = &p->border[trace][i];
+		if (b->sent && !addr_equal(&b->router, router))
+			continue;
+		b->router = *router;
+		*index = i;
+		return b;
+	}
+	return NULL;
+}
+
+void path_feed_probe(struct path *p, const struct event *ev, int trace)
+{
+	const struct ev_probe *probe = &ev->probe;
+	unsigned border = 0;
+
+	if (probe->error) {
+		p->refused++;
+		return;
+	}
+	if (p->n_probes == PATH_MAX_PROBES || probe->ttl > PLAN_MAX_HOPS)
+		return;
+	p->sent++;
+	if (probe->kind == PROBE_BORDER) {
+		struct path_border *b = border_of(p, trace, &probe->dst, &border);
+		if (!b)
+			return;
+		b->sent++;
+		b->last_sent_ns = ev->t_ns;
+	} else {
+		struct path_trace *t = &p->trace[trace];
+		struct path_cell *c = &t->cell[probe->ttl];
+		c->sent++;
+		c->last_sent_ns = ev->t_ns;
+		t->sent++;
+		if (c->sent > t->rounds)
+			t->rounds = c->sent;
+	}
+	p->probes[p->n_probes++] = (struct path_probe){
+		.seq = probe->seq,
+		.port = probe->port,
+		.trace = (uint8_t)trace,
+		.ttl = probe->ttl,
+		.kind = probe->kind,
+		.border = (uint8_t)border,
+		.t_ns = ev->t_ns,
+	};
+}
+
+static struct path_probe *probe_by_seq(struct path *p, uint32_t seq, uint16_t port)
+{
+	for (unsigned i = p->n_probes; i-- > 0;)
+		if (p->probes[i].seq == seq && p->probes[i].port == port)
+			return &p->probes[i];
+	return NULL;
+}
+
+static bool is_time_exceeded(const struct packet *k)
+{
+	return k->src.family == ADDR_V4 ? k->icmp.type == 11 : k->icmp.type == 3;
+}
+
+static void note_rtt(struct path_cell *c, const struct path_probe *probe, int64_t t_ns)
+{
+	int64_t rtt = t_ns - probe->t_ns;
+
+	if (rtt > 0 && (c->rtt_ns == 0 || rtt < c->rtt_ns))
+		c->rtt_ns = rtt;
+}
+
+static void note_answered(struct path_cell *c, struct path_probe *probe, const struct packet *k,
+			  size_t event)
+{
+	if (!c->time_exceeded && !c->syn_ack && !c->rst && !c->unreachable)
+		c->event = event;
+	c->answered += !probe->answered;
+	probe->answered = true;
+	note_rtt(c, probe, k->t_ns);
+}
+
+static void feed_icmp(struct path *p, struct path_probe *probe, const struct packet *k,
+		      size_t event)
+{
+	struct path_cell *c = &p->trace[probe->trace].cell[probe->ttl];
+
+	note_answered(c, probe, k, event);
+	if (is_time_exceeded(k)) {
+		if (!c->time_exceeded)
+			c->te_from = k->src;
+		c->time_exceeded += !probe->got_te;
+		c->te_and_rst |= probe->got_rst;
+		probe->got_te = true;
+	} else {
+		if (!c->unreachable) {
+			c->unreach_from = k->src;
+			c->unreach_type = k->icmp.type;
+			c->unreach_code = k->icmp.code;
+		}
+		c->unreachable++;
+	}
+}
+
+static void feed_tcp(struct path *p, struct path_probe *probe, const struct packet *k, size_t event)
+{
+	struct path_cell *c = &p->trace[probe->trace].cell[probe->ttl];
+
+	note_answered(c, probe, k, event);
+	if (k->tcp.flags & TCP_RST) {
+		if (!c->rst)
+			c->rst_ttl = k->ttl;
+		c->rst++;
+		c->te_and_rst |= probe->got_te;
+		probe->got_rst = true;
+	} else {
+		if (!c->syn_ack)
+			c->synack_ttl = k->ttl;
+		c->syn_ack++;
+	}
+}
+
+bool path_feed_packet(struct path *p, const struct packet *k, size_t event)
+{
+	struct path_probe *probe = NULL;
+	bool tcp = k->kind == PACKET_TCP;
+
+	if (!p->n_probes || k->dir == PACKET_OUT)
+		return false;
+	if (tcp && (k->tcp.flags & TCP_ACK) && (k->tcp.flags & (TCP_SYN | TCP_RST)))
+		probe = probe_by_seq(p, k->tcp.ack - 1, k->tcp.sport);
+	else if (k->kind == PACKET_ICMP && k->icmp.quote.has_ports && k->icmp.quote.proto == 6)
+		probe = probe_by_seq(p, k->icmp.quote.seq, k->icmp.quote.dport);
+	if (!probe)
+		return false;
+	if (probe->kind == PROBE_BORDER) {
+		struct path_border *b = &p->border[probe->trace][probe->border];
+		/* only the router's own stack counts: an error of somebody before it does not */
+		bool own = addr_equal(&k->src, &b->router) && !(!tcp && is_time_exceeded(k));
+		if (own && !probe->answered) {
+			b->answered++;
+			b->event = event;
+		}
+		probe->answered |= own;
+	} else if (tcp) {
+		feed_tcp(p, probe, k, event);
+	} else {
+		feed_icmp(p, probe, k, event);
+	}
+	return true;
+}
+
+/* ---- reading ---- */
+
+struct addr path_hop_address(const struct path *p, unsigned ttl)
+{
+	struct addr none = {0};
+
+	for (unsigned i = 0; i < PLAN_MAX_PORTS; i++) {
+		const struct path_cell *c = &p->trace[i].cell[ttl];
+		/* "from the target itself" betrays a translation on the way, not a hop */
+		if (c->time_exceeded && !addr_equal(&c->te_from, &p->target))
+			return c->te_from;
+	}
+	return none;
+}
+
+unsigned path_last_hop(const struct path_trace *t)
+{
+	for (unsigned ttl = PLAN_MAX_HOPS; ttl > 0; ttl--)
+		if (t->cell[ttl].time_exceeded)
+			return ttl;
+	return 0;
+}
+
+unsigned path_first_syn_ack(const struct path_trace *t)
+{
+	for (unsigned ttl = 1; ttl <= PLAN_MAX_HOPS; ttl++)
+		if (t->cell[ttl].syn_ack)
+			return ttl;
+	return 0;
+}
+
+unsigned path_first_rst(const struct path_trace *t)
+{
+	for (unsigned ttl = 1; ttl <= PLAN_MAX_HOPS; ttl++)
+		if (t->cell[ttl].rst)
+			return ttl;
+	return 0;
+}
+
+unsigned path_first_unreachable(const struct path_trace *t)
+{
+	for (unsigned ttl = 1; ttl <= PLAN_MAX_HOPS; ttl++)
+		if (t->cell[ttl].unreachable)
+			return ttl;
+	return 0;
+}
+
+unsigned path_first_arrival(const struct path_trace *t, const struct addr *target)
+{
+	for (unsigned ttl = 1; ttl <= PLAN_MAX_HOPS; ttl++) {
+		const struct path_cell *c = &t->cell[ttl];
+		if (c->syn_ack || c->rst ||
+		    (c->unreachable && addr_equal(&c->unreach_from, target)))
+			return ttl;
+	}
+	return 0;
+}
+
+/* Probes of a cell that had their time: a fresh one counts neither for nor against. */
+static unsigned settled_sent(const struct path_cell *c, int64_t settled_before)
+{
+	return c->sent - (c->sent > c->answered && c->last_sent_ns > settled_before);
+}
+
+/* That this hop's silence for the port is mere loss; 1 where the control gets no answer either. */
+static double hop_probability(const struct path_cell *own, const struct path_cell *other,
+			      int64_t settled_before)
+{
+	struct loss_sample record = {settled_sent(other, settled_before), other->answered};
+
+	if (!other->time_exceeded)
+		return 1;
+	if (record.sent < record.answered)
+		record.sent = record.answered;
+	return loss_silence_probability(record, settled_sent(own, settled_before));
+}
+
+static void set_range(struct path_stop *s, unsigned last)
+{
+	double sum = 0, reached = 0;
+
+	for (unsigned j = s->from; j <= last; j++)
+		sum += s->weight[j];
+	for (unsigned j = s->from; j <= last; j++) {
+		s->weight[j] /= sum;
+		reached += s->weight[j];
+		if (!s->to && reached >= PATH_RANGE_WEIGHT)
+			s->to = j + 1;
+	}
+}
+
+void path_where_silent(const struct path *p, int port, int control, unsigned dest_ttl,
+		       bool control_answers, double target_probability, int64_t settled_before,
+		       struct path_stop *s)
+{
+	const struct path_trace *t = &p->trace[port], *c = &p->trace[control];
+	unsigned control_last = path_last_hop(c), last = 0;
+	double weight = 1;
+
+	*s = (struct path_stop){.probability = 1, .from = path_last_hop(t)};
+	/* j = last: the block is behind the last router, or at the destination's own door */
+	last = control_answers && dest_ttl > s->from ? dest_ttl - 1
+	       : control_last > s->from ? control_last - 1 : s->from;
+	if (last > PLAN_MAX_HOPS)
+		return;
+	for (unsigned j = s->from; j <= last; j++) {
+		const struct path_cell *own = &t->cell[j + 1], *other = &c->cell[j + 1];
+		s->weight[j] = weight;
+		if (j + 1 == dest_ttl)
+			break;
+		double lost = hop_probability(own, other, settled_before);
+		if (other->time_exceeded) {
+			s->hops_beyond++;
+			if (!s->next) {
+				s->next = j + 1;
+				s->next_probability = lost;
+			}
+		}
+		weight *= lost;
+	}
+	s->probability = weight * (control_answers ? target_probability : 1);
+	s->stops = s->hops_beyond || (control_answers && s->from + 1 < dest_ttl);
+	s->through = !s->stops && control_answers && s->from + 1 == dest_ttl;
+	set_range(s, last);
+}
+
+/* A box that copies the TTL of what it answers shows one more for each one more that we send. */
+static bool mirrors_ttl(const struct path_trace *t, unsigned first_ttl, bool syn_ack)
+{
+	for (unsigned ttl = first_ttl + 1; ttl <= PLAN_MAX_HOPS; ttl++) {
+		const struct path_cell *a = &t->cell[first_ttl], *b = &t->cell[ttl];
+		if (syn_ack ? !b->syn_ack : !b->rst)
+			continue;
+		int one = syn_ack ? a->synack_ttl : a->rst_ttl;
+		int two = syn_ack ? b->synack_ttl : b->rst_ttl;
+		return one != two;
+	}
+	return false;
+}
+
+struct path_range path_device(const struct path_trace *t, unsigned first_ttl, bool syn_ack)
+{
+	const struct path_cell *c = &t->cell[first_ttl];
+	unsigned arrival = syn_ack ? c->synack_ttl : c->rst_ttl;
+	unsigned hop = wire_initial_ttl(arrival) - arrival + 1;
+	struct path_range r = {true, first_ttl - 1, first_ttl};
+
+	if (mirrors_ttl(t, first_ttl, syn_ack) || c->te_and_rst)
+		return r;
+	/* Linux looks at the TTL before its forward hook: a forwarder's answer needs one more */
+	if (hop == first_ttl || hop + 1 == first_ttl)
+		r.from = r.to = hop;
+	return r;
+}
+
+bool path_is_early(const struct path *p, int port, int control, unsigned first, int arrival_ttl,
+		   int control_arrival_ttl)
+{
+	const struct path_trace *own = &p->trace[port], *other = &p->trace[control];
+	unsigned beyond = path_last_hop(other), own_beyond = path_last_hop(own);
+
+	if (!first)
+		return false;
+	/* a router at or behind that TTL answers the same port: somebody before it answered too */
+	if (own_beyond >= first)
+		return true;
+	if (beyond < first)
+		return false;
+	/* Branches of unequal length (ECMP) bring one port there with a hop less: then the answer
+	 * still comes from as far as the control's. */
+	bool same_distance = control_arrival_ttl > 0 && arrival_ttl > 0 &&
+			     wire_initial_ttl((unsigned)arrival_ttl) - (unsigned)arrival_ttl ==
+				     wire_initial_ttl((unsigned)control_arrival_ttl) -
+					     (unsigned)control_arrival_ttl;
+	return !same_distance || beyond > first + 1;
+}
+
+/* ---- places ---- */
+
+static bool same_network(const struct addr *a, const struct addr *b)
+{
+	return addr_common_prefix(a, b) >= (a->family == ADDR_V4 ? 24 : 48);
+}
+
+/* Contract, PLACE without AS data: the first router is the gateway; private and shared addresses
+ * beyond it and the first public one are the provider's; the last hop before the destination, and
+ * what shares its prefix, is the destination's network; transit lies between. */
+void path_assign_places(const struct path *p, unsigned dest_ttl, bool tunnel,
+			struct path_places *out)
+{
+	bool public_seen = false;
+	unsigned last = dest_ttl ? dest_ttl - 1 : PLAN_MAX_HOPS;
+
+	out->dest_ttl = dest_ttl;
+	for (unsigned ttl = 0; ttl < PLAN_MAX_HOPS + 2; ttl++)
+		out->place[ttl] = PLACE_UNKNOWN;
+	out->place[0] = PLACE_HOST;
+	for (unsigned ttl = 1; ttl <= last && ttl <= PLAN_MAX_HOPS; ttl++) {
+		struct addr a = path_hop_address(p, ttl);
+		bool known = addr_is_set(&a);
+		bool inside = known && (addr_is_private(&a) || addr_is_shared(&a) ||
+					addr_is_link_local(&a));
+		enum place place = PLACE_UNKNOWN;
+		if (ttl == 1)
+			place = tunnel ? PLACE_ISP : PLACE_GATEWAY;
+		else if (dest_ttl && ttl + 1 == dest_ttl && (public_seen || !known))
+			place = PLACE_DESTINATION_NETWORK;
+		else if (!public_seen)
+			place = known ? PLACE_ISP : PLACE_UNKNOWN;
+		else if (known && same_network(&a, &p->target))
+			place = PLACE_DESTINATION_NETWORK;
+		else if (known || dest_ttl)
+			place = PLACE_TRANSIT;
+		public_seen |= known && !inside && ttl > 1;
+		out->place[ttl] = place;
+	}
+	/* a silent hop right behind the gateway, with the provider behind it, is the provider's */
+	for (unsigned ttl = 2; ttl <= last && ttl < PLAN_MAX_HOPS; ttl++)
+		if (out->place[ttl] == PLACE_UNKNOWN && out->place[ttl + 1] == PLACE_ISP)
+			out->place[ttl] = PLACE_ISP;
+	if (dest_ttl && dest_ttl <= PLAN_MAX_HOPS)
+		out->place[dest_ttl] = PLACE_DESTINATION;
+}

@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "diag/tracker.h"
+
+#include <string.h>
+
+void tracker_init(struct tracker *t, const struct plan *plan, const struct event_log *log)
+{
+	memset(t, 0, sizeof(*t));
+	t->plan = plan;
+	t->log = log;
+	path_init(&t->path, &plan->target);
+}
+
+static int plan_port_index(const struct plan *plan, uint16_t port)
+{
+	for (unsigned i = 0; i < plan->n_ports; i++)
+		if (plan->ports[i].port == port)
+			return (int)i;
+	return -1;
+}
+
+static struct flow *flow_by_id(struct tracker *t, uint16_t id)
+{
+	for (unsigned i = 0; i < t->n_flows; i++)
+		if (t->flows[i].id == id)
+			return &t->flows[i];
+	return NULL;
+}
+
+static void feed_flow_start(struct tracker *t, const struct event *ev, size_t index)
+{
+	int port_index = plan_port_index(t->plan, ev->flow_start.rport);
+
+	if (t->n_flows == TRACKER_MAX_FLOWS || port_index < 0)
+		return;
+	struct flow *f = &t->flows[t->n_flows++];
+	*f = (struct flow){
+		.id = ev->flow,
+		.role = ev->flow_start.role,
+		.attempt = ev->flow_start.attempt,
+		.port = ev->flow_start.rport,
+		.port_index = port_index,
+		.local = ev->flow_start.local,
+		.lport = ev->flow_start.lport,
+		.start_ns = ev->t_ns,
+		.start_event = index,
+	};
+}
+
+static void feed_connect(struct tracker *t, const struct event *ev, size_t index)
+{
+	struct flow *f = flow_by_id(t, ev->flow);
+
+	if (!f || f->has_result)
+		return;
+	f->has_result = true;
+	f->error = ev->connect.error;
+	f->at_once = ev->connect.at_once;
+	f->peer = ev->connect.peer;
+	f->peer_port = ev->connect.peer_port;
+	f->result_ns = ev->t_ns;
+	f->result_event = index;
+	if (addr_is_set(&ev->connect.local))
+		f->local = ev->connect.local;
+}
+
+static void add_icmp(struct flow *f, const struct icmp_answer *a)
+{
+	for (unsigned i = 0; i < f->n_icmp; i++) {
+		struct icmp_answer *old = &f->icmp[i];
+		if (old->msg.type != a->msg.type || old->msg.code != a->msg.code ||
+		    !addr_equal(&old->from, &a->from))
+			continue;
+		/* the same message from the tap and from the socket: the tap knows more */
+		if (old->from_errqueue && !a->from_errqueue)
+			*old = *a;
+		return;
+	}
+	if (f->n_icmp < TRACKER_MAX_ICMP)
+		f->icmp[f->n_icmp++] = *a;
+}
+
+static void feed_icmp_error(struct tracker *t, const struct event *ev, size_t index)
+{
+	struct flow *f = flow_by_id(t, ev->flow);
+	struct icmp_answer a = {.from = ev->icmp_error.from,
+				.from_errqueue = true,
+				.t_ns = ev->t_ns,
+				.event = index};
+
+	if (!f)
+		return;
+	a.msg.type = ev->icmp_error.type;
+	a.msg.code = ev->icmp_error.code;
+	a.on_lo = addr_equal(&a.from, &f->local);
+	add_icmp(f, &a);
+}
+
+/* ---- packets ------------------------------------------------------------------------------ */
+
+static bool is_own_syn(const struct tcp_segment *tcp)
+{
+	return (tcp->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN;
+}
+
+/* The latest flow from this source port: ports are not used twice in one run, but a long run of
+ * many could. */
+static struct flow *flow_by_lport(struct tracker *t, uint16_t lport)
+{
+	for (unsigned i = t->n_flows; i-- > 0;)
+		if (t->flows[i].lport == lport)
+			return &t->flows[i];
+	return NULL;
+}
+
+/* A SYN of ours that masquerading gave another port: same destination, and a flow to it whose own
+ * SYN was not seen. */
+static struct flow *flow_of_translated_syn(struct tracker *t, const struct packet *p)
+{
+	if (!addr_equal(&p->dst, &t->plan->target) || p->loopback || p->dir == PACKET_IN)
+		return NULL;
+	for (unsigned i = 0; i < t->n_flows; i++) {
+		struct flow *f = &t->flows[i];
+		if (f->port != p->tcp.dport)
+			continue;
+		if (f->translated && f->translated_sport == p->tcp.sport)
+			return f;
+		if (!f->syn_out && !f->redirected && !f->syn_on_lo &&
+		    p->t_ns >= f->start_ns && p->t_ns - f->start_ns < 5000000)
+			return f;
+	}
+	return NULL;
+}
+
+static bool target_is_here(const struct tracker *t)
+{
+	for (unsigned i = 0; i < t->plan->n_ports; i++)
+		if (t->routes[i].has && t->routes[i].route.local)
+			return true;
+	return addr_is_loopback(&t->plan->target);
+}
+
+static void note_syn_left(struct flow *f, const struct packet *p, size_t index)
+{
+	if (f->syn_out && p->ifindex != f->syn_ifindex)
+		return; /* the same SYN on a bridge's port, a VLAN's or a macvlan's lower device */
+	if (!f->syn_out) {
+		f->first_syn_ns = p->t_ns;
+		f->syn_ifindex = p->ifindex;
+		f->isn = p->tcp.seq;
+		f->has_isn = true;
+		f->syn_event = index;
+		if (!addr_equal(&p->src, &f->local) || p->tcp.sport != f->lport) {
+			f->translated = true;
+			f->translated_src = p->src;
+			f->translated_sport = p->tcp.sport;
+		}
+	}
+	f->syn_out++;
+	f->last_syn_ns = p->t_ns;
+}
+
+static void note_redirect(struct flow *f, const struct packet *p, size_t index)
+{
+	if (f->redirected)
+		return;
+	f->redirected = true;
+	f->redirect_dst = p->dst;
+	f->redirect_dport = p->tcp.dport;
+	f->redirect_event = index;
+}
+
+static void feed_syn(struct tracker *t, const struct packet *p, size_t index)
+{
+	struct flow *f = flow_by_lport(t, p->tcp.sport);
+	bool here = target_is_here(t);
+
+	if (!f)
+		f = flow_of_translated_syn(t, p);
+	if (!f || (p->dir == PACKET_IN && !p->loopback))
+		return;
+	bool same_target = addr_equal(&p->dst, &t->plan->target) && p->tcp.dport == f->port;
+	if (!same_target) {
+		note_redirect(f, p, index);
+	} else if (p->loopback && !here) {
+		f->syn_on_lo = true;
+		f->redirect_event = index;
+	} else {
+		note_syn_left(f, p, index);
+	}
+}
+
+/* The flow that this packet from the other side belongs to. */
+static struct flow *flow_of_answer(struct tracker *t, const struct packet *p)
+{
+	struct flow *f = flow_by_lport(t, p->tcp.dport);
+
+	if (f && (p->tcp.sport == f->port || (f->redirected && p->tcp.sport == f->redirect_dport)))
+		return f;
+	for (unsigned i = 0; i < t->n_flows; i++) {
+		f = &t->flows[i];
+		if (f->translated && f->translated_sport == p->tcp.dport &&
+		    p->tcp.sport == f->port && addr_equal(&f->translated_src, &p->dst))
+			return f;
+	}
+	return NULL;
+}
+
+static void note_answer(struct answer *a, const struct flow *f, const struct packet *p,
+			size_t index)
+{
+	if (a->seen) {
+		/* one packet shows on several interfaces: count it once */
+		a->count += p->ifindex == a->ifindex;
+		return;
+	}
+	*a = (struct answer){
+		.seen = true,
+		.count = 1,
+		.t_ns = p->t_ns,
+		.ttl = p->ttl,
+		.ip_id = p->ip_id,
+		.window = p->tcp.window,
+		.df = p->df,
+		.has_options = p->tcp.has_mss || p->tcp.has_wscale || p->tcp.has_ts,
+		.on_lo = p->loopback,
+		.ifindex = p->ifindex,
+		.acks_our_syn = f->has_isn && p->tcp.ack == f->isn + 1,
+		.event = index,
+	};
+}
+
+static void feed_answer(struct tracker *t, const struct packet *p, size_t index)
+{
+	struct flow *f = flow_of_answer(t, p);
+
+	if (!f || p->dir == PACKET_OUT)
+		return;
+	if ((p->tcp.flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK)) {
+		if (f->rst.seen && !f->synack.seen)
+			f->rst_before_synack = true;
+		note_answer(&f->synack, f, p, index);
+	} else if (p->tcp.flags & TCP_RST) {
+		note_answer(&f->rst, f, p, index);
+	}
+}
+
+static void feed_icmp_packet(struct tracker *t, const struct packet *p, size_t index)
+{
+	const struct icmp_quote *q = &p->icmp.quote;
+	struct icmp_answer a = {.msg = p->icmp,
+				.from = p->src,
+				.ttl = p->ttl,
+				.t_ns = p->t_ns,
+				.event = index};
+	struct flow *f = NULL;
+
+	if (!q->present || !q->has_ports || q->proto != 6 || p->dir == PACKET_OUT)
+		return;
+	f = flow_by_lport(t, q->sport);
+	for (unsigned i = 0; !f && i < t->n_flows; i++)
+		if (t->flows[i].translated && t->flows[i].translated_sport == q->sport)
+			f = &t->flows[i];
+	if (!f || (q->dport != f->port && !(f->redirected && q->dport == f->redirect_dport)))
+		return;
+	a.on_lo = p->loopback || addr_equal(&p->src, &f->local);
+	add_icmp(f, &a);
+}
+
+/* A raw probe of ours on its way out is no flow's SYN. */
+static bool is_probe(const struct tracker *t, const struct packet *p)
+{
+	for (unsigned i = t->path.n_probes; i-- > 0;)
+		if (t->path.probes[i].seq == p->tcp.seq && t->path.probes[i].port == p->tcp.dport)
+			return true;
+	return false;
+}
+
+static void feed_packet(struct tracker *t, const struct packet *p, size_t index)
+{
+	if (path_feed_packet(&t->path, p, index))
+		return;
+	switch (p->kind) {
+	case PACKET_TCP:
+		if (is_own_syn(&p->tcp) && is_probe(t, p))
+			break;
+		if (is_own_syn(&p->tcp))
+			feed_syn(t, p, index);
+		else
+			feed_answer(t, p, index);
+		break;
+	case PACKET_ICMP:
+		feed_icmp_packet(t, p, index);
+		break;
+	case PACKET_OTHER:
+		break;
+	}
+}
+
+/* ---- the rest ----------------------------------------------------------------------------- */
+
+static void feed_session(struct tracker *t, const struct event *ev, size_t index)
+{
+	struct flow *f = flow_by_id(t, ev->flow);
+
+	if (!f)
+		return;
+	if (ev->kind == EV_REPLY && !f->has_reply) {
+		f->has_reply = true;
+		f->reply_code = ev->reply.code;
+		f->reply_text = ev->reply.text;
+		f->reply_ns = ev->t_ns;
+		f->reply_event = index;
+	} else if (ev->kind == EV_TLS && !f->has_tls) {
+		f->has_tls = true;
+		f->tls_event = index;
+		f->tls_ns = ev->t_ns;
+	} else if (ev->kind == EV_SESSION_END && !f->has_end) {
+		f->has_end = true;
+		f->end = ev->session_end.end;
+		f->end_stage = ev->session_end.stage;
+		f->end_text = ev->session_end.text;
+		f->end_bytes = ev->session_end.bytes;
+		f->end_event = index;
+	}
+}
+
+static void feed_route(struct tracker *t, const struct event *ev, size_t index)
+{
+	int i = plan_port_index(t->plan, ev->route.port);
+
+	if (i < 0)
+		return;
+	t->routes[i].has = true;
+	t->routes[i].route = ev->route;
+	t->routes[i].event = index;
+}
+
+void tracker_feed(struct tracker *t, size_t index)
+{
+	const struct event *ev = &t->log->events[index];
+
+	if (!t->start_ns)
+		t->start_ns = ev->t_ns;
+	if (ev->t_ns > t->end_ns)
+		t->end_ns = ev->t_ns;
+	switch (ev->kind) {
+	case EV_LINK:
+		t->has_link = true;
+		t->link = ev->link;
+		t->link_event = index;
+		break;
+	case EV_ROUTE:
+		feed_route(t, ev, index);
+		break;
+	case EV_NEIGHBOUR:
+		t->has_neighbour = true;
+		t->neighbour = ev->neighbour;
+		t->neighbour_event = index;
+		break;
+	case EV_FLOW_START:
+		feed_flow_start(t, ev, index);
+		break;
+	case EV_CONNECT:
+		feed_connect(t, ev, index);
+		break;
+	case EV_ICMP_ERROR:
+		feed_icmp_error(t, ev, index);
+		break;
+	case EV_PACKET:
+		feed_packet(t, &ev->packet, index);
+		break;
+	case EV_REPLY:
+	case EV_TLS:
+	case EV_SESSION_END:
+		feed_session(t, ev, index);
+		break;
+	case EV_PROBE: {
+		int trace = plan_port_index(t->plan, ev->probe.port);
+		if (trace >= 0)
+			path_feed_probe(&t->path, ev, trace);
+		break;
+	}
+	case EV_CAPTURE_STATS:
+		t->has_stats = true;
+		t->stats = ev->capture_stats;
+		t->stats_event = index;
+		break;
+	case EV_NOT_LOOKED:
+		t->not_looked[ev->not_looked.what] = ev->not_looked.why;
+		t->not_looked_event[ev->not_looked.what] = index;
+		break;
+	case EV_RUN_END:
+		t->ended = true;
+		break;
+	}
+}
+
+/* The higher, the more this flow knows about the port. */
+static int flow_weight(const struct flow *f)
+{
+	if (f->has_reply || f->has_end || f->has_tls)
+		return 4;
+	if (f->has_result && f->error == 0)
+		return 3;
+	if (f->has_result || f->n_icmp || f->rst.seen || f->synack.seen)
+		return 2;
+	return 1;
+}
+
+const struct flow *tracker_main_flow(const struct tracker *t, int port_index)
+{
+	const struct flow *best = NULL;
+
+	for (unsigned i = 0; i < t->n_flows; i++) {
+		const struct flow *f = &t->flows[i];
+		if (f->port_index == port_index && (!best || flow_weight(f) > flow_weight(best)))
+			best = f;
+	}
+	return best;
+}
+
+bool tracker_capture_whole(const struct tracker *t)
+{
+	return !t->not_looked[LOOK_CAPTURE] && t->log->overflow == 0 &&
+	       (!t->has_stats || (t->stats.dropped_kernel == 0 && t->stats.dropped_queue == 0));
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Puts events together by flow: which packet answers which attempt. Pure.
+ *
+ * A flow is matched by our source port first: redirects (DNAT, REDIRECT) change
+ * the address that we called, masquerading changes ours, and both are to be
+ * seen, not to be missed. Every packet keeps its event, as evidence.
+ */
+#ifndef SB_DIAG_TRACKER_H
+#define SB_DIAG_TRACKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "diag/path.h"
+#include "model/event.h"
+#include "model/plan.h"
+
+#define TRACKER_MAX_FLOWS 256
+#define TRACKER_MAX_ICMP 4 /* kept of one flow: the first of each kind */
+
+/* Whose hand an answer shows, as far as one packet can. */
+struct answer {
+	bool seen;
+	unsigned count;
+	int64_t t_ns;      /* of the first */
+	uint8_t ttl;
+	uint16_t ip_id;
+	uint16_t window;
+	bool df, has_options;
+	bool on_lo;        /* first one was captured on loopback */
+	int ifindex;
+	bool acks_our_syn; /* its acknowledgement number fits the SYN that was seen */
+	size_t event;      /* index in the log */
+};
+
+struct icmp_answer {
+	struct icmp_message msg;
+	struct addr from;
+	bool on_lo;        /* seen on loopback, or sent by ourselves */
+	bool from_errqueue;
+	uint8_t ttl;
+	int64_t t_ns;
+	size_t event;
+};
+
+struct flow {
+	uint16_t id;
+	enum flow_role role;
+	uint16_t attempt;
+	uint16_t port;      /* remote port as called */
+	int port_index;     /* in the plan */
+	struct addr local;
+	uint16_t lport;
+	int64_t start_ns;
+	size_t start_event;
+
+	unsigned syn_out;   /* SYNs seen leaving by a real interface, retransmissions included */
+	int64_t first_syn_ns, last_syn_ns;
+	int64_t last_unanswered_ns; /* latest SYN that no answer followed */
+	int syn_ifindex;
+	uint32_t isn;
+	bool has_isn;
+	size_t syn_event;
+	bool translated;    /* it left with another source address or port (masquerading here) */
+	struct addr translated_src;
+	uint16_t translated_sport;
+
+	bool syn_on_lo;     /* the very SYN was seen on loopback */
+	bool redirected;    /* it left, or was looped, to another address or port */
+	struct addr redirect_dst;
+	uint16_t redirect_dport;
+	size_t redirect_event;
+
+	struct answer synack, rst;
+	bool rst_before_synack;
+	struct icmp_answer icmp[TRACKER_MAX_ICMP];
+	unsigned n_icmp;
+
+	bool has_result;    /* EV_CONNECT came */
+	int error;
+	bool at_once;
+	struct addr peer;
+	uint16_t peer_port;
+	int64_t result_ns;
+	size_t result_event;
+
+	bool has_reply;     /* greeting */
+	int reply_code;
+	const char *reply_text;
+	int64_t reply_ns;
+	size_t reply_event;
+	bool has_tls;
+	size_t tls_event;
+	int64_t tls_ns;
+	bool has_end;
+	enum session_end end;
+	enum session_stage end_stage;
+	const char *end_text;
+	uint32_t end_bytes;
+	size_t end_event;
+};
+
+struct tracker {
+	const struct plan *plan;
+	const struct event_log *log; /* borrowed; events are referred to by index */
+	struct flow flows[TRACKER_MAX_FLOWS];
+	unsigned n_flows;
+	int64_t start_ns, end_ns;
+	bool ended; /* EV_RUN_END */
+
+	bool has_link;
+	struct host_link link;
+	size_t link_event;
+	bool has_neighbour;
+	struct host_neighbour neighbour; /* the latest look */
+	size_t neighbour_event;
+	struct {
+		bool has;
+		struct host_route route;
+		size_t event;
+	} routes[PLAN_MAX_PORTS];
+
+	struct path path;
+
+	bool has_stats;
+	struct ev_capture_stats stats;
+	size_t stats_event;
+	const char *not_looked[LOOK_COUNT]; /* why, or NULL */
+	size_t not_looked_event[LOOK_COUNT];
+};
+
+void tracker_init(struct tracker *t, const struct plan *plan, const struct event_log *log);
+
+/* Takes the event log->events[index]. Events may come a little out of order. */
+void tracker_feed(struct tracker *t, size_t index);
+
+/* The flow of this port whose conversation counts: the one with a session, else one that
+ * connected, else the one with a result, else the first. NULL before any was started. */
+const struct flow *tracker_main_flow(const struct tracker *t, int port_index);
+
+/* Did packets get lost on their way to us? Then nothing that was not seen counts as absent. */
+bool tracker_capture_whole(const struct tracker *t);
+
+#endif

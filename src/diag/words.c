@@ -1,0 +1,530 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "diag/words.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "wire/decode.h"
+
+static const char *addr_words(struct arena *a, const struct addr *addr)
+{
+	char text[ADDR_TEXT_MAX];
+
+	return arena_strdup(a, addr_text(addr, text));
+}
+
+/* "192.0.2.1 port 25" */
+static const char *endpoint_words(struct arena *a, const struct addr *addr, unsigned port)
+{
+	return arena_printf(a, "%s port %u", addr_words(a, addr), port);
+}
+
+static const char *icmp_words(struct arena *a, const struct addr *from, unsigned type,
+			      unsigned code)
+{
+	return arena_printf(a, "%s (type %u code %u)", icmp_name(from->family, type, code), type,
+			    code);
+}
+
+/* ---- values of the placeholders ---- */
+
+static const char *link_name(const struct words *w)
+{
+	return w->tracker->has_link ? w->tracker->link.name : "the interface";
+}
+
+static const struct host_route *route_of(const struct words *w)
+{
+	for (unsigned i = 0; i < w->tracker->plan->n_ports; i++)
+		if (w->tracker->plan->ports[i].port == w->port && w->tracker->routes[i].has)
+			return &w->tracker->routes[i].route;
+	return NULL;
+}
+
+static bool is_v6(const struct words *w)
+{
+	return w->tracker->plan->target.family == ADDR_V6;
+}
+
+static const char *w_target(const struct words *w)
+{
+	return addr_words(w->arena, &w->tracker->plan->target);
+}
+
+static const char *w_target_brackets(const struct words *w)
+{
+	return is_v6(w) ? arena_printf(w->arena, "[%s]", w_target(w)) : w_target(w);
+}
+
+static const char *w_port(const struct words *w)
+{
+	return arena_printf(w->arena, "%u", w->port);
+}
+
+static const char *w_errno(const struct words *w)
+{
+	return errno_name(w->facts->flow ? w->facts->flow->error : 0);
+}
+
+static const char *w_ip_family(const struct words *w)
+{
+	return is_v6(w) ? "-6 " : "";
+}
+
+static const char *w_stop_text(const struct words *w)
+{
+	const struct host_route *r = route_of(w);
+
+	return r ? arena_strdup(w->arena, r->stop_text) : "";
+}
+
+static const char *w_stop_priority(const struct words *w)
+{
+	const struct host_route *r = route_of(w);
+
+	return arena_printf(w->arena, "%u", r ? r->stop_priority : 0);
+}
+
+static const char *w_link(const struct words *w)
+{
+	return link_name(w);
+}
+
+static const char *w_link_state(const struct words *w)
+{
+	return w->tracker->link.up ? "without carrier" : "down";
+}
+
+static const char *w_gateway(const struct words *w)
+{
+	const struct host_route *r = route_of(w);
+
+	return r && addr_is_set(&r->gateway) ? addr_words(w->arena, &r->gateway) : "the gateway";
+}
+
+static const char *w_arp(const struct words *w)
+{
+	return is_v6(w) ? "neighbour discovery" : "ARP";
+}
+
+static const char *w_source(const struct words *w)
+{
+	const struct flow *f = w->facts->flow;
+
+	return f && addr_is_set(&f->local) ? addr_words(w->arena, &f->local) : "this address";
+}
+
+static const char *w_redirect(const struct words *w)
+{
+	for (unsigned i = 0; i < w->tracker->n_flows; i++) {
+		const struct flow *f = &w->tracker->flows[i];
+		if (f->port == w->port && f->redirected)
+			return endpoint_words(w->arena, &f->redirect_dst, f->redirect_dport);
+	}
+	return "another place";
+}
+
+static const char *w_peer(const struct words *w)
+{
+	const struct flow *f = w->facts->flow;
+
+	return f ? endpoint_words(w->arena, &f->peer, f->peer_port) : "";
+}
+
+static const char *w_icmp(const struct words *w)
+{
+	const struct icmp_answer *i = w->facts->icmp;
+
+	return i ? icmp_words(w->arena, &i->from, i->msg.type, i->msg.code) : "";
+}
+
+static const char *w_icmp_from(const struct words *w)
+{
+	return w->facts->icmp ? addr_words(w->arena, &w->facts->icmp->from) : "";
+}
+
+static const char *w_rst_distance(const struct words *w)
+{
+	return arena_printf(w->arena, "%d", w->facts->rst_distance);
+}
+
+static const char *w_control_distance(const struct words *w)
+{
+	return arena_printf(w->arena, "%d", w->facts->control_distance);
+}
+
+static const char *w_control_port(const struct words *w)
+{
+	int i = w->facts->control_port;
+
+	return i < 0 ? "" : arena_printf(w->arena, "%u", w->tracker->plan->ports[i].port);
+}
+
+static const char *w_silent_syns(const struct words *w)
+{
+	return arena_printf(w->arena, "%u", w->facts->silent_syns);
+}
+
+static const char *w_server_words(const struct words *w)
+{
+	const struct flow *f = w->facts->flow;
+
+	if (!f)
+		return "";
+	if (f->has_reply)
+		return arena_printf(w->arena, "%d %s", f->reply_code, f->reply_text);
+	if (f->end_text && f->end_text[0])
+		return f->end_text;
+	return "it sent nothing that tells why";
+}
+
+static const char *w_greeting_wait(const struct words *w)
+{
+	const struct flow *f = w->facts->flow;
+	double s = f ? (double)(w->tracker->end_ns - f->result_ns) / (double)NS_PER_S : 0;
+
+	return arena_printf(w->arena, "%.1f s", s);
+}
+
+static const char *w_reply_meaning(const struct words *w)
+{
+	int code = w->facts->flow ? w->facts->flow->reply_code : 0;
+
+	switch (code) {
+	case 421:
+		return "421: the service is not available now; it may be overloaded, or limit connections from this address. Try again later; if it stays so, ask its administrator.";
+	case 450:
+	case 451:
+		return "A temporary refusal: try again later; greylisting or a block list that is checked anew may lift it.";
+	case 521:
+	case 556:
+		return "This host never accepts mail (RFC 7504): use the mail exchanger that DNS names for the domain.";
+	case 554:
+		return "554: this address is not welcome (RFC 5321 3.1), usually by a block list, a dynamic-address list or a missing reverse name: check the address on the lists that the words above name.";
+	}
+	return code >= 500 ? "A lasting refusal: its administrator can tell why; the words above are the server's own."
+			   : "A temporary refusal: try again later; the words above are the server's own.";
+}
+
+static const char *w_allow_nft(const struct words *w)
+{
+	const char *ip = is_v6(w) ? "ip6" : "ip", *target = w_target(w);
+
+	return arena_printf(w->arena,
+			    "Let it pass narrowly, in the table and chain that hold the rule: nft "
+			    "insert rule FAMILY TABLE CHAIN %s daddr %s tcp dport %u accept, or: "
+			    "%stables -I OUTPUT -p tcp -d %s --dport %u -j ACCEPT (undo: -D for -I)",
+			    ip, target, w->port, ip, target, w->port);
+}
+
+static const char *w_other_family(const struct words *w)
+{
+	return w->tracker->plan->name
+		       ? arena_printf(w->arena, "Try the other address family: smtpblame %s %s",
+				      is_v6(w) ? "-4" : "-6", w->tracker->plan->name)
+		       : "";
+}
+
+static enum place placed_at(const struct words *w)
+{
+	return w->facts->placed.known ? w->facts->placed.place : PLACE_UNKNOWN;
+}
+
+static const char *w_place_words(const struct words *w)
+{
+	switch (placed_at(w)) {
+	case PLACE_HOST: return "on this machine";
+	case PLACE_GATEWAY: return "at your gateway";
+	case PLACE_ISP: return "in your provider's network";
+	case PLACE_TRANSIT: return "in transit, beyond your provider";
+	case PLACE_DESTINATION_NETWORK: return "in the destination's network";
+	case PLACE_DESTINATION: return "by the destination";
+	case PLACE_UNKNOWN:
+	case PLACE_COUNT: break;
+	}
+	return "on the way";
+}
+
+static const char *w_place_owner(const struct words *w)
+{
+	switch (placed_at(w)) {
+	case PLACE_HOST: return "this machine's administrator";
+	case PLACE_GATEWAY: return "whoever runs the gateway";
+	case PLACE_ISP: return "your provider";
+	case PLACE_TRANSIT: return "your provider, which can ask its transit";
+	case PLACE_DESTINATION_NETWORK:
+	case PLACE_DESTINATION: return "the destination's administrator";
+	case PLACE_UNKNOWN:
+	case PLACE_COUNT: break;
+	}
+	return "the provider of this connection";
+}
+
+static const char *hop_words(const struct words *w, unsigned ttl, const struct addr *a)
+{
+	if (ttl == 0)
+		return "this machine";
+	if (ttl == w->facts->dest_ttl)
+		return arena_printf(w->arena, "the destination %s", w_target(w));
+	if (!addr_is_set(a))
+		return arena_printf(w->arena, "hop %u (silent)", ttl);
+	return arena_printf(w->arena, "hop %u (%s)", ttl, addr_words(w->arena, a));
+}
+
+static const char *w_hop_words(const struct words *w)
+{
+	const struct placed *p = &w->facts->placed;
+
+	if (p->from == p->to)
+		return hop_words(w, p->to, &p->to_addr);
+	return arena_printf(w->arena, "after %s and at or before %s",
+			    hop_words(w, p->from, &p->from_addr), hop_words(w, p->to, &p->to_addr));
+}
+
+static const char *w_ask_owner(const struct words *w)
+{
+	if (placed_at(w) == PLACE_GATEWAY)
+		return arena_printf(w->arena,
+				    "Look at the gateway's own firewall first: outgoing TCP port %u "
+				    "must be allowed for %s.", w->port, w_source(w));
+	return arena_printf(w->arena,
+			    "Ask %s to open TCP port %u for %s, and send the addresses, times and "
+			    "packets from the evidence below.",
+			    w_place_owner(w), w->port, w_source(w));
+}
+
+static const char *w_works_instead(const struct words *w)
+{
+	return w->works_instead;
+}
+
+static const struct {
+	const char *name;
+	const char *(*value)(const struct words *w);
+} placeholders[] = {
+	{"target", w_target},
+	{"target-brackets", w_target_brackets},
+	{"port", w_port},
+	{"errno", w_errno},
+	{"ip-family", w_ip_family},
+	{"stop-text", w_stop_text},
+	{"stop-priority", w_stop_priority},
+	{"link", w_link},
+	{"link-state", w_link_state},
+	{"gateway", w_gateway},
+	{"arp", w_arp},
+	{"source", w_source},
+	{"redirect", w_redirect},
+	{"peer", w_peer},
+	{"icmp", w_icmp},
+	{"icmp-from", w_icmp_from},
+	{"rst-distance", w_rst_distance},
+	{"control-distance", w_control_distance},
+	{"control-port", w_control_port},
+	{"silent-syns", w_silent_syns},
+	{"server-words", w_server_words},
+	{"greeting-wait", w_greeting_wait},
+	{"reply-meaning", w_reply_meaning},
+	{"allow-nft", w_allow_nft},
+	{"other-family", w_other_family},
+	{"works-instead", w_works_instead},
+	{"place-words", w_place_words},
+	{"place-owner", w_place_owner},
+	{"hop-words", w_hop_words},
+	{"ask-owner", w_ask_owner},
+};
+
+static const char *placeholder_value(const struct words *w, const char *name, size_t len)
+{
+	for (size_t i = 0; i < sizeof(placeholders) / sizeof(placeholders[0]); i++)
+		if (strlen(placeholders[i].name) == len &&
+		    memcmp(placeholders[i].name, name, len) == 0)
+			return placeholders[i].value(w);
+	return NULL;
+}
+
+const char *words_expand(const struct words *w, const char *template)
+{
+	const char *out = "";
+
+	while (*template) {
+		const char *open = strchr(template, '{'), *close = open ? strchr(open, '}') : NULL;
+		if (!close)
+			return arena_printf(w->arena, "%s%s", out, template);
+		const char *value = placeholder_value(w, open + 1, (size_t)(close - open - 1));
+		if (value)
+			out = arena_printf(w->arena, "%s%.*s%s", out, (int)(open - template),
+					   template, value);
+		else
+			out = arena_printf(w->arena, "%s%.*s", out, (int)(close + 1 - template),
+					   template);
+		template = close + 1;
+	}
+	return out;
+}
+
+/* ---- events as evidence ---- */
+
+static const struct flow *flow_of(const struct tracker *t, uint16_t id)
+{
+	for (unsigned i = 0; i < t->n_flows; i++)
+		if (t->flows[i].id == id)
+			return &t->flows[i];
+	return NULL;
+}
+
+static const char *connect_words(struct arena *a, const struct event *ev, const struct flow *f)
+{
+	double ms = f ? (double)(ev->t_ns - f->start_ns) / 1e6 : 0;
+
+	if (ev->connect.error == 0)
+		return arena_printf(a, "connected after %.1f ms", ms);
+	if (ev->connect.at_once)
+		return arena_printf(a, "connect() failed at once with %s",
+				    errno_name(ev->connect.error));
+	return arena_printf(a, "connect() ended with %s after %.1f ms",
+			    errno_name(ev->connect.error), ms);
+}
+
+static const char *session_end_words(struct arena *a, const struct event *ev)
+{
+	static const char *const stages[] = {[STAGE_GREETING] = "before a greeting",
+					     [STAGE_TLS] = "in the TLS handshake",
+					     [STAGE_QUIT] = "after QUIT"};
+	const char *where = stages[ev->session_end.stage];
+	const char *text = ev->session_end.text ? ev->session_end.text : "";
+
+	switch (ev->session_end.end) {
+	case SESSION_DONE:
+		return NULL;
+	case SESSION_CLOSED:
+		return ev->session_end.stage == STAGE_QUIT
+			       ? NULL
+			       : arena_printf(a, "the other side closed %s", where);
+	case SESSION_RESET:
+		return arena_printf(a, "the connection was reset %s", where);
+	case SESSION_STALLED:
+		return arena_printf(a, "nothing more came %s", where);
+	case SESSION_NOT_SMTP:
+		return arena_printf(a, "no SMTP: %s", text);
+	case SESSION_TLS_ERROR:
+		return arena_printf(a, "TLS failed: %s", text);
+	case SESSION_ICMP:
+		return arena_printf(a, "an ICMP error ended the connection %s", where);
+	}
+	return NULL;
+}
+
+static const char *reply_words(struct arena *a, const struct event *ev)
+{
+	if (ev->reply.stage != STAGE_GREETING)
+		return NULL;
+	return arena_printf(a, "greeting: %d %s", ev->reply.code, ev->reply.text);
+}
+
+static const char *neighbour_words(struct arena *a, const struct host_neighbour *n)
+{
+	return arena_printf(a, "next hop %s: neighbour state %s", addr_words(a, &n->address),
+			    neighbour_state_name(n));
+}
+
+static const char *link_words(struct arena *a, const struct host_link *l)
+{
+	return arena_printf(a, "%s: %s, mtu %u, %s%s%s", l->name, l->kind, l->mtu,
+			    l->up ? "up" : "down", l->up && !l->carrier ? ", no carrier" : "",
+			    l->tunnel ? ", a tunnel: the path below is the tunnel's" : "");
+}
+
+static const char *stats_words(struct arena *a, const struct ev_capture_stats *s)
+{
+	return arena_printf(a, "%llu packets captured, %llu lost",
+			    (unsigned long long)s->received,
+			    (unsigned long long)(s->dropped_kernel + s->dropped_queue));
+}
+
+/* Packets that tell something: our first SYN, and what answers a SYN. */
+static const char *packet_words(struct arena *a, const struct tracker *t, const struct event *ev,
+				unsigned *port)
+{
+	size_t index = (size_t)(ev - t->log->events);
+	const char *what = NULL;
+	char text[256];
+
+	for (unsigned i = 0; i < t->n_flows && !what; i++) {
+		const struct flow *f = &t->flows[i];
+		*port = f->port;
+		if (f->syn_out && f->syn_event == index)
+			what = "SYN left";
+		else if ((f->redirected || f->syn_on_lo) && f->redirect_event == index)
+			what = f->redirected ? "SYN went elsewhere" : "SYN turned back on loopback";
+		else if (f->synack.seen && f->synack.event == index)
+			what = "SYN-ACK came";
+		else if (f->rst.seen && f->rst.event == index && !f->has_reply)
+			what = f->rst.on_lo ? "RST came on loopback" : "RST came";
+		for (unsigned k = 0; k < f->n_icmp && !what; k++)
+			if (!f->icmp[k].from_errqueue && f->icmp[k].event == index)
+				what = f->icmp[k].on_lo ? "ICMP error of this host to itself"
+							: "ICMP error came";
+	}
+	if (!what)
+		return NULL;
+	return arena_printf(a, "%s: %s", what, wire_text(&ev->packet, text, sizeof(text)));
+}
+
+const char *words_event(struct arena *a, const struct tracker *t, const struct event *ev,
+			enum source *source, unsigned *port)
+{
+	const struct flow *f = flow_of(t, ev->flow);
+
+	*port = f ? f->port : 0;
+	*source = SOURCE_SOCKET;
+	switch (ev->kind) {
+	case EV_LINK:
+		*source = SOURCE_LINK;
+		return link_words(a, &ev->link);
+	case EV_ROUTE:
+		*source = SOURCE_ROUTE;
+		*port = ev->route.port;
+		if (ev->route.error && ev->route.stop_text[0])
+			return arena_printf(a, "%s; stopped by: %s", ev->route.text,
+					    ev->route.stop_text);
+		return arena_strdup(a, ev->route.text);
+	case EV_NEIGHBOUR:
+		*source = SOURCE_NEIGHBOUR;
+		return neighbour_words(a, &ev->neighbour);
+	case EV_FLOW_START:
+		return NULL;
+	case EV_CONNECT:
+		return connect_words(a, ev, f);
+	case EV_ICMP_ERROR:
+		return arena_printf(a, "the socket was told: ICMP %s from %s",
+				    icmp_words(a, &ev->icmp_error.from, ev->icmp_error.type,
+					       ev->icmp_error.code),
+				    addr_words(a, &ev->icmp_error.from));
+	case EV_PACKET:
+		*source = SOURCE_CAPTURE;
+		return packet_words(a, t, ev, port);
+	case EV_REPLY:
+		*source = SOURCE_SMTP;
+		return reply_words(a, ev);
+	case EV_TLS:
+		*source = SOURCE_TLS;
+		return arena_printf(a, "%s %s, certificate of %s, %s", ev->tls.version,
+				    ev->tls.cipher, ev->tls.subject ? ev->tls.subject : "nobody",
+				    ev->tls.verified ? "verified" : ev->tls.error);
+	case EV_SESSION_END:
+		*source = ev->session_end.end == SESSION_TLS_ERROR ? SOURCE_TLS : SOURCE_SMTP;
+		return session_end_words(a, ev);
+	case EV_CAPTURE_STATS:
+		*source = SOURCE_CAPTURE;
+		return stats_words(a, &ev->capture_stats);
+	case EV_NOT_LOOKED:
+		*source = SOURCE_KERNEL;
+		return arena_printf(a, "not looked: %s", ev->not_looked.why);
+	case EV_PROBE: /* summed up in the path */
+	case EV_RUN_END:
+		return NULL;
+	}
+	return NULL;
+}

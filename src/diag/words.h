@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Templates of the rule table and texts of events, in words for a person.
+ * {name} is replaced from the port's facts; see words.c for the names. Pure.
+ */
+#ifndef SB_DIAG_WORDS_H
+#define SB_DIAG_WORDS_H
+
+#include "base/arena.h"
+#include "diag/facts.h"
+#include "model/names.h"
+
+struct words {
+	struct arena *arena; /* owns what is returned */
+	const struct tracker *tracker;
+	const struct port_facts *facts; /* of the port in question */
+	unsigned port;
+	const char *works_instead; /* what to use in its place, "" when nothing is known */
+};
+
+/* Expands one template. An unknown {name} is a defect that a test finds: it stays as it is. */
+const char *words_expand(const struct words *w, const char *template);
+
+/* One sentence for an event, as evidence; NULL for an event that is none. *port is set to the port
+ * that it is about, 0 none. */
+const char *words_event(struct arena *a, const struct tracker *t, const struct event *ev,
+			enum source *source, unsigned *port);
+
+#endif

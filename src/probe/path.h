@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Raw SYNs with a TTL of our choice, made like the kernel's own.
+ *
+ * They leave through the host's output hooks as a connection's would (raw
+ * socket), or below them (packet socket) when asked to. Answers come through
+ * the capture, never through these sockets. Main thread only.
+ */
+#ifndef SB_PROBE_PATH_H
+#define SB_PROBE_PATH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/err.h"
+
+struct path_sender; /* opaque */
+
+/* Needs CAP_NET_RAW. A family that this host lacks fails at the send, not here. */
+int path_sender_new(struct path_sender **out, struct err *e);
+void path_sender_free(struct path_sender *s);
+
+struct raw_syn {
+	struct addr src, dst;
+	uint16_t sport, dport;
+	uint32_t seq;
+	uint8_t ttl;
+	uint16_t ip_id;    /* IPv4; must not be 0, or the kernel fills in its own */
+	unsigned link_mtu; /* for the MSS option */
+	bool rst;          /* a RST in place of the SYN, to end what an injected SYN began */
+	int oif;           /* egress interface, 0: by route */
+	/* below the firewall: out of interface oif, to this next hop */
+	bool inject;
+	uint8_t next_hop_mac[8];
+	uint8_t next_hop_mac_len; /* 0 on links without link-layer addresses */
+};
+
+/* 0, or the errno of the send: EPERM is the sign of an output rule. */
+int path_send(struct path_sender *s, const struct raw_syn *syn);
+
+/* The packet itself: IP header, TCP header and options into out; returns its length. */
+#define RAW_SYN_MAX 100
+unsigned path_build(const struct raw_syn *syn, uint8_t out[RAW_SYN_MAX]);
+
+#endif

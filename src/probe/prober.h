@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Connection attempts and what is said on them, all at once and non-blocking.
+ *
+ * Every attempt is a flow. Its source port is bound, and so known to the
+ * capture's filter, before its SYN leaves. What happens becomes an event in
+ * the log; nothing in here judges. Main thread only.
+ */
+#ifndef SB_PROBE_PROBER_H
+#define SB_PROBE_PROBER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "model/event.h"
+#include "model/plan.h"
+
+struct prober; /* opaque */
+
+/* One session reads no more than this, whatever the server sends. */
+#define SESSION_BYTES_MAX (256 * 1024)
+
+/* ca_file: trust anchors in PEM instead of the system's, or NULL. plan and log are borrowed. */
+int prober_new(struct prober **out, const struct plan *plan, struct event_log *log,
+	       const char *ca_file, struct err *e);
+void prober_free(struct prober *p); /* closes every socket; NULL is fine */
+
+/* Binds n sockets (-i and -s applied) and writes their source ports to ports[n]. ERR_USAGE when the
+ * source address is not this host's. */
+int prober_reserve(struct prober *p, size_t n, uint16_t *ports, struct err *e);
+
+/* Binds one more socket for each plan port and never connects it: the source port of that port's
+ * raw probes. While it is held nobody else uses the port, and the kernel itself resets what a
+ * SYN-ACK would begin. Writes n_ports numbers. */
+int prober_hold(struct prober *p, uint16_t *ports, struct err *e);
+
+/* Sends a SYN to the plan's port. Uses a reserved socket, or a new one when they are used up.
+ * What fails is an event. */
+void prober_start(struct prober *p, unsigned port_index, enum flow_role role);
+
+/* For an outer epoll: readable when prober_dispatch() has something to do. */
+int prober_fd(const struct prober *p);
+
+/* Handles what is ready, and returns; never blocks. */
+void prober_dispatch(struct prober *p);
+
+/* Ends everything: a dialogue still under way becomes EV_SESSION_END with SESSION_STALLED. */
+void prober_finish(struct prober *p);
+
+#endif

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "probe/tls.h"
+
+#include <openssl/err.h>
+#include <openssl/sha.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+
+#define NAME_MAX_BYTES 256 /* kept of a subject, an issuer, a name */
+#define NAMES_MAX 64       /* names of one certificate that are reported */
+
+int tls_context_new(SSL_CTX **out, const char *ca_file, struct err *e)
+{
+	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+
+	if (!ctx)
+		return err_set(e, ERR_RUN, "OpenSSL cannot set up a TLS client");
+	SSL_CTX_set_verify(ctx, SSL_VERIFY_NONE, NULL);
+	SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+				      SSL_MODE_RELEASE_BUFFERS);
+	/* a server that closes without close_notify is common, and no failure of TLS */
+	SSL_CTX_set_options(ctx, SSL_OP_IGNORE_UNEXPECTED_EOF);
+	if (ca_file && SSL_CTX_load_verify_locations(ctx, ca_file, NULL) != 1) {
+		SSL_CTX_free(ctx);
+		return err_set(e, ERR_USAGE, "--ca-file %s: cannot read PEM certificates from it",
+			       ca_file);
+	}
+	if (!ca_file)
+		SSL_CTX_set_default_verify_paths(ctx);
+	*out = ctx;
+	return 0;
+}
+
+SSL *tls_connection_new(SSL_CTX *ctx, int fd, const char *name, const struct addr *address)
+{
+	SSL *ssl = SSL_new(ctx);
+
+	if (!ssl || SSL_set_fd(ssl, fd) != 1) {
+		SSL_free(ssl);
+		return NULL;
+	}
+	if (name) {
+		SSL_set_tlsext_host_name(ssl, name);
+		SSL_set1_host(ssl, name);
+	} else {
+		X509_VERIFY_PARAM_set1_ip(SSL_get0_param(ssl), address->bytes,
+					  address->family == ADDR_V4 ? 4 : 16);
+	}
+	SSL_set_connect_state(ssl);
+	return ssl;
+}
+
+static char *x509_name_text(struct arena *a, const X509_NAME *name)
+{
+	BIO *bio = BIO_new(BIO_s_mem());
+	char *bytes, *out = NULL;
+
+	if (!bio)
+		return NULL;
+	X509_NAME_print_ex(bio, name, 0, XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB);
+	long len = BIO_get_mem_data(bio, &bytes);
+	if (len >= 0)
+		out = text_clean(a, bytes, (size_t)len, NAME_MAX_BYTES);
+	BIO_free(bio);
+	return out;
+}
+
+static const char *general_name_text(struct arena *a, const GENERAL_NAME *g)
+{
+	if (g->type == GEN_DNS)
+		return text_clean(a, ASN1_STRING_get0_data(g->d.dNSName),
+				  (size_t)ASN1_STRING_length(g->d.dNSName), NAME_MAX_BYTES);
+	if (g->type == GEN_IPADD) {
+		int len = ASN1_STRING_length(g->d.iPAddress);
+		const uint8_t *bytes = ASN1_STRING_get0_data(g->d.iPAddress);
+		char text[ADDR_TEXT_MAX];
+		if (len != 4 && len != 16)
+			return NULL;
+		struct addr addr = len == 4 ? addr_v4(bytes) : addr_v6(bytes);
+		return arena_strdup(a, addr_text(&addr, text));
+	}
+	return NULL;
+}
+
+static const char *const *certificate_names(struct arena *a, X509 *cert)
+{
+	GENERAL_NAMES *list = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
+	const char **out = arena_alloc(a, (NAMES_MAX + 1) * sizeof(*out));
+	unsigned n = 0;
+
+	for (int i = 0; list && i < sk_GENERAL_NAME_num(list) && n < NAMES_MAX; i++) {
+		const char *name = general_name_text(a, sk_GENERAL_NAME_value(list, i));
+		if (name)
+			out[n++] = name;
+	}
+	GENERAL_NAMES_free(list);
+	return out;
+}
+
+static char *spki_sha256(struct arena *a, X509 *cert)
+{
+	unsigned char *der = NULL, hash[SHA256_DIGEST_LENGTH];
+	int len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert), &der);
+	char *out = arena_alloc(a, 2 * sizeof(hash) + 1);
+
+	if (len <= 0)
+		return NULL;
+	SHA256(der, (size_t)len, hash);
+	OPENSSL_free(der);
+	for (size_t i = 0; i < sizeof(hash); i++)
+		snprintf(out + 2 * i, 3, "%02x", hash[i]);
+	return out;
+}
+
+void tls_describe(SSL *ssl, struct arena *a, struct ev_tls *out)
+{
+	X509 *cert = SSL_get1_peer_certificate(ssl);
+	long verify = SSL_get_verify_result(ssl);
+
+	*out = (struct ev_tls){
+		.version = arena_strdup(a, SSL_get_version(ssl)),
+		.cipher = arena_strdup(a, SSL_get_cipher_name(ssl)),
+		.verified = cert && verify == X509_V_OK,
+	};
+	if (!out->verified)
+		out->error = cert ? arena_strdup(a, X509_verify_cert_error_string(verify))
+				  : "no certificate";
+	if (!cert)
+		return;
+	out->subject = x509_name_text(a, X509_get_subject_name(cert));
+	out->issuer = x509_name_text(a, X509_get_issuer_name(cert));
+	out->names = certificate_names(a, cert);
+	out->spki_sha256 = spki_sha256(a, cert);
+	X509_free(cert);
+}
+
+char *tls_error_text(struct arena *a)
+{
+	unsigned long code = ERR_get_error();
+	const char *reason = code ? ERR_reason_error_string(code) : NULL;
+
+	ERR_clear_error();
+	if (!code)
+		return arena_strdup(a, "the connection was closed");
+	return reason ? arena_strdup(a, reason) : arena_printf(a, "OpenSSL error %lx", code);
+}

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "report/phrase.h"
+
+static const char *or_unnamed(const char *s)
+{
+	return s && *s ? s : "?";
+}
+
+const char *phrase_mechanism(enum mechanism m)
+{
+	switch (m) {
+	case MECH_LOCAL_ERROR: return "refused before a packet left this machine";
+	case MECH_SILENT_DROP: return "packets vanish without an answer";
+	case MECH_TCP_RESET: return "the connection is refused with a RST";
+	case MECH_ICMP_UNREACHABLE: return "turned away with an ICMP message";
+	case MECH_INTERCEPTION: return "somebody else answers in the destination's place";
+	case MECH_SMTP_MANGLED: return "the SMTP conversation is altered on the way";
+	case MECH_STARTTLS_STRIPPED: return "the offer to encrypt (STARTTLS) is taken out";
+	case MECH_TLS_INTERCEPTED: return "the encryption is opened on the way";
+	case MECH_SESSION_RESET: return "the connection is reset after it was established";
+	case MECH_SESSION_CLOSE: return "the connection is closed after it was established";
+	case MECH_SESSION_STALL: return "the connection goes silent after it was established";
+	case MECH_NOT_SMTP: return "what answers does not speak SMTP";
+	case MECH_TLS_FAILED: return "TLS fails";
+	case MECH_POLICY_REJECT: return "the server turns us away";
+	case MECH_UNKNOWN: return "what happens is not clear";
+	case MECH_COUNT: break;
+	}
+	return "";
+}
+
+const char *phrase_percent(struct arena *a, double confidence)
+{
+	int percent = (int)(confidence * 100 + 0.5);
+
+	if (percent >= 100 && confidence < 1)
+		percent = 99;
+	return arena_printf(a, "%d%%", percent);
+}
+
+/* Words of estimative probability by ICD 203 (ODNI, 2015), section D.6.e.(2)(a). */
+const char *phrase_confidence(struct arena *a, double confidence)
+{
+	static const struct {
+		double least;
+		const char *words;
+	} scale[] = {
+		{1.00, "certain"},
+		{0.95, "almost certain"},
+		{0.80, "very likely"},
+		{0.55, "likely"},
+		{0.45, "an even chance"},
+		{0.20, "unlikely"},
+		{0.00, "very unlikely"},
+	};
+
+	for (unsigned i = 0; i < sizeof(scale) / sizeof(scale[0]); i++)
+		if (confidence >= scale[i].least)
+			return arena_printf(a, "%s (%s)", scale[i].words,
+					    phrase_percent(a, confidence));
+	return "not known";
+}
+
+const char *phrase_place(struct arena *a, const struct report_vantage *v, enum place p)
+{
+	char text[ADDR_TEXT_MAX];
+
+	switch (p) {
+	case PLACE_HOST: return "this machine";
+	case PLACE_GATEWAY:
+		if (!addr_is_set(&v->gateway))
+			return "your gateway";
+		return arena_printf(a, "your gateway %s", addr_text(&v->gateway, text));
+	case PLACE_ISP:
+		if (v->tunnel && v->interface)
+			return arena_printf(a, "the provider behind the tunnel %s", v->interface);
+		return "your provider";
+	case PLACE_TRANSIT: return "transit";
+	case PLACE_DESTINATION_NETWORK: return "the destination's network";
+	case PLACE_DESTINATION: return "the destination itself";
+	case PLACE_UNKNOWN:
+	case PLACE_COUNT: break;
+	}
+	return "unknown";
+}
+
+static const char *hop_words(struct arena *a, const struct hop_end *end)
+{
+	char text[ADDR_TEXT_MAX];
+
+	if (end->ttl == 0)
+		return "this machine";
+	return arena_printf(a, "hop %u (%s)", end->ttl,
+			    addr_is_set(&end->address) ? addr_text(&end->address, text) : "silent");
+}
+
+const char *phrase_hops(struct arena *a, const struct finding *f, bool with_addresses)
+{
+	if (!f->has_hop || f->hop_to.ttl == 0)
+		return NULL;
+	if (f->hop_from.ttl == f->hop_to.ttl)
+		return with_addresses ? hop_words(a, &f->hop_to)
+				      : arena_printf(a, "hop %u", f->hop_to.ttl);
+	if (!with_addresses && f->hop_from.ttl == 0)
+		return arena_printf(a, "up to hop %u", f->hop_to.ttl);
+	if (!with_addresses)
+		return arena_printf(a, "hop %u to %u", f->hop_from.ttl, f->hop_to.ttl);
+	/* the device may be `to` itself: "between" would leave that out */
+	return arena_printf(a, "past %s, no farther than %s", hop_words(a, &f->hop_from),
+			    hop_words(a, &f->hop_to));
+}
+
+const char *phrase_culprit_brief(struct arena *a, const struct culprit *c)
+{
+	switch (c->kind) {
+	case CULPRIT_NFT_RULE: return "nftables rule";
+	case CULPRIT_NFT_POLICY: return "nftables policy";
+	case CULPRIT_IPTABLES_RULE: return "iptables rule";
+	case CULPRIT_ROUTE: return "routing";
+	case CULPRIT_IP_RULE: return "ip rule";
+	case CULPRIT_NEIGHBOUR: return "neighbour";
+	case CULPRIT_LINK: return arena_printf(a, "link %s", or_unnamed(c->interface));
+	case CULPRIT_SYSCTL: return "sysctl";
+	case CULPRIT_CONNTRACK: return "connection tracking";
+	case CULPRIT_TC: return "tc filter";
+	case CULPRIT_XDP: return "XDP program";
+	case CULPRIT_CGROUP_BPF: return "cgroup BPF program";
+	case CULPRIT_LSM: return "security module";
+	case CULPRIT_KERNEL_DROP: return "kernel";
+	case CULPRIT_MIDDLEBOX: return "middlebox";
+	case CULPRIT_SERVER: return c->code ? arena_printf(a, "code %d", c->code) : NULL;
+	case CULPRIT_HOP:
+	case CULPRIT_UNKNOWN:
+	case CULPRIT_COUNT: break;
+	}
+	return NULL;
+}
+
+static const char *nft_chain(struct arena *a, const struct culprit *c)
+{
+	return arena_printf(a, "table %s %s, chain %s (hook %s)", or_unnamed(c->family),
+			    or_unnamed(c->table), or_unnamed(c->chain), or_unnamed(c->hook));
+}
+
+static const char *program(struct arena *a, const char *what, const struct culprit *c)
+{
+	if (c->interface)
+		what = arena_printf(a, "%s on %s", what, c->interface);
+	else if (c->cgroup)
+		what = arena_printf(a, "%s of cgroup %s", what, c->cgroup);
+	if (c->name)
+		what = arena_printf(a, "%s, %s", what, c->name);
+	return c->id ? arena_printf(a, "%s, id %u", what, (unsigned)c->id) : what;
+}
+
+static const char *device(struct arena *a, const char *what, const struct culprit *c)
+{
+	char text[ADDR_TEXT_MAX];
+
+	if (addr_is_set(&c->address))
+		what = arena_printf(a, "%s %s", what, addr_text(&c->address, text));
+	if (c->ttl)
+		what = arena_printf(a, "%s, hop %u", what, c->ttl);
+	if (c->asn)
+		what = arena_printf(a, "%s, AS%u", what, (unsigned)c->asn);
+	return c->as_name ? arena_printf(a, "%s (%s)", what, c->as_name) : what;
+}
+
+const char *phrase_culprit(struct arena *a, const struct culprit *c)
+{
+	char text[ADDR_TEXT_MAX];
+
+	switch (c->kind) {
+	case CULPRIT_NFT_RULE:
+		return arena_printf(a, "nftables rule in %s, handle %llu, verdict %s",
+				    nft_chain(a, c), (unsigned long long)c->handle,
+				    or_unnamed(c->verdict));
+	case CULPRIT_NFT_POLICY:
+		return arena_printf(a, "policy of the nftables %s", nft_chain(a, c));
+	case CULPRIT_IPTABLES_RULE:
+		return arena_printf(a, "iptables rule %u in table %s, chain %s", c->number,
+				    or_unnamed(c->table), or_unnamed(c->chain));
+	case CULPRIT_ROUTE:
+		/* "none": there is no route, and no table to name */
+		return arena_printf(a, "routing: %s%s%s", or_unnamed(c->type),
+				    c->table ? ", table " : "", c->table ? c->table : "");
+	case CULPRIT_IP_RULE:
+		return arena_printf(a, "ip rule, priority %u", (unsigned)c->priority);
+	case CULPRIT_NEIGHBOUR:
+		return arena_printf(a, "neighbour %s on %s is %s",
+				    addr_is_set(&c->address) ? addr_text(&c->address, text) : "?",
+				    or_unnamed(c->interface), or_unnamed(c->state));
+	case CULPRIT_LINK:
+		return arena_printf(a, "link %s is %s", or_unnamed(c->interface),
+				    or_unnamed(c->state));
+	case CULPRIT_SYSCTL:
+		return arena_printf(a, "sysctl %s = %s", or_unnamed(c->name),
+				    or_unnamed(c->value));
+	case CULPRIT_CONNTRACK: return "connection tracking";
+	case CULPRIT_TC: return program(a, "tc filter", c);
+	case CULPRIT_XDP: return program(a, "XDP program", c);
+	case CULPRIT_CGROUP_BPF: return program(a, "BPF program", c);
+	case CULPRIT_LSM: return program(a, "security module", c);
+	case CULPRIT_KERNEL_DROP:
+		return arena_printf(a, "the kernel, reason %s in %s", or_unnamed(c->reason),
+				    or_unnamed(c->function));
+	case CULPRIT_HOP: return device(a, "router", c);
+	case CULPRIT_MIDDLEBOX: return device(a, "middlebox", c);
+	case CULPRIT_SERVER:
+		return c->code ? arena_printf(a, "the server, code %d", c->code) : "the server";
+	case CULPRIT_UNKNOWN:
+	case CULPRIT_COUNT: break;
+	}
+	return "not known";
+}
+
+bool phrase_culprit_is_code(enum culprit_kind k)
+{
+	switch (k) {
+	case CULPRIT_NFT_RULE:
+	case CULPRIT_IPTABLES_RULE:
+	case CULPRIT_ROUTE:
+	case CULPRIT_IP_RULE:
+		return true;
+	case CULPRIT_NFT_POLICY:
+	case CULPRIT_NEIGHBOUR:
+	case CULPRIT_LINK:
+	case CULPRIT_SYSCTL:
+	case CULPRIT_CONNTRACK:
+	case CULPRIT_TC:
+	case CULPRIT_XDP:
+	case CULPRIT_CGROUP_BPF:
+	case CULPRIT_LSM:
+	case CULPRIT_KERNEL_DROP:
+	case CULPRIT_HOP:
+	case CULPRIT_MIDDLEBOX:
+	case CULPRIT_SERVER:
+	case CULPRIT_UNKNOWN:
+	case CULPRIT_COUNT:
+		break;
+	}
+	return false;
+}
+
+const char *phrase_ms(struct arena *a, double ms)
+{
+	if (ms < 10)
+		return arena_printf(a, "%.1f ms", ms);
+	if (ms < 1000)
+		return arena_printf(a, "%.0f ms", ms);
+	return arena_printf(a, "%.1f s", ms / 1000);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The report's terms in a person's words. Strings live in the arena, or for ever. */
+#ifndef SB_REPORT_PHRASE_H
+#define SB_REPORT_PHRASE_H
+
+#include "model/report.h"
+
+/* "packets vanish without an answer": goes on after "Port 25, blocked: ". */
+const char *phrase_mechanism(enum mechanism m);
+
+/* "very likely (90%)"; "not known" for CONFIDENCE_NONE. */
+const char *phrase_confidence(struct arena *a, double confidence);
+
+/* "97%"; 100% only for certainty. */
+const char *phrase_percent(struct arena *a, double confidence);
+
+/* "your gateway 10.0.0.1": whose it is, as seen from this host. */
+const char *phrase_place(struct arena *a, const struct report_vantage *v, enum place p);
+
+/* "hop 3 (203.0.113.2)" or "past hop 2 (...), no farther than hop 3 (...)"; without addresses in
+ * few words: "hop 2 to 3". NULL where no hop is known. */
+const char *phrase_hops(struct arena *a, const struct finding *f, bool with_addresses);
+
+/* "nftables rule", "middlebox", "code 554": few words for the table; NULL for none. */
+const char *phrase_culprit_brief(struct arena *a, const struct culprit *c);
+
+/* "nftables rule in table inet filter, chain output, handle 12, verdict drop". */
+const char *phrase_culprit(struct arena *a, const struct culprit *c);
+
+/* Is the culprit's text in the words of some command (a rule, a route), to be copied whole? */
+bool phrase_culprit_is_code(enum culprit_kind k);
+
+/* "1.9 ms", "812 ms", "12.3 s". */
+const char *phrase_ms(struct arena *a, double ms);
+
+#endif

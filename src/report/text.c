@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The report for a person in trouble: the answer first, then what to do, then
+ * the proof. Healthy targets get a line a port.
+ */
+#include <string.h>
+
+#include "base/clock.h"
+#include "report/phrase.h"
+#include "report/text_page.h"
+
+#define MIN_WIDTH 40
+
+static bool all_open(const struct report *r)
+{
+	for (unsigned i = 0; i < r->n_ports; i++)
+		if (r->ports[i].state != STATE_OPEN)
+			return false;
+	return r->n_ports > 0;
+}
+
+/* --- title -------------------------------------------------------------- */
+
+static const char *title(struct page *pg)
+{
+	const struct report *r = pg->r;
+	char text[ADDR_TEXT_MAX];
+	const char *address = addr_is_set(&r->target)
+				  ? arena_strdup(&pg->scratch, addr_text(&r->target, text))
+				  : NULL;
+	const char *name = r->target_name;
+	const char *one;
+
+	if (!name || page_same_text(name, address)) /* a literal, "[::1]" perhaps */
+		return address ? address : r->target_input ? r->target_input : "(no target)";
+	one = address ? arena_printf(&pg->scratch, "%s [%s]", name, address) : name;
+	/* a mail domain: name its exchanger, but begin with what the user typed */
+	if (r->target_input && !page_same_text(r->target_input, name) &&
+	    !page_same_text(r->target_input, address))
+		one = arena_printf(&pg->scratch, "%s, %s", r->target_input, one);
+	return one;
+}
+
+static const char *overall(struct page *pg)
+{
+	const struct report *r = pg->r;
+	const char *text = "";
+
+	if (r->summary && *r->summary)
+		return r->summary;
+	for (unsigned i = 0; i < r->n_ports; i++)
+		text = arena_printf(&pg->scratch, "%s%s%u %s", text, i ? ", " : "",
+				    r->ports[i].port, state_name(r->ports[i].state));
+	return *text ? text : "no port was judged";
+}
+
+static void print_title(struct page *pg)
+{
+	pen_start(&pg->pen, 0, 2);
+	pen_text(&pg->pen, STYLE_BOLD, "%s:", title(pg));
+	pen_text(&pg->pen, STYLE_PLAIN, " %s", overall(pg));
+	pen_end(&pg->pen);
+}
+
+/* --- what works, and the proof ------------------------------------------ */
+
+static const char *encryption(struct page *pg, const struct report_port *p)
+{
+	const struct report_smtp *s = &p->smtp;
+
+	if (!s->has_tls || !s->tls.version)
+		return page_same_text(s->starttls, "offered") ? "STARTTLS is offered"
+							      : "no encryption";
+	return arena_printf(&pg->scratch, "%s (%s%s)", s->starttls ? "STARTTLS" : "SSL/TLS",
+			    s->tls.version, s->tls.verified ? "" : ", certificate not verified");
+}
+
+static void print_working(struct page *pg, const struct report_port *p)
+{
+	struct pen *pen = &pg->pen;
+	const struct report_smtp *s = &p->smtp;
+
+	pen_start(pen, 2, 4);
+	pen_text(pen, STYLE_PLAIN, "- port ");
+	pen_text(pen, STYLE_GREEN, "%u", p->port);
+	if (p->service && *p->service)
+		pen_text(pen, STYLE_PLAIN, " (%s)", p->service);
+	if (p->has_smtp)
+		pen_text(pen, STYLE_PLAIN, ": %s", encryption(pg, p));
+	if (p->has_smtp && s->n_auth > 0)
+		pen_text(pen, STYLE_PLAIN, ", login by %s",
+			 page_join(&pg->scratch, s->auth, s->n_auth));
+	pen_end(pen);
+	/* port 25 is for servers: a mail program never logs in there */
+	if (p->has_smtp && s->n_auth > 0 && p->port != 25 && pg->r->target_name) {
+		pen_start(pen, 4, 4);
+		pen_text(pen, STYLE_PLAIN,
+			 "In the mail program: server %s, port %u, %s, with user name and password",
+			 pg->r->target_name, p->port,
+			 s->starttls  ? "STARTTLS"
+			 : s->has_tls ? "SSL/TLS"
+				      : "no encryption");
+		pen_end(pen);
+	}
+}
+
+static void print_works(struct page *pg)
+{
+	bool begun = false;
+
+	for (unsigned i = 0; i < pg->r->n_ports; i++) {
+		if (pg->r->ports[i].state != STATE_OPEN)
+			continue;
+		if (!begun)
+			page_heading(pg, "What works instead");
+		begun = true;
+		print_working(pg, &pg->r->ports[i]);
+	}
+}
+
+static bool evidence_shown(const struct page *pg, unsigned number)
+{
+	if (pg->opt->verbose)
+		return true;
+	for (unsigned i = 0; i < pg->r->n_ports; i++)
+		for (unsigned k = 0; k < pg->r->ports[i].n_findings; k++)
+			if (page_cites(&pg->r->ports[i].findings[k], number))
+				return true;
+	return false;
+}
+
+static void print_evidence_line(struct page *pg, const struct report_evidence *e)
+{
+	struct pen *pen = &pg->pen;
+	bool narrow = pen->width < TEXT_NARROW;
+	const char *ms = arena_printf(&pg->scratch, "%.1f", e->t_ms);
+
+	pen_start(pen, 2, 6);
+	pen_text(pen, STYLE_PLAIN, "e%u", e->number);
+	pen_column(pen, 7);
+	if (!narrow && strlen(ms) < 8)
+		pen->next += 8 - (unsigned)strlen(ms);
+	pen_text(pen, STYLE_PLAIN, "%s ms", ms);
+	pen_column(pen, narrow ? 0 : 20);
+	pen_text(pen, STYLE_PLAIN, "%s", source_name(e->source));
+	pen_column(pen, narrow ? 0 : 31);
+	if (e->port)
+		pen_text(pen, STYLE_PLAIN, "%5u", e->port);
+	if (narrow) {
+		pen_end(pen);
+		pen_start(pen, 6, 6);
+	} else {
+		pen_column(pen, 38);
+	}
+	pen_text(pen, STYLE_PLAIN, "%s", e->text ? e->text : "");
+	pen_end(pen);
+}
+
+static void print_evidence(struct page *pg)
+{
+	unsigned shown = 0;
+
+	for (unsigned i = 0; i < pg->r->n_evidence; i++) {
+		if (!evidence_shown(pg, pg->r->evidence[i].number))
+			continue;
+		if (shown++ == 0)
+			page_heading(pg, "Evidence");
+		print_evidence_line(pg, &pg->r->evidence[i]);
+	}
+	if (shown > 0 && shown < pg->r->n_evidence)
+		pen_paragraph(
+		    &pg->pen, 2, STYLE_PLAIN,
+		    arena_printf(&pg->scratch, "(%u more with -v)", pg->r->n_evidence - shown));
+}
+
+static void print_not_looked(struct page *pg)
+{
+	if (pg->r->n_not_looked == 0)
+		return;
+	page_heading(pg, "Not looked at");
+	for (unsigned i = 0; i < pg->r->n_not_looked; i++) {
+		pen_start(&pg->pen, 2, 4);
+		pen_text(&pg->pen, STYLE_PLAIN, "- %s",
+			 pg->r->not_looked[i] ? pg->r->not_looked[i] : "");
+		pen_end(&pg->pen);
+	}
+}
+
+static void print_controls(struct page *pg)
+{
+	const char *all = "";
+
+	for (unsigned i = 0; i < pg->r->n_controls; i++)
+		all = arena_printf(&pg->scratch, "%s%s%u %s", all, i ? ", port " : "",
+				   pg->r->controls[i].port,
+				   pg->r->controls[i].outcome ? pg->r->controls[i].outcome : "?");
+	if (*all)
+		pen_paragraph(&pg->pen, 2, STYLE_PLAIN,
+			      arena_printf(&pg->scratch, "For comparison: port %s", all));
+}
+
+/* From where and when: a ticket needs it. */
+static void print_vantage(struct page *pg)
+{
+	const struct report_vantage *v = &pg->r->vantage;
+	struct pen *pen = &pg->pen;
+	char text[ADDR_TEXT_MAX], started[CLOCK_TEXT_MAX];
+
+	pen_start(pen, 2, 4);
+	pen_text(pen, STYLE_PLAIN, "Checked %.19sZ in %s",
+		 clock_utc_text(pg->r->started_ns, started),
+		 phrase_ms(&pg->scratch, pg->r->elapsed_ms));
+	if (addr_is_set(&v->source))
+		pen_text(pen, STYLE_PLAIN, " from %s", addr_text(&v->source, text));
+	if (v->interface)
+		pen_text(pen, STYLE_PLAIN, " on %s%s", v->interface, v->tunnel ? " (tunnel)" : "");
+	if (v->netns)
+		pen_text(pen, STYLE_PLAIN, " in network namespace %s", v->netns);
+	if (addr_is_set(&v->gateway))
+		pen_text(pen, STYLE_PLAIN, ", gateway %s", addr_text(&v->gateway, text));
+	if (addr_is_set(&v->gateway) && v->gateway_state)
+		pen_text(pen, STYLE_PLAIN, " (%s)", v->gateway_state);
+	pen_end(pen);
+}
+
+static void print_sessions(struct page *pg)
+{
+	for (unsigned i = 0; i < pg->r->n_ports; i++) {
+		const struct report_port *p = &pg->r->ports[i];
+		if (p->state != STATE_OPEN || !p->has_smtp)
+			continue;
+		page_heading(pg, arena_printf(&pg->scratch, "Port %u: the server's side", p->port));
+		text_session(pg, p);
+	}
+}
+
+static void print_page(struct page *pg)
+{
+	bool healthy = all_open(pg->r);
+
+	print_title(pg);
+	if (!healthy && pg->r->n_ports > 0)
+		pen_blank(&pg->pen);
+	text_table(pg);
+	if (healthy && !pg->opt->verbose)
+		return;
+	pen_blank(&pg->pen);
+	print_controls(pg);
+	print_vantage(pg);
+	text_findings(pg);
+	if (!healthy)
+		print_works(pg);
+	if (pg->opt->verbose)
+		print_sessions(pg);
+	text_path(&pg->pen, pg->r);
+	print_evidence(pg);
+	print_not_looked(pg);
+}
+
+/* --- one line a port, for scripts ---------------------------------------- */
+
+static void print_quiet(struct page *pg)
+{
+	for (unsigned i = 0; i < pg->r->n_ports; i++) {
+		const struct report_port *p = &pg->r->ports[i];
+		struct pen *pen = &pg->pen;
+
+		pen_start(pen, 0, 0);
+		pen_text(pen, STYLE_PLAIN, "%u ", p->port);
+		pen_text(pen, page_state_style(p->state), "%s", state_name(p->state));
+		if (p->n_findings > 0) {
+			const struct finding *f = &p->findings[0];
+			pen_text(pen, STYLE_PLAIN, " %s %s", mechanism_name(f->mechanism),
+				 place_name(f->place));
+			if (f->place != PLACE_UNKNOWN && f->confidence >= 0)
+				pen_text(pen, STYLE_PLAIN, " %.2f", f->confidence);
+			else
+				pen_text(pen, STYLE_PLAIN, " -");
+			pen_text(pen, STYLE_PLAIN, " %s", f->culprit.text ? f->culprit.text : "");
+		}
+		pen_end(pen);
+	}
+}
+
+int render_text(const struct report *r, const struct text_options *opt, FILE *out)
+{
+	struct page pg = {.r = r, .opt = opt};
+
+	pg.pen = (struct pen){
+	    .out = out,
+	    .scratch = &pg.scratch,
+	    .colour = opt->colour,
+	    .width = opt->width < MIN_WIDTH ? MIN_WIDTH : opt->width,
+	};
+	if (opt->quiet) {
+		pg.pen.width = 1u << 30; /* a line is a record: never wrapped */
+		print_quiet(&pg);
+	} else {
+		print_page(&pg);
+	}
+	arena_clear(&pg.scratch);
+	return fflush(out) != 0 || ferror(out) ? -1 : 0;
+}

@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "run/live.h"
+
+#include <errno.h>
+#include <linux/neighbour.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/capability.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "capture/capture.h"
+#include "capture/filter.h"
+#include "diag/diag.h"
+#include "host/host.h"
+#include "probe/path.h"
+#include "probe/prober.h"
+#include "run/netns.h"
+
+/* Attempts of each port whose source ports are bound, and so filtered for, before the start. */
+#define RESERVED_ATTEMPTS 4
+#define RESERVED_MAX      48
+/* The tap is read this long after the end, so that "nothing came" means it. */
+#define SYNC_MS           200
+#define NEIGHBOUR_LOOK_NS (200 * NS_PER_MS)
+#define TAKE_AT_ONCE      64
+
+struct live {
+	struct live_options opt;
+	struct capture *capture;
+	struct host *host;
+	struct path_sender *sender; /* NULL: no raw sockets here */
+	char no_sender[200];        /* why */
+};
+
+/* One run. */
+struct run {
+	struct live *live;
+	const struct plan *plan;
+	struct event_log log;
+	struct prober *prober;
+	struct diag diag;
+	int epoll;
+	bool capturing;
+	struct diag_advice advice;
+	uint16_t trace_sport[PLAN_MAX_PORTS];
+	uint32_t next_seq;
+	struct addr source; /* of raw probes */
+	unsigned mtu;
+	int oif;            /* of raw probes, 0: by route */
+	bool has_next_hop;
+	int next_hop_ifindex;
+	struct addr next_hop;
+	int64_t next_neighbour_look;
+	uint16_t last_neighbour_state;
+};
+
+int run_open(struct live **out, const struct live_options *opt, struct err *e)
+{
+	struct live *l = xcalloc(1, sizeof(*l));
+
+	l->opt = *opt;
+	if (opt->netns && netns_enter(opt->netns, e) != 0)
+		goto out;
+	if (host_open(&l->host, e) != 0 || capture_open_live(&l->capture, e) != 0)
+		goto out;
+	struct err raw;
+	if (path_sender_new(&l->sender, &raw) != 0)
+		snprintf(l->no_sender, sizeof(l->no_sender), "path: %.180s", raw.text);
+	if (opt->write_file && capture_write_to(l->capture, opt->write_file, e) != 0)
+		goto out;
+	*out = l;
+	return 0;
+out:
+	run_free(l);
+	return -1;
+}
+
+void run_free(struct live *l)
+{
+	if (!l)
+		return;
+	capture_free(l->capture);
+	host_free(l->host);
+	path_sender_free(l->sender);
+	free(l);
+}
+
+int run_finish(struct live *l, struct err *e)
+{
+	return capture_stop(l->capture, e);
+}
+
+int run_drop_privileges(struct err *e)
+{
+	cap_t none = cap_init();
+	bool ok = none && cap_set_proc(none) == 0;
+	int failed = errno;
+
+	if (none)
+		cap_free(none);
+	if (!ok)
+		return err_set(e, ERR_RUN, "cannot give up capabilities: %s", strerror(failed));
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	return 0;
+}
+
+int run_check_interface(struct live *l, const char *name, struct err *e)
+{
+	struct host_link link;
+
+	return host_get_link(l->host, 0, name, &link, e);
+}
+
+int run_check_source(struct live *l, const struct addr *a, struct err *e)
+{
+	bool yes = false;
+	char text[ADDR_TEXT_MAX];
+
+	if (host_has_address(l->host, a, &yes, e) != 0)
+		return -1;
+	return yes ? 0
+		   : err_set(e, ERR_USAGE, "source address %s is not one of this host's",
+			     addr_text(a, text));
+}
+
+/* ---- events of the host ---- */
+
+static void add(struct run *r, struct event *ev)
+{
+	ev->t_ns = clock_wall_ns();
+	ev->flow = NO_FLOW;
+	event_log_add(&r->log, ev);
+}
+
+static void add_not_looked(struct run *r, enum look what, const char *why)
+{
+	struct event ev = {.kind = EV_NOT_LOOKED,
+			   .not_looked = {what, arena_strdup(&r->log.arena, why)}};
+
+	add(r, &ev);
+}
+
+/* -1 and nothing in *route when the kernel could not be asked. */
+static int look_at_route(struct run *r, uint16_t port, int oif, struct host_route *route)
+{
+	struct event ev = {.kind = EV_ROUTE};
+	struct route_query q = {
+		.dst = r->plan->target, .src = r->plan->source, .oif = oif, .dport = port};
+	struct err e;
+
+	if (host_get_route(r->live->host, &q, &ev.route, &e) != 0) {
+		add_not_looked(r, LOOK_ROUTE, e.text);
+		return -1;
+	}
+	ev.route.port = port;
+	*route = ev.route;
+	add(r, &ev);
+	return 0;
+}
+
+static void look_at_link(struct run *r, int ifindex, const char *name)
+{
+	struct event ev = {.kind = EV_LINK};
+	struct err e;
+
+	if (host_get_link(r->live->host, ifindex, name, &ev.link, &e) != 0) {
+		add_not_looked(r, LOOK_LINK, e.text);
+		return;
+	}
+	add(r, &ev);
+	r->mtu = ev.link.mtu;
+	if (!ev.link.needs_neighbour)
+		r->has_next_hop = false;
+}
+
+static void look_at_neighbour(struct run *r)
+{
+	struct event ev = {.kind = EV_NEIGHBOUR};
+	struct err e;
+
+	if (!r->has_next_hop)
+		return;
+	r->next_neighbour_look = clock_wall_ns() + NEIGHBOUR_LOOK_NS;
+	if (host_get_neighbour(r->live->host, r->next_hop_ifindex, &r->next_hop, &ev.neighbour,
+			       &e) != 0) {
+		add_not_looked(r, LOOK_NEIGHBOUR, e.text);
+		r->has_next_hop = false;
+		return;
+	}
+	uint16_t state = ev.neighbour.exists ? ev.neighbour.state : 0xffff;
+	if (state != r->last_neighbour_state)
+		add(r, &ev);
+	r->last_neighbour_state = state;
+}
+
+static void look_at_host(struct run *r)
+{
+	const struct plan *plan = r->plan;
+	const struct host_route *first = NULL;
+	struct host_route routes[PLAN_MAX_PORTS];
+	struct host_link given = {0};
+	struct err e;
+
+	if (plan->interface && host_get_link(r->live->host, 0, plan->interface, &given, &e) == 0)
+		r->oif = given.ifindex;
+	for (unsigned i = 0; i < plan->n_ports; i++)
+		if (look_at_route(r, plan->ports[i].port, given.ifindex, &routes[i]) == 0 &&
+		    !routes[i].error && !first)
+			first = &routes[i];
+	if (first) {
+		r->has_next_hop = !first->local;
+		r->next_hop_ifindex = first->oif;
+		r->next_hop = addr_is_set(&first->gateway) ? first->gateway : plan->target;
+		r->source = addr_is_set(&plan->source) ? plan->source : first->prefsrc;
+		look_at_link(r, first->oif, NULL);
+	} else if (plan->interface) {
+		look_at_link(r, 0, plan->interface);
+	}
+	look_at_neighbour(r);
+}
+
+/* ---- the run ---- */
+
+static int start_capture(struct run *r, struct err *e)
+{
+	uint16_t ports[RESERVED_MAX + PLAN_MAX_PORTS];
+	size_t n = r->plan->n_ports * RESERVED_ATTEMPTS;
+
+	if (n > RESERVED_MAX)
+		n = RESERVED_MAX;
+	if (prober_reserve(r->prober, n, ports, e) != 0 ||
+	    prober_hold(r->prober, r->trace_sport, e) != 0)
+		return -1;
+	for (unsigned i = 0; i < r->plan->n_ports; i++)
+		ports[n++] = r->trace_sport[i];
+	char *filter = filter_for_probe(&r->plan->target, ports, n);
+	int result = capture_start(r->live->capture, filter, e);
+	free(filter);
+	r->capturing = result == 0;
+	return result;
+}
+
+static int watch(struct run *r, int fd, struct err *e)
+{
+	struct epoll_event ev = {.events = EPOLLIN, .data.fd = fd};
+
+	if (epoll_ctl(r->epoll, EPOLL_CTL_ADD, fd, &ev) != 0)
+		return err_set(e, ERR_RUN, "epoll: %s", strerror(errno));
+	return 0;
+}
+
+static void take_packets(struct run *r)
+{
+	struct packet packets[TAKE_AT_ONCE];
+	size_t n;
+
+	while ((n = capture_take(r->live->capture, packets, TAKE_AT_ONCE)) > 0)
+		for (size_t i = 0; i < n; i++) {
+			struct event ev = {.kind = EV_PACKET,
+					   .t_ns = packets[i].t_ns,
+					   .flow = NO_FLOW,
+					   .packet = packets[i]};
+			ev.packet.payload = NULL;
+			event_log_add(&r->log, &ev);
+		}
+}
+
+/* Sequence numbers rise from probe to probe: a stateful router takes a SYN with an older number on
+ * the same ports for an invalid one, and might not translate it. */
+static void send_probe(struct run *r, const struct diag_probe *probe)
+{
+	struct event ev = {
+		.kind = EV_PROBE,
+		.probe = {.kind = probe->kind,
+			  .port = r->plan->ports[probe->port_index].port,
+			  .dst = probe->dst,
+			  .sport = r->trace_sport[probe->port_index],
+			  .ttl = probe->ttl,
+			  .seq = r->next_seq,
+			  .ip_id = (uint16_t)(r->next_seq % 0xffff + 1)}};
+	struct raw_syn syn = {.src = r->source,
+			      .dst = probe->dst,
+			      .sport = ev.probe.sport,
+			      .dport = ev.probe.port,
+			      .seq = ev.probe.seq,
+			      .ttl = probe->ttl,
+			      .ip_id = ev.probe.ip_id,
+			      .link_mtu = r->mtu,
+			      .oif = r->oif};
+
+	r->next_seq += 3;
+	ev.t_ns = clock_wall_ns();
+	ev.flow = NO_FLOW;
+	ev.probe.error = path_send(r->live->sender, &syn);
+	event_log_add(&r->log, &ev);
+}
+
+static void start_all(struct run *r)
+{
+	for (unsigned i = 0; i < r->plan->n_ports; i++)
+		prober_start(r->prober, i,
+			     r->plan->ports[i].tested ? FLOW_TESTED : FLOW_CONTROL);
+}
+
+/* Waits for whatever comes first: a packet, a socket, the advice's time, the end. */
+static int wait_for_something(struct run *r, int64_t until_mono, struct err *e)
+{
+	struct epoll_event ready[4];
+	int64_t left = until_mono - clock_mono_ns();
+	int ms = left <= 0 ? 0 : (int)((left + NS_PER_MS - 1) / NS_PER_MS);
+
+	if (epoll_wait(r->epoll, ready, 4, ms) < 0 && errno != EINTR)
+		return err_set(e, ERR_RUN, "epoll: %s", strerror(errno));
+	take_packets(r);
+	prober_dispatch(r->prober);
+	return 0;
+}
+
+static int loop(struct run *r, int64_t deadline, struct err *e)
+{
+	for (;;) {
+		struct diag_advice *advice = &r->advice;
+		int64_t mono = clock_mono_ns(), now = clock_wall_ns();
+
+		if (now >= r->next_neighbour_look)
+			look_at_neighbour(r);
+		diag_feed(&r->diag);
+		diag_advise(&r->diag, now, advice);
+		if (advice->done || mono >= deadline)
+			return 0;
+		for (unsigned i = 0; i < advice->n_repeat; i++)
+			prober_start(r->prober, (unsigned)advice->repeat[i], FLOW_REPEAT);
+		for (unsigned i = 0; i < advice->n_probes; i++)
+			send_probe(r, &advice->probes[i]);
+		int64_t until = mono + (advice->again_ns - now);
+		if (wait_for_something(r, until < deadline ? until : deadline, e) != 0)
+			return -1;
+	}
+}
+
+/* Takes what the tap still holds, then says how far it can be trusted. */
+static int close_books(struct run *r, struct err *e)
+{
+	struct event stats = {.kind = EV_CAPTURE_STATS}, end = {.kind = EV_RUN_END};
+	struct capture_stats s;
+
+	if (!capture_sync(r->live->capture, SYNC_MS))
+		add_not_looked(r, LOOK_CAPTURE, "the capture thread did not keep up");
+	take_packets(r);
+	prober_finish(r->prober);
+	look_at_neighbour(r);
+	r->capturing = false;
+	if (capture_stop(r->live->capture, e) != 0)
+		return -1;
+	take_packets(r);
+	capture_get_stats(r->live->capture, &s);
+	stats.capture_stats = (struct ev_capture_stats){
+		.received = s.received,
+		.dropped_kernel = s.dropped_kernel,
+		.dropped_queue = s.dropped_queue + r->log.overflow,
+	};
+	add(r, &stats);
+	add(r, &end);
+	return 0;
+}
+
+int run_judge(struct live *l, const struct plan *plan, int64_t deadline_ns, struct report **out,
+	       struct err *e)
+{
+	struct run *r = xcalloc(1, sizeof(*r));
+	struct err ignored;
+	int result = -1;
+
+	*r = (struct run){.live = l, .plan = plan, .epoll = epoll_create1(EPOLL_CLOEXEC)};
+	event_log_init(&r->log);
+	diag_init(&r->diag, plan, &r->log);
+	if (r->epoll < 0) {
+		err_set(e, ERR_RUN, "epoll: %s", strerror(errno));
+		goto out;
+	}
+	if (getrandom(&r->next_seq, sizeof(r->next_seq), 0) < 0)
+		r->next_seq = (uint32_t)clock_mono_ns();
+	if (!l->sender)
+		add_not_looked(r, LOOK_PATH, l->no_sender);
+	look_at_host(r);
+	if (prober_new(&r->prober, plan, &r->log, l->opt.ca_file, e) != 0 ||
+	    start_capture(r, e) != 0 || watch(r, prober_fd(r->prober), e) != 0 ||
+	    watch(r, capture_fd(l->capture), e) != 0)
+		goto out;
+	start_all(r);
+	if (loop(r, deadline_ns, e) != 0 || close_books(r, e) != 0)
+		goto out;
+	event_log_sort(&r->log);
+	diag_init(&r->diag, plan, &r->log);
+	diag_feed(&r->diag);
+	*out = diag_report(&r->diag, l->opt.tool_version);
+	result = 0;
+out:
+	if (r->capturing)
+		capture_stop(l->capture, &ignored);
+	prober_free(r->prober);
+	event_log_clear(&r->log);
+	if (r->epoll >= 0)
+		close(r->epoll);
+	free(r);
+	return result;
+}

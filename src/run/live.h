@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Live runs: where sockets, the tap and the kernel's answers meet the core.
+ *
+ * run_open() does everything that needs a privilege; run_drop_privileges()
+ * gives them up; only then does anything from the network get parsed.
+ */
+#ifndef SB_RUN_LIVE_H
+#define SB_RUN_LIVE_H
+
+#include "base/err.h"
+#include "model/plan.h"
+#include "model/report.h"
+
+struct live; /* opaque */
+
+struct live_options {
+	const char *netns;      /* name or PID, NULL: the caller's */
+	const char *write_file; /* -w, or NULL */
+	const char *ca_file;    /* --ca-file, or NULL */
+	const char *tool_version;
+};
+
+/* Strings of opt are borrowed until run_free(). */
+int run_open(struct live **out, const struct live_options *opt, struct err *e);
+void run_free(struct live *l); /* NULL is fine */
+
+/* Flushes the -w file. -1 when it could not be written whole. */
+int run_finish(struct live *l, struct err *e);
+
+/* Gives up every capability for good (no_new_privs, too). The user id stays: firewall rules and
+ * policy routes match it, and the verdict is to hold for the caller. */
+int run_drop_privileges(struct err *e);
+
+/* Judges one address. deadline_ns: clock_mono_ns() time at which everything is over. */
+int run_judge(struct live *l, const struct plan *plan, int64_t deadline_ns, struct report **out,
+	       struct err *e);
+
+/* ERR_USAGE when there is no such interface in this network namespace. */
+int run_check_interface(struct live *l, const char *name, struct err *e);
+/* ERR_USAGE when the address is not one of this host's. */
+int run_check_source(struct live *l, const struct addr *a, struct err *e);
+
+#endif

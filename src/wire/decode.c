@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "wire/decode.h"
+
+#include "wire/layers.h"
+
+static enum decode_result finish(enum decode_result result, struct packet *p)
+{
+	if (result != DECODE_OK)
+		*p = (struct packet){0};
+	return result;
+}
+
+enum decode_result wire_decode(int link_type, const uint8_t *frame, size_t caplen, size_t wire_len,
+			       struct packet *out)
+{
+	struct cursor c = cursor_over(frame, caplen, wire_len);
+	uint8_t family = ADDR_NONE;
+
+	*out = (struct packet){0};
+	enum decode_result r = wire_link(link_type, &c, out, &family);
+	if (r == DECODE_OK)
+		r = wire_ip(&c, family, out);
+	if (r == DECODE_OK)
+		wire_link_loopback(link_type, out);
+	return finish(r, out);
+}
+
+enum decode_result wire_decode_ip(const uint8_t *ip, size_t caplen, size_t wire_len,
+				  struct packet *out)
+{
+	struct cursor c = cursor_over(ip, caplen, wire_len);
+
+	*out = (struct packet){0};
+	return finish(wire_ip(&c, ADDR_NONE, out), out);
+}
+
+unsigned wire_initial_ttl(unsigned ttl)
+{
+	if (ttl <= 32)
+		return 32;
+	if (ttl <= 64)
+		return 64;
+	return ttl <= 128 ? 128 : 255;
+}

@@ -1,0 +1,1129 @@
+/*
+ * netrouter: a userspace router for the lab, between two TUN devices.
+ *
+ *     netrouter LEFT RIGHT CONFIG
+ *
+ * LEFT is the TUN device towards the client, RIGHT the one towards the server;
+ * both must exist in this network namespace. "out" is left to right. What is
+ * read from one device is delayed, lost, dropped or answered as CONFIG says, and
+ * else written to the other. The kernel forwards each packet into one device
+ * and on from the other, which costs two TTLs; netrouter gives one back, so
+ * that kernel and netrouter together are one hop. It ends with SIGTERM or with
+ * its parent. Memory is bounded: at most QUEUE_MAX packets wait.
+ *
+ * CONFIG is text, a statement a line, # starts a comment:
+ *
+ *   seed N                       of the random numbers; equal seeds, equal decisions
+ *   address4 A                   source of this router's ICMP errors
+ *   address6 A
+ *   link [out|in] SETTING...     both directions without out or in
+ *       delay=TIME jitter=TIME   uniform in delay +- jitter, order kept (TIME: 20ms, 1.5s, 300us)
+ *       loss=P% dup=P%
+ *       reorder=P%:TIME          these packets come TIME later, others overtake them
+ *       rate=N[k|m]bit           bits a second, queueing at most QUEUE_MAX packets
+ *   rule MATCH... : ACTION       the first rule that matches decides
+ *
+ * MATCH, all must hold:
+ *   dir=out|in  proto=tcp|udp|icmp|icmp6|N  version=4|6  src=ADDR[/N]  dst=ADDR[/N]
+ *   sport=N[,N...]  dport=N[,N...]
+ *   flags=SFRPA          exactly these TCP flags (ECN bits don't count)
+ *   icmp=TYPE[/CODE]     an ICMP or ICMPv6 message of that type
+ *   ttl=N ttl<N ttl>N    TTL or hop limit with which the packet came to this router
+ *   payload              a TCP segment with data
+ *   contains=TEXT        data that contains TEXT (no spaces)
+ *   prob=P%              by chance
+ *   skip=N first=N       not the first N packets that match so far; only N of those after them
+ *   over=N/s[:BURST]     only what exceeds N a second (BURST at once, N if not given)
+ *
+ * ACTION:
+ *   drop
+ *   pass                                    no further rule; link settings still apply
+ *   rst [HOW...]                            to the sender, in the name of the destination
+ *   synack [HOW...]                         the same with a SYN-ACK (for a SYN)
+ *   icmp TYPE/CODE [from=ADDR] [HOW...]     an ICMP error to the sender
+ *       ttl=N        with this TTL on leaving this router (64)
+ *       ttl=mirror   with the TTL that the packet had when it came
+ *       after=TIME   that much later
+ *       race         and the packet itself is forwarded too
+ *       copies=N     N times; RSTs with growing sequence numbers
+ *       both         rst: one to the destination as well
+ */
+
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if.h>
+#include <linux/if_tun.h>
+#include <math.h>
+#include <netinet/icmp6.h>
+#include <netinet/ip.h>
+#include <netinet/ip6.h>
+#include <netinet/ip_icmp.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	RULES_MAX = 64,
+	PORTS_MAX = 16,
+	QUEUE_MAX = 8192,
+	PACKET_MAX = 2048,        /* the devices' MTU is 1500 */
+	QUOTE4_MAX = 548,         /* RFC 1812, 4.3.2.3: an ICMP error fits into 576 bytes */
+	QUOTE6_MAX = 1232,        /* RFC 4443, 2.4 (c): into the minimal IPv6 MTU */
+	FLAG_MASK = 0x3f,         /* FIN SYN RST PSH ACK URG */
+	DEFAULT_TTL = 64,
+	READS_PER_WAKEUP = 256,
+};
+
+#define NS_PER_S 1000000000LL
+
+enum dir { OUT, IN };
+
+enum action { ACT_PASS, ACT_DROP, ACT_RST, ACT_SYNACK, ACT_ICMP };
+
+enum ttl_op { TTL_ANY, TTL_EQUAL, TTL_LESS, TTL_MORE };
+
+/* An IPv4 or IPv6 address; version 0: not set. */
+struct addr {
+	int version;
+	uint8_t bytes[16];
+	int prefix;
+};
+
+struct rule {
+	int dir;                  /* enum dir, -1 any */
+	int proto;                /* -1 any */
+	int version;              /* 0 any */
+	struct addr src, dst;
+	uint16_t sport[PORTS_MAX], dport[PORTS_MAX];
+	int sports, dports;
+	int flags;                /* -1 any */
+	int icmp_type, icmp_code; /* -1 any */
+	enum ttl_op ttl_op;
+	int ttl;
+	bool payload;
+	char contains[64];
+	double prob;
+	long skip, first;         /* first -1: no limit */
+	double over_rate, over_burst;
+
+	enum action action;
+	int reply_ttl;            /* -1: mirror */
+	int64_t after;
+	bool race, both;
+	int copies;
+	int reply_type, reply_code;
+	struct addr from;
+
+	long matched;
+	double tokens;
+	int64_t tokens_at;
+};
+
+struct link {
+	int64_t delay, jitter, reorder_by;
+	double loss, dup, reorder;
+	double rate;              /* bits a second, 0: unlimited */
+	int64_t last_due;         /* keeps the order under jitter */
+	int64_t free_at;          /* when the rate limit lets the next packet begin */
+	uint64_t random;
+};
+
+/* What the rules ask of a packet. Offsets into the packet's bytes; -1 where it has none. */
+struct view {
+	int version;
+	const uint8_t *src, *dst;
+	int addr_len;
+	int proto;
+	int ttl;                  /* as it came to this router */
+	int l4, len;
+	int payload, payload_len;
+	int sport, dport, flags;
+	int icmp_type, icmp_code;
+};
+
+struct waiting {
+	int64_t due;
+	uint64_t order;           /* equal due times keep their order */
+	int fd;
+	int len;
+	uint8_t *data;
+};
+
+struct router {
+	int fd[2];                /* indexed by the direction that is read from it: fd[OUT] is LEFT */
+	struct link link[2];
+	struct rule rules[RULES_MAX];
+	int rule_count;
+	struct addr address4, address6;
+	uint64_t random;
+	struct waiting queue[QUEUE_MAX]; /* binary heap, the earliest first */
+	int queued;
+	uint64_t order;
+};
+
+static void fail(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	fputs("netrouter: ", stderr);
+	vfprintf(stderr, format, args);
+	fputc('\n', stderr);
+	va_end(args);
+	exit(1);
+}
+
+static int64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * NS_PER_S + t.tv_nsec;
+}
+
+/* splitmix64: small, seedable, good enough for losing packets. */
+static uint64_t random_next(uint64_t *state)
+{
+	uint64_t z = (*state += 0x9e3779b97f4a7c15ULL);
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+	return z ^ (z >> 31);
+}
+
+static double random_unit(uint64_t *state)
+{
+	return (double)(random_next(state) >> 11) * 0x1.0p-53;
+}
+
+static bool chance(uint64_t *state, double p)
+{
+	return p > 0 && random_unit(state) < p;
+}
+
+/* ---- bytes -------------------------------------------------------------- */
+
+static uint16_t get16(const uint8_t *p)
+{
+	return (uint16_t)(p[0] << 8 | p[1]);
+}
+
+static uint32_t get32(const uint8_t *p)
+{
+	return (uint32_t)get16(p) << 16 | get16(p + 2);
+}
+
+static void put16(uint8_t *p, uint16_t v)
+{
+	p[0] = (uint8_t)(v >> 8);
+	p[1] = (uint8_t)v;
+}
+
+static void put32(uint8_t *p, uint32_t v)
+{
+	put16(p, (uint16_t)(v >> 16));
+	put16(p + 2, (uint16_t)v);
+}
+
+static uint32_t sum16(const uint8_t *p, int len, uint32_t sum)
+{
+	for (; len > 1; p += 2, len -= 2)
+		sum += get16(p);
+	if (len)
+		sum += (uint32_t)p[0] << 8;
+	return sum;
+}
+
+static uint16_t fold(uint32_t sum)
+{
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)~sum;
+}
+
+/* Sum over the pseudo-header; equal in value for IPv4 and IPv6 (RFC 8200, 8.1). */
+static uint32_t pseudo_sum(const uint8_t *src, const uint8_t *dst, int addr_len, int proto, int len)
+{
+	return sum16(src, addr_len, sum16(dst, addr_len, 0)) + (uint32_t)proto + (uint32_t)len;
+}
+
+/* ---- reading a packet ----------------------------------------------------- */
+
+static bool parse_ip(const uint8_t *p, int len, struct view *v)
+{
+	int version = len > 0 ? p[0] >> 4 : 0;
+
+	memset(v, 0, sizeof(*v));
+	v->len = len;
+	v->payload = v->sport = v->dport = v->flags = v->icmp_type = v->icmp_code = -1;
+	v->version = version;
+	if (version == 4 && len >= 20) {
+		v->src = p + 12;
+		v->dst = p + 16;
+		v->addr_len = 4;
+		v->proto = p[9];
+		v->ttl = p[8] + 1;
+		v->l4 = (p[0] & 15) * 4;
+		return v->l4 >= 20 && v->l4 <= len;
+	}
+	if (version == 6 && len >= 40) {
+		v->src = p + 8;
+		v->dst = p + 24;
+		v->addr_len = 16;
+		v->proto = p[6]; /* extension headers: forwarded, but matched by no port */
+		v->ttl = p[7] + 1;
+		v->l4 = 40;
+		return true;
+	}
+	return false;
+}
+
+static void parse_l4(const uint8_t *p, struct view *v)
+{
+	const uint8_t *l4 = p + v->l4;
+	int left = v->len - v->l4;
+	bool fragment = v->version == 4 && (get16(p + 6) & 0x1fff);
+
+	if (fragment)
+		return;
+	if ((v->proto == IPPROTO_TCP && left >= 20) || (v->proto == IPPROTO_UDP && left >= 8)) {
+		v->sport = get16(l4);
+		v->dport = get16(l4 + 2);
+	}
+	if (v->proto == IPPROTO_TCP && left >= 20) {
+		v->flags = l4[13] & FLAG_MASK;
+		v->payload = v->l4 + (l4[12] >> 4) * 4;
+		v->payload_len = v->len > v->payload ? v->len - v->payload : 0;
+	}
+	if ((v->proto == IPPROTO_ICMP || v->proto == IPPROTO_ICMPV6) && left >= 8) {
+		v->icmp_type = l4[0];
+		v->icmp_code = l4[1];
+	}
+}
+
+/* Neighbour discovery and multicast are the link's own affair: TUN devices get some from the kernel. */
+static bool is_link_local(const struct view *v)
+{
+	if (v->version == 4)
+		return v->dst[0] >= 224;
+	return v->dst[0] == 0xff || (v->dst[0] == 0xfe && (v->dst[1] & 0xc0) == 0x80);
+}
+
+/* ---- rules ------------------------------------------------------------------ */
+
+static bool prefix_holds(const struct addr *a, const uint8_t *bytes, int version)
+{
+	if (a->version == 0)
+		return true;
+	if (a->version != version)
+		return false;
+	for (int bit = 0; bit < a->prefix; bit += 8) {
+		int left = a->prefix - bit;
+		uint8_t mask = left >= 8 ? 0xff : (uint8_t)(0xff << (8 - left));
+
+		if ((a->bytes[bit / 8] ^ bytes[bit / 8]) & mask)
+			return false;
+	}
+	return true;
+}
+
+static bool port_listed(const uint16_t *ports, int count, int port)
+{
+	if (count == 0)
+		return true;
+	for (int i = 0; i < count; i++)
+		if (ports[i] == port)
+			return true;
+	return false;
+}
+
+static bool ttl_holds(const struct rule *r, int ttl)
+{
+	switch (r->ttl_op) {
+	case TTL_ANY: return true;
+	case TTL_EQUAL: return ttl == r->ttl;
+	case TTL_LESS: return ttl < r->ttl;
+	case TTL_MORE: return ttl > r->ttl;
+	}
+	return false;
+}
+
+static bool contents_hold(const struct rule *r, const uint8_t *p, const struct view *v)
+{
+	if ((r->payload || r->contains[0]) && v->payload_len == 0)
+		return false;
+	return !r->contains[0] ||
+	       memmem(p + v->payload, (size_t)v->payload_len, r->contains, strlen(r->contains));
+}
+
+/* True for a packet above the rate; others take a token. */
+static bool over_rate(struct rule *r)
+{
+	int64_t now = now_ns();
+
+	if (r->over_rate <= 0)
+		return true;
+	r->tokens += (double)(now - r->tokens_at) / NS_PER_S * r->over_rate;
+	r->tokens_at = now;
+	if (r->tokens > r->over_burst)
+		r->tokens = r->over_burst;
+	if (r->tokens < 1)
+		return true;
+	r->tokens -= 1;
+	return false;
+}
+
+/* The conditions that keep a state come last, so that only packets that match all others count. */
+static bool rule_matches(struct router *router, struct rule *r, enum dir dir, const uint8_t *p,
+			 const struct view *v)
+{
+	if ((r->dir >= 0 && r->dir != (int)dir) || (r->proto >= 0 && r->proto != v->proto) ||
+	    (r->version && r->version != v->version) ||
+	    !prefix_holds(&r->src, v->src, v->version) || !prefix_holds(&r->dst, v->dst, v->version) ||
+	    !port_listed(r->sport, r->sports, v->sport) || !port_listed(r->dport, r->dports, v->dport) ||
+	    (r->flags >= 0 && r->flags != v->flags) ||
+	    (r->icmp_type >= 0 && r->icmp_type != v->icmp_type) ||
+	    (r->icmp_code >= 0 && r->icmp_code != v->icmp_code) ||
+	    !ttl_holds(r, v->ttl) || !contents_hold(r, p, v))
+		return false;
+	if (r->prob < 1 && !chance(&router->random, r->prob))
+		return false;
+	if (!over_rate(r))
+		return false;
+	r->matched++;
+	return r->matched > r->skip && (r->first < 0 || r->matched <= r->skip + r->first);
+}
+
+/* ---- sending, now or later ------------------------------------------------------ */
+
+static bool earlier(const struct waiting *a, const struct waiting *b)
+{
+	return a->due != b->due ? a->due < b->due : a->order < b->order;
+}
+
+static void swap(struct waiting *a, struct waiting *b)
+{
+	struct waiting t = *a;
+
+	*a = *b;
+	*b = t;
+}
+
+static void queue_push(struct router *router, int fd, const uint8_t *data, int len, int64_t due)
+{
+	struct waiting *q = router->queue;
+	int i = router->queued;
+	uint8_t *copy;
+
+	if (router->queued == QUEUE_MAX || !(copy = malloc((size_t)len)))
+		return; /* as a full router does: the newest is lost */
+	memcpy(copy, data, (size_t)len);
+	q[i] = (struct waiting){.due = due, .order = router->order++, .fd = fd, .len = len, .data = copy};
+	router->queued++;
+	for (; i && earlier(&q[i], &q[(i - 1) / 2]); i = (i - 1) / 2)
+		swap(&q[i], &q[(i - 1) / 2]);
+}
+
+static void queue_pop(struct router *router)
+{
+	struct waiting *q = router->queue;
+	int i = 0;
+
+	free(q[0].data);
+	q[0] = q[--router->queued];
+	for (;;) {
+		int least = i;
+
+		for (int child = 2 * i + 1; child <= 2 * i + 2 && child < router->queued; child++)
+			if (earlier(&q[child], &q[least]))
+				least = child;
+		if (least == i)
+			return;
+		swap(&q[i], &q[least]);
+		i = least;
+	}
+}
+
+static void tun_write(int fd, const uint8_t *data, int len)
+{
+	/* A full or downed device loses the packet, as a wire would. */
+	if (write(fd, data, (size_t)len) < 0 && errno != EAGAIN && errno != EIO && errno != ENOBUFS &&
+	    errno != EINVAL)
+		fail("write: %s", strerror(errno));
+}
+
+static void send_at(struct router *router, int fd, const uint8_t *data, int len, int64_t due)
+{
+	if (due <= now_ns())
+		tun_write(fd, data, len);
+	else
+		queue_push(router, fd, data, len, due);
+}
+
+static void send_due(struct router *router)
+{
+	while (router->queued && router->queue[0].due <= now_ns()) {
+		tun_write(router->queue[0].fd, router->queue[0].data, router->queue[0].len);
+		queue_pop(router);
+	}
+}
+
+/* When a packet that enters the link now comes out at its other end. */
+static int64_t link_due(struct link *link, int len)
+{
+	int64_t now = now_ns(), due = now + link->delay;
+
+	if (link->rate > 0) {
+		int64_t begin = link->free_at > now ? link->free_at : now;
+
+		link->free_at = begin + (int64_t)(len * 8.0 / link->rate * NS_PER_S);
+		due += link->free_at - now;
+	}
+	if (link->jitter)
+		due += (int64_t)((2 * random_unit(&link->random) - 1) * (double)link->jitter);
+	if (chance(&link->random, link->reorder))
+		return due + link->reorder_by; /* late, and nobody waits for it */
+	if (due < link->last_due)
+		due = link->last_due;
+	link->last_due = due;
+	return due;
+}
+
+static void forward(struct router *router, enum dir dir, uint8_t *p, int len)
+{
+	struct link *link = &router->link[dir];
+	int64_t due;
+
+	if (chance(&link->random, link->loss))
+		return;
+	if (link->delay == 0 && link->jitter == 0 && link->rate <= 0 && link->reorder <= 0)
+		due = 0;
+	else
+		due = link_due(link, len);
+	send_at(router, router->fd[!dir], p, len, due);
+	if (chance(&link->random, link->dup))
+		send_at(router, router->fd[!dir], p, len, due);
+}
+
+/* Give back the TTL that the kernel will take when it forwards the packet a second time. */
+static void restore_ttl(uint8_t *p, int version)
+{
+	if (version == 6) {
+		p[7]++;
+		return;
+	}
+	p[8]++;
+	put16(p + 10, 0);
+	put16(p + 10, fold(sum16(p, (p[0] & 15) * 4, 0)));
+}
+
+/* ---- answers in somebody's name ---------------------------------------------------- */
+
+/* Writes an IP header for `len` bytes of payload; returns its length. The kernel takes one TTL on the way out. */
+static int put_ip(uint8_t *p, const struct addr *src, const struct addr *dst, int proto, int ttl, int len,
+		  uint64_t *random)
+{
+	if (ttl > 254)
+		ttl = 254;
+	if (src->version == 4) {
+		memset(p, 0, 20);
+		p[0] = 0x45;
+		put16(p + 2, (uint16_t)(20 + len));
+		put16(p + 4, (uint16_t)random_next(random));
+		p[8] = (uint8_t)(ttl + 1);
+		p[9] = (uint8_t)proto;
+		memcpy(p + 12, src->bytes, 4);
+		memcpy(p + 16, dst->bytes, 4);
+		put16(p + 10, fold(sum16(p, 20, 0)));
+		return 20;
+	}
+	memset(p, 0, 40);
+	p[0] = 0x60;
+	put16(p + 4, (uint16_t)len);
+	p[6] = (uint8_t)proto;
+	p[7] = (uint8_t)(ttl + 1);
+	memcpy(p + 8, src->bytes, 16);
+	memcpy(p + 24, dst->bytes, 16);
+	return 40;
+}
+
+static struct addr addr_of(const uint8_t *bytes, int version)
+{
+	struct addr a = {.version = version};
+
+	memcpy(a.bytes, bytes, version == 4 ? 4 : 16);
+	return a;
+}
+
+struct segment {
+	uint16_t sport, dport, window;
+	uint32_t seq, ack;
+	uint8_t flags;
+	bool mss;                 /* with an MSS option, as a SYN-ACK has */
+};
+
+static int put_tcp(uint8_t *out, const struct segment *s, const struct addr *src, const struct addr *dst, int ttl,
+		   uint64_t *random)
+{
+	int len = s->mss ? 24 : 20;
+	int head = put_ip(out, src, dst, IPPROTO_TCP, ttl, len, random);
+	uint8_t *t = out + head;
+	int addr_len = src->version == 4 ? 4 : 16;
+
+	memset(t, 0, (size_t)len);
+	put16(t, s->sport);
+	put16(t + 2, s->dport);
+	put32(t + 4, s->seq);
+	put32(t + 8, s->ack);
+	t[12] = (uint8_t)(len / 4 << 4);
+	t[13] = s->flags;
+	put16(t + 14, s->window);
+	if (s->mss) {
+		t[20] = TCPOPT_MAXSEG;
+		t[21] = TCPOLEN_MAXSEG;
+		put16(t + 22, 1460);
+	}
+	put16(t + 16, fold(sum16(t, len, pseudo_sum(src->bytes, dst->bytes, addr_len, IPPROTO_TCP, len))));
+	return head + len;
+}
+
+/* The RST or SYN-ACK with which the destination would answer (RFC 9293, 3.10.7.1). */
+static struct segment answer_to(const uint8_t *p, const struct view *v, const struct rule *r, int copy,
+				uint64_t *random)
+{
+	const uint8_t *t = p + v->l4;
+	uint32_t taken = (uint32_t)v->payload_len + !!(v->flags & TH_SYN) + !!(v->flags & TH_FIN);
+	struct segment s = {.sport = get16(t + 2), .dport = get16(t), .ack = get32(t + 4) + taken};
+
+	if (r->action == ACT_SYNACK) {
+		s.seq = (uint32_t)random_next(random);
+		s.flags = TH_SYN | TH_ACK;
+		s.window = 65535;
+		s.mss = true;
+		return s;
+	}
+	if (v->flags & TH_ACK) {
+		s.seq = get32(t + 8) + (uint32_t)copy * 1460;
+		s.ack = 0;
+		s.flags = TH_RST;
+	} else {
+		s.seq = (uint32_t)copy * 1460;
+		s.flags = TH_RST | TH_ACK;
+	}
+	return s;
+}
+
+static void answer_tcp(struct router *router, enum dir dir, const uint8_t *p, const struct view *v,
+		       const struct rule *r, int ttl)
+{
+	struct addr src = addr_of(v->src, v->version), dst = addr_of(v->dst, v->version);
+	uint8_t out[128];
+	int64_t due = r->after ? now_ns() + r->after : 0;
+
+	if (v->flags < 0 || (v->flags & TH_RST))
+		return;
+	for (int copy = 0; copy < r->copies; copy++) {
+		struct segment s = answer_to(p, v, r, copy, &router->random);
+		int len = put_tcp(out, &s, &dst, &src, ttl, &router->random);
+
+		send_at(router, router->fd[dir], out, len, due);
+	}
+	if (r->both) {
+		struct segment s = {.sport = (uint16_t)v->sport, .dport = (uint16_t)v->dport, .flags = TH_RST,
+				    .seq = get32(p + v->l4 + 4) + !!(v->flags & TH_SYN)};
+		int len = put_tcp(out, &s, &src, &dst, ttl, &router->random);
+
+		send_at(router, router->fd[!dir], out, len, due);
+	}
+}
+
+static void answer_icmp(struct router *router, enum dir dir, const uint8_t *p, const struct view *v,
+			const struct rule *r, int ttl)
+{
+	struct addr dst = addr_of(v->src, v->version);
+	struct addr from = r->from.version ? r->from : v->version == 4 ? router->address4 : router->address6;
+	int proto = v->version == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6;
+	int limit = v->version == 4 ? QUOTE4_MAX : QUOTE6_MAX;
+	int quote = v->len < limit ? v->len : limit;
+	int len = 8 + quote;
+	uint8_t out[PACKET_MAX];
+	uint32_t sum = 0;
+	int head;
+
+	if (from.version != v->version)
+		return;
+	head = put_ip(out, &from, &dst, proto, ttl, len, &router->random);
+	memset(out + head, 0, 8);
+	out[head] = (uint8_t)r->reply_type;
+	out[head + 1] = (uint8_t)r->reply_code;
+	memcpy(out + head + 8, p, (size_t)quote);
+	if (v->version == 6)
+		sum = pseudo_sum(from.bytes, dst.bytes, 16, proto, len);
+	put16(out + head + 2, fold(sum16(out + head, len, sum)));
+	send_at(router, router->fd[dir], out, head + len, r->after ? now_ns() + r->after : 0);
+}
+
+static void route(struct router *router, enum dir dir, uint8_t *p, int len)
+{
+	struct view v;
+
+	if (!parse_ip(p, len, &v) || is_link_local(&v))
+		return;
+	parse_l4(p, &v);
+	for (int i = 0; i < router->rule_count; i++) {
+		struct rule *r = &router->rules[i];
+		int ttl = r->reply_ttl < 0 ? v.ttl : r->reply_ttl;
+
+		if (!rule_matches(router, r, dir, p, &v))
+			continue;
+		switch (r->action) {
+		case ACT_PASS: goto forward;
+		case ACT_DROP: return;
+		case ACT_RST:
+		case ACT_SYNACK: answer_tcp(router, dir, p, &v, r, ttl); break;
+		case ACT_ICMP: answer_icmp(router, dir, p, &v, r, ttl); break;
+		}
+		if (!r->race)
+			return;
+		break;
+	}
+forward:
+	restore_ttl(p, v.version);
+	forward(router, dir, p, len);
+}
+
+/* ---- configuration -------------------------------------------------------------------- */
+
+static const char *config_name;
+static int config_line;
+
+static void config_fail(const char *what, const char *word)
+{
+	fail("%s:%d: %s: %s", config_name, config_line, what, word);
+}
+
+static double parse_number(const char *text, char **end)
+{
+	double value = strtod(text, end);
+
+	if (*end == text || value < 0 || !isfinite(value))
+		config_fail("not a number", text);
+	return value;
+}
+
+static int64_t parse_time(const char *text)
+{
+	char *unit;
+	double value = parse_number(text, &unit);
+
+	if (!strcmp(unit, "us"))
+		return (int64_t)(value * 1e3);
+	if (!strcmp(unit, "ms"))
+		return (int64_t)(value * 1e6);
+	if (!strcmp(unit, "s"))
+		return (int64_t)(value * 1e9);
+	config_fail("not a time", text);
+	return 0;
+}
+
+static double parse_percent(const char *text)
+{
+	char *unit;
+	double value = parse_number(text, &unit);
+
+	if ((*unit != '%' && *unit != '\0') || value > 100)
+		config_fail("not a percentage", text);
+	return value / 100;
+}
+
+static double parse_rate(const char *text)
+{
+	char *unit;
+	double value = parse_number(text, &unit);
+
+	if (*unit == 'k')
+		value *= 1e3;
+	else if (*unit == 'm')
+		value *= 1e6;
+	return value;
+}
+
+static long parse_int(const char *text)
+{
+	char *end;
+	long value = strtol(text, &end, 10);
+
+	if (end == text || (*end && *end != '/') || value < 0)
+		config_fail("not a whole number", text);
+	return value;
+}
+
+static struct addr parse_addr(const char *text)
+{
+	struct addr a = {0};
+	char buffer[64];
+	char *slash;
+
+	snprintf(buffer, sizeof(buffer), "%s", text);
+	slash = strchr(buffer, '/');
+	if (slash)
+		*slash = '\0';
+	if (inet_pton(AF_INET, buffer, a.bytes) == 1)
+		a.version = 4;
+	else if (inet_pton(AF_INET6, buffer, a.bytes) == 1)
+		a.version = 6;
+	else
+		config_fail("not an address", text);
+	a.prefix = slash ? (int)parse_int(slash + 1) : a.version == 4 ? 32 : 128;
+	if (a.prefix > (a.version == 4 ? 32 : 128))
+		config_fail("prefix too long", text);
+	return a;
+}
+
+static int parse_proto(const char *text)
+{
+	if (!strcmp(text, "tcp"))
+		return IPPROTO_TCP;
+	if (!strcmp(text, "udp"))
+		return IPPROTO_UDP;
+	if (!strcmp(text, "icmp"))
+		return IPPROTO_ICMP;
+	if (!strcmp(text, "icmp6"))
+		return IPPROTO_ICMPV6;
+	return (int)parse_int(text);
+}
+
+static int parse_flags(const char *text)
+{
+	static const char letters[] = "FSRPAU"; /* in the order of their bits */
+	int flags = 0;
+
+	for (; *text; text++) {
+		const char *at = strchr(letters, *text);
+
+		if (!at)
+			config_fail("not a TCP flag", text);
+		flags |= 1 << (at - letters);
+	}
+	return flags;
+}
+
+static int parse_ports(char *text, uint16_t *ports)
+{
+	int count = 0;
+	char *rest = text;
+
+	for (char *word; (word = strsep(&rest, ","));) {
+		if (count == PORTS_MAX)
+			config_fail("too many ports", word);
+		ports[count++] = (uint16_t)parse_int(word);
+	}
+	return count;
+}
+
+static void parse_type_code(const char *text, int *type, int *code)
+{
+	const char *slash = strchr(text, '/');
+
+	*type = (int)parse_int(text);
+	if (slash)
+		*code = (int)parse_int(slash + 1);
+}
+
+/* The value of "key=value" if `word` has that key, else NULL. */
+static char *value_of(char *word, const char *key)
+{
+	size_t len = strlen(key);
+
+	return !strncmp(word, key, len) && word[len] == '=' ? word + len + 1 : NULL;
+}
+
+static void parse_over(struct rule *r, char *text)
+{
+	char *end;
+
+	r->over_rate = parse_number(text, &end);
+	if (strncmp(end, "/s", 2))
+		config_fail("not a rate", text);
+	r->over_burst = end[2] == ':' ? parse_number(end + 3, &end) : r->over_rate;
+	if (r->over_burst < 1)
+		r->over_burst = 1;
+	r->tokens = r->over_burst;
+	r->tokens_at = now_ns();
+}
+
+static void parse_match(struct rule *r, char *word)
+{
+	char *v;
+
+	if ((v = value_of(word, "dir")))
+		r->dir = !strcmp(v, "out") ? OUT : IN;
+	else if ((v = value_of(word, "proto")))
+		r->proto = parse_proto(v);
+	else if ((v = value_of(word, "version")))
+		r->version = (int)parse_int(v);
+	else if ((v = value_of(word, "src")))
+		r->src = parse_addr(v);
+	else if ((v = value_of(word, "dst")))
+		r->dst = parse_addr(v);
+	else if ((v = value_of(word, "sport")))
+		r->sports = parse_ports(v, r->sport);
+	else if ((v = value_of(word, "dport")))
+		r->dports = parse_ports(v, r->dport);
+	else if ((v = value_of(word, "flags")))
+		r->flags = parse_flags(v);
+	else if ((v = value_of(word, "icmp")))
+		parse_type_code(v, &r->icmp_type, &r->icmp_code);
+	else if (!strncmp(word, "ttl", 3) && word[3] && strchr("=<>", word[3])) {
+		r->ttl_op = word[3] == '=' ? TTL_EQUAL : word[3] == '<' ? TTL_LESS : TTL_MORE;
+		r->ttl = (int)parse_int(word + 4);
+	} else if (!strcmp(word, "payload"))
+		r->payload = true;
+	else if ((v = value_of(word, "contains")))
+		snprintf(r->contains, sizeof(r->contains), "%s", v);
+	else if ((v = value_of(word, "prob")))
+		r->prob = parse_percent(v);
+	else if ((v = value_of(word, "skip")))
+		r->skip = parse_int(v);
+	else if ((v = value_of(word, "first")))
+		r->first = parse_int(v);
+	else if ((v = value_of(word, "over")))
+		parse_over(r, v);
+	else
+		config_fail("unknown match", word);
+}
+
+static void parse_action(struct rule *r, const char *word)
+{
+	if (!strcmp(word, "pass"))
+		r->action = ACT_PASS;
+	else if (!strcmp(word, "drop"))
+		r->action = ACT_DROP;
+	else if (!strcmp(word, "rst"))
+		r->action = ACT_RST;
+	else if (!strcmp(word, "synack"))
+		r->action = ACT_SYNACK;
+	else if (!strcmp(word, "icmp"))
+		r->action = ACT_ICMP;
+	else
+		config_fail("unknown action", word);
+}
+
+static void parse_how(struct rule *r, char *word)
+{
+	char *v;
+
+	if (!strcmp(word, "race"))
+		r->race = true;
+	else if (!strcmp(word, "both"))
+		r->both = true;
+	else if ((v = value_of(word, "ttl")))
+		r->reply_ttl = !strcmp(v, "mirror") ? -1 : (int)parse_int(v);
+	else if ((v = value_of(word, "after")))
+		r->after = parse_time(v);
+	else if ((v = value_of(word, "copies")))
+		r->copies = (int)parse_int(v);
+	else if ((v = value_of(word, "from")))
+		r->from = parse_addr(v);
+	else if (r->action == ACT_ICMP && isdigit((unsigned char)word[0]))
+		parse_type_code(word, &r->reply_type, &r->reply_code);
+	else
+		config_fail("unknown word in an action", word);
+}
+
+static void parse_rule(struct router *router, char *rest)
+{
+	struct rule *r;
+	char *word;
+	bool acted = false, colon = false;
+
+	if (router->rule_count == RULES_MAX)
+		config_fail("too many rules", rest);
+	r = &router->rules[router->rule_count++];
+	*r = (struct rule){.dir = -1, .proto = -1, .flags = -1, .icmp_type = -1, .icmp_code = -1, .prob = 1,
+			   .first = -1, .reply_ttl = DEFAULT_TTL, .copies = 1};
+	while ((word = strsep(&rest, " \t"))) {
+		if (!*word)
+			continue;
+		if (!strcmp(word, ":"))
+			colon = true;
+		else if (!colon)
+			parse_match(r, word);
+		else if (!acted) {
+			parse_action(r, word);
+			acted = true;
+		} else
+			parse_how(r, word);
+	}
+	if (!acted)
+		config_fail("a rule without action", "");
+}
+
+static void parse_link_setting(struct link *link, char *word)
+{
+	char *v, *colon;
+
+	if ((v = value_of(word, "delay")))
+		link->delay = parse_time(v);
+	else if ((v = value_of(word, "jitter")))
+		link->jitter = parse_time(v);
+	else if ((v = value_of(word, "loss")))
+		link->loss = parse_percent(v);
+	else if ((v = value_of(word, "dup")))
+		link->dup = parse_percent(v);
+	else if ((v = value_of(word, "rate")))
+		link->rate = parse_rate(v);
+	else if ((v = value_of(word, "reorder")) && (colon = strchr(v, ':'))) {
+		*colon = '\0';
+		link->reorder = parse_percent(v);
+		link->reorder_by = parse_time(colon + 1);
+		*colon = ':'; /* the same word may be read for the other direction */
+	} else
+		config_fail("unknown link setting", word);
+}
+
+static void parse_link(struct router *router, char *rest)
+{
+	bool wanted[2] = {true, true};
+	char *word;
+
+	while ((word = strsep(&rest, " \t"))) {
+		if (!strcmp(word, "out"))
+			wanted[IN] = false;
+		else if (!strcmp(word, "in"))
+			wanted[OUT] = false;
+		else if (*word)
+			for (int dir = OUT; dir <= IN; dir++)
+				if (wanted[dir])
+					parse_link_setting(&router->link[dir], word);
+	}
+}
+
+static void parse_line(struct router *router, char *line)
+{
+	char *rest = line, *word;
+
+	line[strcspn(line, "#\n")] = '\0';
+	line += strspn(line, " \t");
+	rest = line;
+	word = strsep(&rest, " \t");
+	if (!*word)
+		return;
+	if (!rest)
+		config_fail("statement without value", word);
+	if (!strcmp(word, "seed"))
+		router->random = (uint64_t)parse_int(rest);
+	else if (!strcmp(word, "address4"))
+		router->address4 = parse_addr(rest);
+	else if (!strcmp(word, "address6"))
+		router->address6 = parse_addr(rest);
+	else if (!strcmp(word, "link"))
+		parse_link(router, rest);
+	else if (!strcmp(word, "rule"))
+		parse_rule(router, rest);
+	else
+		config_fail("unknown statement", word);
+}
+
+static void read_config(struct router *router, const char *path)
+{
+	char line[1024];
+	FILE *f = fopen(path, "r");
+
+	if (!f)
+		fail("%s: %s", path, strerror(errno));
+	config_name = path;
+	router->random = 1;
+	while (fgets(line, sizeof(line), f)) {
+		config_line++;
+		parse_line(router, line);
+	}
+	fclose(f);
+	/* Directions draw from streams of their own, so that one's traffic doesn't change the other's fate. */
+	for (int dir = OUT; dir <= IN; dir++)
+		router->link[dir].random = random_next(&router->random);
+}
+
+/* ---- the loop ------------------------------------------------------------------------------ */
+
+static int tun_open(const char *name)
+{
+	struct ifreq request = {.ifr_flags = IFF_TUN | IFF_NO_PI};
+	int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd < 0)
+		fail("/dev/net/tun: %s", strerror(errno));
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
+	if (ioctl(fd, TUNSETIFF, &request) < 0)
+		fail("%s: %s", name, strerror(errno));
+	return fd;
+}
+
+static void read_some(struct router *router, enum dir dir)
+{
+	uint8_t packet[PACKET_MAX];
+
+	for (int i = 0; i < READS_PER_WAKEUP; i++) {
+		ssize_t len = read(router->fd[dir], packet, sizeof(packet));
+
+		if (len <= 0)
+			return;
+		route(router, dir, packet, (int)len);
+	}
+}
+
+static void wait_for_work(struct router *router, struct pollfd *polls)
+{
+	struct timespec timeout, *limit = NULL;
+
+	if (router->queued) {
+		int64_t left = router->queue[0].due - now_ns();
+
+		if (left < 0)
+			left = 0;
+		timeout = (struct timespec){.tv_sec = left / NS_PER_S, .tv_nsec = left % NS_PER_S};
+		limit = &timeout;
+	}
+	if (ppoll(polls, 2, limit, NULL) < 0 && errno != EINTR)
+		fail("ppoll: %s", strerror(errno));
+}
+
+int main(int argc, char **argv)
+{
+	static struct router router;
+	struct pollfd polls[2];
+	pid_t parent = getppid();
+
+	if (argc != 4) {
+		fprintf(stderr, "usage: netrouter LEFT RIGHT CONFIG\n");
+		return 2;
+	}
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		return 1; /* it died before the line above */
+	read_config(&router, argv[3]);
+	for (int dir = OUT; dir <= IN; dir++) {
+		router.fd[dir] = tun_open(argv[1 + dir]);
+		polls[dir] = (struct pollfd){.fd = router.fd[dir], .events = POLLIN};
+	}
+	for (;;) {
+		wait_for_work(&router, polls);
+		for (int dir = OUT; dir <= IN; dir++)
+			if (polls[dir].revents)
+				read_some(&router, (enum dir)dir);
+		send_due(&router);
+	}
+}

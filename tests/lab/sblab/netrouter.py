@@ -1,0 +1,83 @@
+"""Putting the userspace router (netrouter.c) into a router node.
+
+    from the client side                               to the server side
+    to-gw ──► kernel ──► tunl ──► netrouter ──► tunr ──► kernel ──► to-server
+              TTL - 1             TTL + 1                TTL - 1
+
+Packets that come in on one side are routed by policy into a TUN device, the
+process delays, drops or answers them and hands them back through the other
+one. The kernel forwards each packet twice and netrouter gives one TTL back, so
+the node counts as one hop, and the kernel answers "time exceeded" as usual.
+"""
+
+import os
+import pathlib
+import subprocess
+import tempfile
+
+from . import netns, process
+
+LEFT, RIGHT = "tunl", "tunr"
+TABLE_LEFT, TABLE_RIGHT = 101, 102
+RULE_PRIORITY = 1000
+
+SOURCE = pathlib.Path(__file__).resolve().parent.parent / "netrouter.c"
+PROJECT = SOURCE.parent.parent.parent
+
+
+def binary():
+    """The newest built netrouter that is not older than its source; built here if there is none."""
+    own = PROJECT / "build/lab/netrouter"
+    candidates = [os.environ.get("NETROUTER"), PROJECT / "build/dev/netrouter",
+                  PROJECT / "build/release/netrouter", own]
+    for path in filter(None, candidates):
+        path = pathlib.Path(path)
+        if path.exists() and path.stat().st_mtime >= SOURCE.stat().st_mtime:
+            return path
+    own.parent.mkdir(parents=True, exist_ok=True)
+    fd, new = tempfile.mkstemp(dir=own.parent, prefix="netrouter-")
+    os.close(fd)
+    try:
+        netns.checked(["cc", "-O2", "-std=c17", "-Wall", "-Wextra", "-o", new, str(SOURCE)])
+        os.replace(new, own)  # several labs may build at once: each replaces the whole file
+    except BaseException:
+        os.unlink(new)
+        raise
+    return own
+
+
+def setup_commands(left_interface, right_interfaces):
+    """ip(8) lines for the node: devices, and per family the policy routing into them."""
+    devices = []
+    for name in (LEFT, RIGHT):
+        devices += [f"tuntap add dev {name} mode tun", f"link set {name} addrgenmode none",
+                    f"link set {name} up"]
+    routing = [f"route add default dev {LEFT} table {TABLE_LEFT}",
+               f"route add default dev {RIGHT} table {TABLE_RIGHT}",
+               f"rule add priority {RULE_PRIORITY} iif {left_interface} lookup {TABLE_LEFT}"]
+    routing += [f"rule add priority {RULE_PRIORITY} iif {name} lookup {TABLE_RIGHT}"
+                for name in right_interfaces]
+    return devices, routing
+
+
+def nft(left_interface):
+    """A node's NAT must see a packet once: on the server's side of netrouter."""
+    return f"""
+table inet netrouter {{
+    chain prerouting {{
+        type filter hook prerouting priority -350;
+        iifname {{ "{left_interface}", "{LEFT}" }} notrack
+    }}
+}}
+"""
+
+
+# The router's own address as source of a packet from the TUN device is legitimate here.
+SYSCTLS = {f"net.ipv4.conf.{name}.accept_local": 1 for name in (LEFT, RIGHT)}
+
+
+def start(program, config_text, directory):
+    config = pathlib.Path(directory, "netrouter.conf")
+    config.write_text(config_text)
+    with open(pathlib.Path(directory, "netrouter.log"), "wb") as log:
+        return process.start([str(program), LEFT, RIGHT, str(config)], stdout=log, stderr=log)

@@ -1,0 +1,260 @@
+"""The running network of one scenario: built, changed as the scenario says, taken down."""
+
+import contextlib
+import os
+import pathlib
+import shutil
+import socket
+import struct
+import subprocess
+import time
+
+from . import netns, netrouter, process, services
+
+BASE_SYSCTLS = {
+    "net.ipv4.conf.all.rp_filter": 0, "net.ipv4.conf.default.rp_filter": 0,
+    "net.ipv4.conf.all.send_redirects": 0, "net.ipv4.conf.default.send_redirects": 0,
+    "net.ipv6.conf.all.accept_dad": 0, "net.ipv6.conf.default.accept_dad": 0,
+    "net.ipv6.conf.all.accept_ra": 0, "net.ipv6.conf.default.accept_ra": 0,
+    "net.ipv6.conf.default.router_solicitations": 0,
+}
+# Linux routers answer a client's thirty probes with few ICMP errors by default. That is a
+# scenario of its own; everywhere else routers answer all.
+ROUTER_SYSCTLS = {
+    "net.ipv4.ip_forward": 1, "net.ipv6.conf.all.forwarding": 1,
+    "net.ipv4.icmp_ratelimit": 0, "net.ipv4.icmp_msgs_per_sec": 100000, "net.ipv4.icmp_msgs_burst": 10000,
+    "net.ipv6.icmp.ratelimit": 0,
+}
+SILENT_ROUTER_NFT = """
+table inet silent {
+    chain output {
+        type filter hook output priority 0;
+        icmp type time-exceeded drop
+        icmpv6 type time-exceeded drop
+    }
+}
+"""
+
+FIRST_INDEX = 10
+READY_SECONDS = 5.0
+PING_INTERVAL = 0.02
+
+
+class Network:
+    """Everything that one scenario needs, from namespaces to servers. Use as a context manager."""
+
+    def __init__(self, scenario, directory, certificate):
+        self.scenario = scenario
+        self.topology = scenario.topology
+        self.directory = pathlib.Path(directory)
+        self.certificate = certificate
+        self.pid = os.getpid()
+        self.children = []
+
+    def namespace(self, node):
+        return netns.namespace_name(self.pid, node)
+
+    def inside(self, node):
+        return netns.entered(self.namespace(node))
+
+    def __enter__(self):
+        try:
+            self.build()
+            self.start_services()
+            self.wait_until_routed()
+            self.apply_scenario()
+            self.wait_for_services()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_exc):
+        self.close()
+
+    def close(self):
+        process.stop(self.children)
+        self.children = []
+        netns.delete([self.namespace(node) for node in self.topology.nodes])
+
+    # --- the network -------------------------------------------------------
+
+    def build(self):
+        names = [self.namespace(node) for node in self.topology.nodes]
+        netns.delete(names)  # left by a dead lab whose pid this process got
+        netns.ip_batch([f"netns add {name}" for name in names])
+        for node in self.topology.nodes:
+            with self.inside(node):
+                self.write_sysctls(BASE_SYSCTLS)
+                self.write_sysctls(ROUTER_SYSCTLS if self.topology.nodes[node].get("router") else {})
+                self.write_sysctls(self.topology.nodes[node].get("sysctl", {}))
+        netns.ip_batch([self.link_command(number, link) for number, link in enumerate(self.topology.links)])
+        for node in self.topology.nodes:
+            with self.inside(node):
+                netns.ip_batch(self.address_commands(node))
+        for node in self.topology.nodes:
+            with self.inside(node):
+                netns.ip_batch([f"route add {route}" for route in self.topology.nodes[node].get("routes", [])])
+                self.load_nft(self.topology.nodes[node].get("nft", ""))
+
+    def link_command(self, number, link):
+        """Two ends that happen to get the same index in their namespaces look to the kernel like no
+        pair; it then delays the news that the link is up, and with it IPv6, by up to a second."""
+        near, far = link.ends
+        index = FIRST_INDEX + 2 * number
+        return (f"link add {near.interface} index {index} netns {self.namespace(near.node)} type veth "
+                f"peer name {far.interface} index {index + 1} netns {self.namespace(far.node)}")
+
+    def address_commands(self, node):
+        lines = ["link set lo up"]
+        for link in self.topology.links:
+            for end, addresses in zip(link.ends, link.addresses):
+                if end.node == node:
+                    lines += [f"address add {a} dev {end.interface}{' nodad' if ':' in a else ''}"
+                              for a in addresses]
+                    lines.append(f"link set {end.interface} up")
+        return lines
+
+    def write_sysctls(self, settings):
+        for name, value in settings.items():
+            path = "/proc/sys/" + "/".join(name.split("."))
+            if not os.path.exists(path):
+                continue  # not per namespace in this kernel
+            with open(path, "w", encoding="ascii") as f:
+                f.write(str(value))
+
+    def wait_until_routed(self):
+        """Until the target answers in both families: the links are up, and neighbours known all along the way."""
+        with self.inside(self.topology.client):
+            waiting = set(self.topology.addresses[self.scenario.target].items())
+            deadline = time.monotonic() + READY_SECONDS
+            while waiting:
+                waiting = {one for one in waiting if not answers_ping(*one)}
+                if waiting and time.monotonic() > deadline:
+                    raise RuntimeError(f"the undisturbed network does not reach {sorted(waiting)}")
+
+    # --- what the scenario does to it ----------------------------------------
+
+    def apply_scenario(self):
+        for node in self.topology.nodes:
+            actions = self.scenario.nodes.get(node, {})
+            with self.inside(node):
+                self.write_sysctls(actions.get("sysctl", {}))
+                self.load_nft(actions.get("nft", ""))
+                if any(self.scenario.node_actions(node, "silent", False)):
+                    self.load_nft(SILENT_ROUTER_NFT)
+            self.apply_impairment(node)
+            self.apply_commands(node)
+
+    def load_nft(self, text):
+        if text:
+            netns.checked(["nft", "-f", "-"], text=self.scenario.nft_defines() + text)
+
+    def apply_impairment(self, node):
+        config = next(filter(None, reversed(self.scenario.node_actions(node, "impair", ""))), None)
+        if not config:
+            return
+        left, *right = self.topology.interfaces(node)
+        devices, routing = netrouter.setup_commands(left, right)
+        place = self.directory / f"node-{node}"
+        place.mkdir(exist_ok=True)
+        with self.inside(node):
+            netns.ip_batch(devices)
+            self.load_nft(netrouter.nft(left))
+            self.write_sysctls(netrouter.SYSCTLS)
+            self.children.append(netrouter.start(netrouter.binary(), self.netrouter_config(node, config), place))
+            for family in ("-4", "-6"):
+                netns.ip_batch(routing, family)
+            self.wait_for_carrier(place)
+
+    def netrouter_config(self, node, config):
+        own = [f"address{family[1]} {address}" for family, address in self.topology.addresses[node].items()]
+        return "\n".join(own) + "\n" + self.scenario.fill(config)
+
+    def wait_for_carrier(self, place):
+        deadline = time.monotonic() + READY_SECONDS
+        while True:
+            shown = subprocess.run(["ip", "-o", "link", "show", "type", "tun"], capture_output=True, text=True)
+            if "NO-CARRIER" not in shown.stdout:
+                return
+            if time.monotonic() > deadline:
+                raise RuntimeError("netrouter does not serve its devices: "
+                                   + (place / "netrouter.log").read_text())
+            time.sleep(0.005)
+
+    def apply_commands(self, node):
+        with self.inside(node):
+            for line in self.scenario.nodes.get(node, {}).get("ip", []):
+                netns.checked(["ip", *self.scenario.fill(line).split()])
+            for line in self.scenario.nodes.get(node, {}).get("run", []):
+                netns.checked(["sh", "-ec", self.scenario.fill(line)])
+
+    # --- services -------------------------------------------------------------
+
+    def start_services(self):
+        self.awaited = []
+        for node in self.topology.nodes:
+            for service in self.scenario.services(node):
+                place = self.directory / f"node-{node}"
+                place.mkdir(exist_ok=True)
+                with self.inside(node):
+                    children, ports = services.start(service, place, self.certificate)
+                self.children += children
+                self.awaited.append((node, children, ports, place))
+
+    def wait_for_services(self):
+        for node, children, ports, place in self.awaited:
+            with self.inside(node):
+                services.wait_listening(ports, children, lambda place=place: logs_of(place))
+
+    # --- use ------------------------------------------------------------------
+
+    def run_in_client(self, command, **options):
+        """Run a command to its end in the client's namespace; options as for subprocess.run."""
+        with self.inside(self.topology.client):
+            return subprocess.run(command, preexec_fn=process.die_with_parent, **options)
+
+    def environment(self):
+        per_family = self.topology.addresses[self.scenario.target]
+        return {**os.environ, "TARGET": self.scenario.address(self.scenario.target),
+                **{f"TARGET{family[1]}": address for family, address in per_family.items()}}
+
+
+def logs_of(place):
+    texts = [path.read_text(errors="replace") for path in sorted(place.rglob("*log")) if path.is_file()]
+    return " ".join(" ".join(texts).split())[-2000:] or "it left no log"
+
+
+def answers_ping(family, address):
+    """One echo request from the current namespace, answered within PING_INTERVAL?"""
+    if family == "v4":
+        sock = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+        request, reply, header = 8, 0, 20
+    else:
+        sock = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
+        request, reply, header = 128, 129, 0
+    with contextlib.closing(sock):
+        sock.settimeout(PING_INTERVAL)
+        message = struct.pack("!BBHHH", request, 0, 0, os.getpid() & 0xFFFF, 1)
+        message = message[:2] + struct.pack("!H", checksum(message)) + message[4:]
+        deadline = time.monotonic() + PING_INTERVAL
+        try:
+            sock.sendto(message, (address, 0))
+            while time.monotonic() < deadline:
+                data, sender = sock.recvfrom(2048)
+                if data[header] == reply and sender[0] == address:
+                    return True
+        except OSError:
+            time.sleep(PING_INTERVAL / 4)
+    return False
+
+
+def checksum(data):
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
+
+
+def remove_directory(path):
+    shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The text report: golden pages under golden/, and what must hold for any report.
+ *
+ *   unit-report-text --update                     writes the golden files anew
+ *   unit-report-text --show NAME WIDTH [-v] [-c]  prints one sample
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/text.h"
+#include "report/render.h"
+#include "samples.h"
+
+#define GOLDEN SOURCE_DIR "/tests/unit/report/golden/"
+
+static char *rendered(const struct report *r, const struct text_options *opt)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+
+	assert_non_null(out);
+	assert_int_equal(render_text(r, opt, out), 0);
+	fclose(out);
+	return text;
+}
+
+static const struct report *find_sample(const char *name)
+{
+	for (size_t i = 0; i < COUNT(samples); i++)
+		if (strcmp(samples[i].name, name) == 0)
+			return samples[i].report;
+	return NULL;
+}
+
+/* --- golden pages ---------------------------------------------------------- */
+
+static const struct golden {
+	const char *name;
+	struct text_options opt;
+} goldens[] = {
+	{"healthy", {.width = 80}},
+	{"healthy", {.width = 50}},
+	{"healthy", {.width = 120}},
+	{"healthy", {.width = 80, .verbose = true}},
+	{"blocked", {.width = 80}},
+	{"blocked", {.width = 50}},
+	{"blocked", {.width = 80, .verbose = true}},
+	{"blocked", {.width = 80, .colour = true}},
+	{"blocked", {.width = 80, .quiet = true}},
+	{"firewall", {.width = 80}},
+	{"local-error", {.width = 80}},
+	{"intercepted", {.width = 80}},
+	{"undecided", {.width = 80}},
+	{"hostile", {.width = 80, .verbose = true}},
+	{"bare", {.width = 80}},
+	{"kinds", {.width = 80}},
+	{"unreachable", {.width = 80}},
+	{"unreachable", {.width = 50}},
+	{"nothing", {.width = 80, .verbose = true}},
+};
+
+static void golden_path(const struct golden *g, char *out, size_t size)
+{
+	snprintf(out, size, GOLDEN "%s.%u%s%s%s.txt", g->name, g->opt.width,
+		 g->opt.verbose ? ".verbose" : "", g->opt.colour ? ".colour" : "",
+		 g->opt.quiet ? ".quiet" : "");
+}
+
+static char *read_file(const char *path)
+{
+	FILE *f = fopen(path, "r");
+	char *text = NULL;
+	size_t size = 0;
+
+	if (!f)
+		return NULL;
+	if (getdelim(&text, &size, '\0', f) < 0 && text)
+		text[0] = '\0';
+	fclose(f);
+	return text;
+}
+
+static void pages_are_golden(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(goldens); i++) {
+		char path[sizeof(GOLDEN) + 80];
+		golden_path(&goldens[i], path, sizeof(path));
+		char *want = read_file(path);
+		char *got = rendered(find_sample(goldens[i].name), &goldens[i].opt);
+		if (!want)
+			fail_msg("%s is missing: run this test with --update", path);
+		if (strcmp(got, want) != 0)
+			print_error("%s differs\n", path);
+		assert_string_equal(got, want);
+		free(want);
+		free(got);
+	}
+}
+
+static int update(void)
+{
+	for (size_t i = 0; i < COUNT(goldens); i++) {
+		char path[sizeof(GOLDEN) + 80];
+		golden_path(&goldens[i], path, sizeof(path));
+		FILE *f = fopen(path, "w");
+		if (!f || render_text(find_sample(goldens[i].name), &goldens[i].opt, f) != 0 ||
+		    fclose(f) != 0) {
+			perror(path);
+			return 1;
+		}
+	}
+	return 0;
+}
+
+/* --- what holds for every page ------------------------------------------------ */
+
+static void for_every_page(bool colour, void (*check)(const struct report *,
+						      const struct text_options *, const char *))
+{
+	for (size_t i = 0; i < COUNT(samples); i++) {
+		for (unsigned width = 40; width <= 140; width++) {
+			for (int verbose = 0; verbose < 2; verbose++) {
+				struct text_options opt = {
+					.width = width, .verbose = verbose, .colour = colour};
+				char *page = rendered(samples[i].report, &opt);
+				check(samples[i].report, &opt, page);
+				free(page);
+			}
+		}
+	}
+}
+
+static void check_bytes(const struct report *r, const struct text_options *opt, const char *page)
+{
+	struct arena a = {0};
+
+	(void)r;
+	(void)opt;
+	for (const char *line = page; *line;) {
+		size_t len = strcspn(line, "\n");
+		assert_int_equal(line[len], '\n');
+		/* what text_clean() does not change holds nothing that a terminal obeys */
+		char *as_it_is = arena_strndup(&a, line, len);
+		assert_string_equal(text_clean(&a, line, len, len), as_it_is);
+		if (len > 0)
+			assert_true(line[len - 1] != ' ');
+		line += len + 1;
+	}
+	arena_clear(&a);
+}
+
+static void no_control_bytes_and_no_trailing_spaces(void **state)
+{
+	(void)state;
+	for_every_page(false, check_bytes);
+}
+
+/* Is the line a command of some finding? Only these may be longer than the page is wide. */
+static bool is_code(const struct report *r, const char *line)
+{
+	struct arena a = {0};
+	bool found = false;
+
+	line += strspn(line, " ");
+	for (unsigned i = 0; i < r->n_ports; i++) {
+		for (unsigned k = 0; k < r->ports[i].n_findings; k++) {
+			const struct finding *f = &r->ports[i].findings[k];
+			const char *text = f->culprit.text;
+			found = found || strstr(text_clean(&a, text, strlen(text), 9999), line);
+			for (unsigned m = 0; m < f->n_remedy; m++) {
+				text = f->remedy[m];
+				text = text_clean(&a, text, strlen(text), 9999);
+				found = found || strstr(text, line);
+			}
+		}
+	}
+	arena_clear(&a);
+	return found;
+}
+
+static void check_width(const struct report *r, const struct text_options *opt, const char *page)
+{
+	char *copy = strdup(page), *rest = copy, *line;
+
+	while ((line = strsep(&rest, "\n")))
+		if (text_width(line) > opt->width && !is_code(r, line))
+			fail_msg("%zu columns on a page of %u: %s", text_width(line), opt->width,
+				 line);
+	free(copy);
+}
+
+static void lines_fit_but_for_commands(void **state)
+{
+	(void)state;
+	for_every_page(false, check_width);
+}
+
+static void check_colour(const struct report *r, const struct text_options *opt, const char *page)
+{
+	struct text_options plain = *opt;
+	char *bare_page = strdup(page), *out = bare_page;
+	bool coloured = false;
+
+	plain.colour = false;
+	for (const char *p = page; *p;) {
+		if (*p == '\x1b') {
+			size_t len = strspn(p + 2, "0123456789");
+			assert_int_equal(p[1], '[');
+			assert_int_equal(p[2 + len], 'm');
+			coloured = strncmp(p + 2, "0m", 2) != 0;
+			p += 2 + len + 1;
+			continue;
+		}
+		if (*p == '\n')
+			assert_false(coloured); /* a pager cuts at lines */
+		*out++ = *p++;
+	}
+	*out = '\0';
+	char *want = rendered(r, &plain);
+	assert_string_equal(bare_page, want);
+	free(want);
+	free(bare_page);
+}
+
+static void colours_change_no_character(void **state)
+{
+	(void)state;
+	for_every_page(true, check_colour);
+}
+
+static void quiet_is_one_line_a_port(void **state)
+{
+	struct text_options opt = {.width = 40, .quiet = true};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(samples); i++) {
+		char *text = rendered(samples[i].report, &opt);
+		unsigned lines = 0;
+		for (const char *p = text; *p; p++)
+			lines += *p == '\n';
+		assert_int_equal(lines, samples[i].report->n_ports);
+		check_bytes(samples[i].report, &opt, text);
+		free(text);
+	}
+	char *text = rendered(&healthy, &opt);
+	assert_string_equal(text, "25 open\n465 open\n587 open\n");
+	free(text);
+}
+
+static void commands_stand_whole_on_their_line(void **state)
+{
+	struct text_options opt = {.width = 40};
+	static const char *const commands[] = {
+		"\n      nft insert rule inet filter output ip daddr 198.51.100.25 tcp dport 25 accept\n",
+		"\n      nft delete rule inet filter output handle HANDLE\n",
+		("\n      tcp dport { 25, 465 } meta skuid != \"postfix\" counter drop comment "
+		 "\"only the mail server may send mail\"\n"),
+	};
+	char *text = rendered(&firewall, &opt);
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(commands); i++)
+		if (!strstr(text, commands[i]))
+			fail_msg("not found: %s", commands[i]);
+	free(text);
+}
+
+static void healthy_takes_four_lines(void **state)
+{
+	(void)state;
+	for (unsigned width = 64; width <= 140; width++) {
+		struct text_options opt = {.width = width};
+		char *text = rendered(&healthy, &opt);
+		unsigned lines = 0;
+		for (const char *p = text; *p; p++)
+			lines += *p == '\n';
+		assert_in_range(lines, 4, width < 80 ? 5 : 4);
+		assert_non_null(strstr(text, "TLSv1.3"));
+		assert_non_null(strstr(text, "12 ms"));
+		free(text);
+	}
+}
+
+/* Three ports with one fate are one section, with what differs kept. */
+static void same_fate_is_told_once(void **state)
+{
+	struct text_options opt = {.width = 80};
+	char *text = rendered(&local_error, &opt);
+	const char *first = strstr(text, "Ports 25, 465, 587 blocked:");
+
+	(void)state;
+	assert_non_null(first);
+	assert_null(strstr(first + 1, "What to do:\n  What to do:"));
+	assert_null(strstr(strstr(first, "ip -6 route del") + 1, "ip -6 route del"));
+	free(text);
+}
+
+static void a_full_disk_is_told(void **state)
+{
+	struct text_options opt = {.width = 80};
+	FILE *full = fopen("/dev/full", "w");
+
+	(void)state;
+	if (!full)
+		skip();
+	assert_int_equal(render_text(&blocked, &opt, full), -1);
+	fclose(full);
+}
+
+static int show(int argc, char **argv)
+{
+	struct text_options opt = {.width = (unsigned)atoi(argv[3])};
+	const struct report *r = find_sample(argv[2]);
+
+	for (int i = 4; i < argc; i++) {
+		opt.verbose |= strcmp(argv[i], "-v") == 0;
+		opt.colour |= strcmp(argv[i], "-c") == 0;
+		opt.quiet |= strcmp(argv[i], "-q") == 0;
+	}
+	return r ? render_text(r, &opt, stdout) : 2;
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(pages_are_golden),
+		cmocka_unit_test(no_control_bytes_and_no_trailing_spaces),
+		cmocka_unit_test(lines_fit_but_for_commands),
+		cmocka_unit_test(colours_change_no_character),
+		cmocka_unit_test(quiet_is_one_line_a_port),
+		cmocka_unit_test(commands_stand_whole_on_their_line),
+		cmocka_unit_test(healthy_takes_four_lines),
+		cmocka_unit_test(same_fate_is_told_once),
+		cmocka_unit_test(a_full_disk_is_told),
+	};
+
+	if (argc == 2 && strcmp(argv[1], "--update") == 0)
+		return update();
+	if (argc >= 4 && strcmp(argv[1], "--show") == 0)
+		return show(argc, argv);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
