@@ -127,6 +127,8 @@ static unsigned evidence_of_sum(struct builder *b, unsigned port, const struct p
 		text = arena_printf(a, "no port of the address answered within %.1f s",
 				    since_start_ms(b, b->d->tracker.end_ns) / 1e3);
 		break;
+	case F_SOCKET_SILENT:
+		break;
 	case F_PATH_STOPS:
 	case F_PATH_THROUGH:
 		source = SOURCE_PATH;
@@ -321,7 +323,12 @@ static struct finding undecided_finding(struct builder *b, const struct words *w
 	remedy[0] = "Give it more time: --timeout 20; if packets were lost by the capture, try again on a quieter machine.";
 	f.remedy = remedy;
 	f.n_remedy = 1;
-	(void)b;
+	unsigned *evidence = arena_alloc(a, sizeof(*evidence));
+	evidence[0] = add_evidence(b, b->d->tracker.end_ns, SOURCE_CAPTURE, w->port,
+				   arena_printf(a, "%u SYNs of this port have no answer so far",
+						w->facts->silent_syns));
+	f.evidence = evidence;
+	f.n_evidence = evidence[0] ? 1 : 0;
 	return f;
 }
 
@@ -600,7 +607,8 @@ static void fill_path(struct builder *b)
 	for (unsigned i = 0; i < b->n_tested; i++)
 		if (b->facts[i].dest_ttl)
 			dest_ttl = b->facts[i].dest_ttl;
-	path_assign_places(&t->path, dest_ttl, t->has_link && t->link.tunnel, &places);
+	path_assign_places(&t->path, dest_ttl, &b->r->vantage.source,
+			   t->has_link && t->link.tunnel, &places);
 	struct report_hop *hops = arena_alloc(&b->r->arena, (last + 1) * sizeof(*hops));
 	for (unsigned ttl = 1; ttl <= last; ttl++)
 		fill_hop(b, ttl, &places, &hops[ttl - 1]);

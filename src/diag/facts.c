@@ -148,7 +148,8 @@ static void socket_facts(const struct tracker *t, int64_t now, struct port_facts
 	     f->result_event);
 	fact_note(p, F_CONNECTED, done && f->error == 0, f->result_event);
 	fact_note(p, F_REFUSED, done && f->error == ECONNREFUSED, f->result_event);
-	bool silent = !done && now - f->start_ns >= SYN_DUE_NS;
+	bool unheard = f->synack.seen && now - f->synack.t_ns >= SYNACK_ACCEPT_NS;
+	bool silent = !done && (unheard || now - f->start_ns >= SYN_DUE_NS);
 	note_if_looked(p, F_SOCKET_SILENT, silent || (done && f->error == ETIMEDOUT),
 		       f->start_event, done || silent);
 	bool differs = done && f->error == 0 && addr_is_set(&f->peer) &&
@@ -184,7 +185,10 @@ static void host_facts(const struct tracker *t, int port_index, struct port_fact
 static void outbound_facts(const struct tracker *t, int port_index, int64_t now,
 			   struct port_facts *p)
 {
-	bool whole = tracker_capture_whole(t), due = now - p->flow->start_ns >= SYN_DUE_NS;
+	bool whole = tracker_capture_whole(t);
+	/* an answer, whoever gave it, came after the SYN was sent or stopped */
+	bool due = now - p->flow->start_ns >= SYN_DUE_NS || flow_has_any_answer(p->flow) ||
+		   p->flow->has_result;
 	bool left = false, redirected = false, looped = false;
 	size_t left_why = 0, redirect_why = 0, loop_why = 0;
 
@@ -378,7 +382,8 @@ static void control_facts(const struct tracker *t, int port_index, int64_t now,
 	size_t why = control ? (p->control_flow->synack.seen ? p->control_flow->synack.event
 							     : p->control_flow->rst.event)
 			     : NO_EVENT;
-	note_if_looked(p, F_CONTROL_ANSWERS, control, why, whole && !pending);
+	bool enough = all_syns >= ALL_SILENT_MIN_SYNS && now - t->start_ns >= ALL_SILENT_MIN_NS;
+	note_if_looked(p, F_CONTROL_ANSWERS, control, why, whole && (!pending || enough));
 	if (any_other && p->icmp && !p->icmp->on_lo)
 		note_if_looked(p, F_ICMP_EVERYWHERE, all_icmp, p->icmp->event, !pending || control);
 
@@ -392,8 +397,6 @@ static void control_facts(const struct tracker *t, int port_index, int64_t now,
 		if (control)
 			fact_note(p, F_SILENCE_PROVEN,
 			     silent && p->silence_probability <= SILENCE_MAX_PROBABILITY, NO_EVENT);
-		bool enough = all_syns >= ALL_SILENT_MIN_SYNS &&
-			      now - t->start_ns >= ALL_SILENT_MIN_NS;
 		note_if_looked(p, F_ALL_SILENT, silent && !control && enough && !own.icmp, NO_EVENT,
 			       control || enough);
 	}

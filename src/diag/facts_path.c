@@ -103,6 +103,25 @@ static int border_passes(const struct tracker *t, int port, int control, const s
 	return own && other && other->answered ? 0 : -1;
 }
 
+/* How readily each kind of network filters mail ports: what weighs two neighbours of which either
+ * may be the one. Access providers do so by rule (M3AAWG, "Managing Port 25 for Residential or
+ * Dynamic IP Space", 2005), transit hardly ever, a site's own edge often. Kept flat on purpose:
+ * such a guess must not reach the confidence of a proof. */
+static double readiness(enum place place)
+{
+	switch (place) {
+	case PLACE_GATEWAY: return 0.9;
+	case PLACE_ISP: return 1.0;
+	case PLACE_TRANSIT: return 0.4;
+	case PLACE_DESTINATION_NETWORK:
+	case PLACE_DESTINATION: return 0.7;
+	case PLACE_HOST:
+	case PLACE_UNKNOWN:
+	case PLACE_COUNT: break;
+	}
+	return 0.5;
+}
+
 /* Linux and others check the TTL before they forward: of two neighbours the nearer may forward no
  * further, or the farther may let nothing in, and from here both look the same. */
 static void place_between(const struct tracker *t, const struct path_places *places, int port,
@@ -112,10 +131,10 @@ static void place_between(const struct tracker *t, const struct path_places *pla
 			     ? border_passes(t, port, control, &out->to_addr) : -1;
 
 	for (unsigned j = s->from; j < s->to; j++) {
-		double far = passes == 1 ? SURE_BORDER / SURE_BETWEEN : 0.52;
+		double near_ready = readiness(places->place[j]), far_ready = readiness(places->place[j + 1]);
+		double far = passes == 1 ? SURE_BORDER / SURE_BETWEEN : far_ready / (near_ready + far_ready);
 		if (j == 0)
 			far = SURE_FIRST / SURE_BETWEEN;
-		/* a shade more for the far side: more providers filter than homes */
 		add_weight(out, places->place[j + 1], s->weight[j] * far);
 		add_weight(out, j == 0 ? PLACE_UNKNOWN : places->place[j],
 			   s->weight[j] * (1 - far));
@@ -226,7 +245,8 @@ void facts_of_path(const struct tracker *t, int port, int64_t now, struct port_f
 	if (!t->path.trace[port].sent || p->control_trace < 0 || !tracker_capture_whole(t))
 		return;
 	p->dest_ttl = destination_ttl(t, p);
-	path_assign_places(&t->path, p->dest_ttl, t->has_link && t->link.tunnel, &places);
+	path_assign_places(&t->path, p->dest_ttl, &p->flow->local,
+			   t->has_link && t->link.tunnel, &places);
 	if (fact_seen(p, F_RST) || fact_seen(p, F_CONNECTED))
 		device_facts(t, port, &places, p);
 	else if (fact_seen(p, F_ICMP) && !fact_seen(p, F_ICMP_FROM_TARGET))

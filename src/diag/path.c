@@ -350,11 +350,29 @@ static bool same_network(const struct addr *a, const struct addr *b)
 	return addr_common_prefix(a, b) >= (a->family == ADDR_V4 ? 24 : 48);
 }
 
+/* A router with an address out of the block that our own public address comes from. Registries give
+ * an access provider an IPv6 /32 or more (RFC 6177, RIPE-738) and an IPv4 /20 or more; a target
+ * in the same block makes that no sign. */
+static bool of_our_provider(const struct addr *hop, const struct addr *source,
+			    const struct addr *target)
+{
+	bool v4 = hop->family == ADDR_V4;
+	unsigned common = addr_common_prefix(hop, source);
+
+	if (addr_is_private(source) || addr_is_shared(source))
+		return false;
+	if (common <= addr_common_prefix(hop, target))
+		return false;
+	return common >= (v4 ? 24u : 48u) ||
+	       (common >= (v4 ? 20u : 32u) &&
+		addr_common_prefix(source, target) < (v4 ? 20u : 32u));
+}
+
 /* Contract, PLACE without AS data: the first router is the gateway; private and shared addresses
  * beyond it and the first public one are the provider's; the last hop before the destination, and
  * what shares its prefix, is the destination's network; transit lies between. */
-void path_assign_places(const struct path *p, unsigned dest_ttl, bool tunnel,
-			struct path_places *out)
+void path_assign_places(const struct path *p, unsigned dest_ttl, const struct addr *source,
+			bool tunnel, struct path_places *out)
 {
 	bool public_seen = false;
 	unsigned last = dest_ttl ? dest_ttl - 1 : PLAN_MAX_HOPS;
@@ -375,6 +393,8 @@ void path_assign_places(const struct path *p, unsigned dest_ttl, bool tunnel,
 			place = PLACE_DESTINATION_NETWORK;
 		else if (!public_seen)
 			place = known ? PLACE_ISP : PLACE_UNKNOWN;
+		else if (known && of_our_provider(&a, source, &p->target))
+			place = PLACE_ISP;
 		else if (known && same_network(&a, &p->target))
 			place = PLACE_DESTINATION_NETWORK;
 		else if (known || dest_ttl)

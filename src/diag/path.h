@@ -137,8 +137,9 @@ struct path_places {
 	unsigned dest_ttl; /* 0 unknown */
 };
 
-/* tunnel: the first hop is the tunnel's far end, not a router of this network. */
-void path_assign_places(const struct path *p, unsigned dest_ttl, bool tunnel,
-			struct path_places *out);
+/* source: our own address as the path sees it, ADDR_NONE unknown. tunnel: the first hop is the
+ * tunnel's far end, not a router of this network. */
+void path_assign_places(const struct path *p, unsigned dest_ttl, const struct addr *source,
+			bool tunnel, struct path_places *out);
 
 #endif

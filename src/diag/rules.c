@@ -405,7 +405,7 @@ const struct rule rule_table[] = {
 		.absent = B(F_SYNACK) | B(F_RST) | B(F_ICMP) | B(F_CONNECTED) | B(F_CONTROL_ANSWERS),
 		.state = STATE_UNREACHABLE, .mechanism = MECH_SILENT_DROP, .place = PLACE_UNKNOWN,
 		.culprit = CULPRIT_UNKNOWN, .confidence = NOWHERE,
-		.summary = "{target} does not answer on any port tried: it is down, or something on the way drops everything to it. Nothing shows a block of SMTP.",
+		.summary = "{target} does not answer on any port tried: it is down, or something on the way drops everything to it. Nothing shows a block of SMTP.{reach}",
 		.remedy = {"Check the address and whether the server is up; give a port that must answer as control: --control PORT", "{other-family}"},
 		.why = "no port answers, so silence on port 25 is nothing special",
 	},

@@ -282,6 +282,23 @@ static const char *w_hop_words(const struct words *w)
 			    hop_words(w, p->from, &p->from_addr), hop_words(w, p->to, &p->to_addr));
 }
 
+/* How far anything gets, where nothing gets through. */
+static const char *w_reach(const struct words *w)
+{
+	const struct path *path = &w->tracker->path;
+	unsigned last = 0;
+
+	for (unsigned i = 0; i < w->tracker->plan->n_ports; i++) {
+		unsigned one = path_last_hop(&path->trace[i]);
+		last = one > last ? one : last;
+	}
+	if (!last)
+		return "";
+	struct addr a = path_hop_address(path, last);
+	return arena_printf(w->arena, " Probes of every port get as far as %s and no farther.",
+			    hop_words(w, last, &a));
+}
+
 static const char *w_ask_owner(const struct words *w)
 {
 	if (placed_at(w) == PLACE_GATEWAY)
@@ -333,6 +350,7 @@ static const struct {
 	{"place-owner", w_place_owner},
 	{"hop-words", w_hop_words},
 	{"ask-owner", w_ask_owner},
+	{"reach", w_reach},
 };
 
 static const char *placeholder_value(const struct words *w, const char *name, size_t len)

@@ -63,8 +63,9 @@ bool netlink_link_in_vrf(struct host *h, int ifindex);
 /* ---- who stopped a lookup (stop.c) */
 
 /* Fills the stop fields of *out for a lookup that failed with out->error. `source` is what the
- * kernel had as source address, ADDR_NONE: none. */
-int stop_find(struct host *h, const struct route_query *q, const struct addr *source,
-	      struct host_route *out, struct err *e);
+ * kernel had as source address, ADDR_NONE: none. ROUTE_STOP_OTHER when the kernel's lists can't be
+ * read or don't explain the errno. */
+void stop_find(struct host *h, const struct route_query *q, const struct addr *source,
+	       struct host_route *out);
 
 #endif

@@ -50,6 +50,9 @@ static void on_lookup(const struct nlmsghdr *m, void *arg)
 	l->found = true;
 	l->type = r->rtm_type;
 	l->table = a[RTA_TABLE] ? netlink_u32(a[RTA_TABLE]) : r->rtm_table;
+	/* without rules of somebody's own IPv4 keeps both in one tree and calls it main */
+	if (l->type == RTN_LOCAL && l->table == RT_TABLE_MAIN)
+		l->table = RT_TABLE_LOCAL;
 	l->oif = (int)netlink_u32(a[RTA_OIF]);
 	l->gateway = gateway_of(r->rtm_family, a);
 	if (addr_is_link_local(&l->gateway) && l->gateway.family == ADDR_V6)
@@ -67,10 +70,13 @@ static int ask(struct host *h, const struct route_query *q, const struct addr *s
 	const uint8_t bits = (uint8_t)(8 * netlink_addr_len(&q->dst)), tcp = IPPROTO_TCP;
 	const uint32_t uid = geteuid();
 	const uint16_t sport = htons(q->sport), dport = htons(q->dport);
+	/* IPv6 gives the table anyway, and refuses the flag under strict checking */
+	if (q->dst.family == ADDR_V4)
+		flags |= RTM_F_LOOKUP_TABLE;
 	const struct rtmsg header = {.rtm_family = (uint8_t)netlink_family(&q->dst),
 				     .rtm_dst_len = bits,
 				     .rtm_src_len = addr_is_set(src) ? bits : 0,
-				     .rtm_flags = RTM_F_LOOKUP_TABLE | flags};
+				     .rtm_flags = flags};
 	struct nl_msg *msg = netlink_request(RTM_GETROUTE, 0, &header, sizeof(header));
 
 	netlink_put(msg, RTA_DST, q->dst.bytes, bits / 8);
@@ -186,7 +192,8 @@ int host_get_route(struct host *h, const struct route_query *query, struct host_
 		return -1;
 	if (out->error != 0) {
 		snprintf(out->text, sizeof(out->text), "%s", strerror(out->error));
-		return stop_find(h, q, &src, out, e);
+		stop_find(h, q, &src, out);
+		return 0;
 	}
 	out->local = l.type == RTN_LOCAL;
 	out->table = l.table;

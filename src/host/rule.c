@@ -14,15 +14,23 @@
 #include "host/words.h"
 
 /* Selectors of kernels that are newer than the headers this may be built with. */
-#define RULE_FRA_DSCP      25 /* Linux 6.13 */
-#define RULE_FRA_LAST_KNOWN 25
-#define RULE_FRA_MAX       40
+#define RULE_FRA_DSCP           25 /* Linux 6.13 */
+#define RULE_FRA_FLOWLABEL      26 /* 6.14 */
+#define RULE_FRA_FLOWLABEL_MASK 27
+#define RULE_FRA_SPORT_MASK     28 /* 6.15 */
+#define RULE_FRA_DPORT_MASK     29
+#define RULE_FRA_DSCP_MASK      30
+#define RULE_FRA_LAST_KNOWN     30
+#define RULE_FRA_MAX            60
+
+#define DSCP_ALL  0x3f
+#define LABEL_ALL 0xfffff
 
 /* ---- reading ----------------------------------------------------------------------------- */
 
-static struct port_range range_of(const struct nlattr *a)
+static struct port_range range_of(const struct nlattr *a, const struct nlattr *mask)
 {
-	struct port_range out = {0, 0};
+	struct port_range out = {.mask = netlink_u16(mask)};
 	struct fib_rule_port_range range;
 
 	if (a && nla_len(a) >= (int)sizeof(range)) {
@@ -79,8 +87,8 @@ static bool rule_parse(struct rule *r, const struct nlmsghdr *m)
 		r->tunnel = be64toh(be);
 		r->has_tunnel = true;
 	}
-	r->sport = range_of(a[FRA_SPORT_RANGE]);
-	r->dport = range_of(a[FRA_DPORT_RANGE]);
+	r->sport = range_of(a[FRA_SPORT_RANGE], a[RULE_FRA_SPORT_MASK]);
+	r->dport = range_of(a[FRA_DPORT_RANGE], a[RULE_FRA_DPORT_MASK]);
 	r->suppress_prefixlen = number_or_none(a[FRA_SUPPRESS_PREFIXLEN]);
 	r->suppress_ifgroup = number_or_none(a[FRA_SUPPRESS_IFGROUP]);
 	r->l3mdev = netlink_u8(a[FRA_L3MDEV]) != 0;
@@ -88,6 +96,10 @@ static bool rule_parse(struct rule *r, const struct nlmsghdr *m)
 	r->realms = netlink_u32(a[FRA_FLOW]);
 	r->has_dscp = a[RULE_FRA_DSCP] != NULL;
 	r->dscp = netlink_u8(a[RULE_FRA_DSCP]);
+	r->dscp_mask = a[RULE_FRA_DSCP_MASK] ? netlink_u8(a[RULE_FRA_DSCP_MASK]) : DSCP_ALL;
+	r->has_label = a[RULE_FRA_FLOWLABEL] != NULL;
+	r->label = be32toh(netlink_u32(a[RULE_FRA_FLOWLABEL]));
+	r->label_mask = be32toh(netlink_u32(a[RULE_FRA_FLOWLABEL_MASK]));
 	for (int i = RULE_FRA_LAST_KNOWN + 1; i <= RULE_FRA_MAX; i++)
 		if (a[i])
 			r->unknown = true;
@@ -164,7 +176,11 @@ static bool in_prefix(const struct addr *prefix, unsigned len, const struct addr
 
 static bool in_range(const struct port_range *r, uint16_t port)
 {
-	return (r->start == 0 && r->end == 0) || (port >= r->start && port <= r->end);
+	if (r->start == 0 && r->end == 0)
+		return true;
+	if (r->mask) /* then start is the one value */
+		return ((r->start ^ port) & r->mask) == 0;
+	return port >= r->start && port <= r->end;
 }
 
 static bool selectors_match(const struct rule *r, const struct rule_packet *p)
@@ -186,7 +202,8 @@ static bool selectors_match(const struct rule *r, const struct rule_packet *p)
 		return false;
 	if (!in_prefix(&r->dst, r->dst_len, &p->dst))
 		return false;
-	if (r->tos != 0 || (r->has_dscp && r->dscp != 0))
+	/* tos, DSCP and flow label of what we send are 0 when the route is chosen */
+	if (r->tos != 0 || (r->dscp & r->dscp_mask) || (r->label & r->label_mask))
 		return false;
 	if (r->ip_proto && r->ip_proto != p->ip_proto)
 		return false;
@@ -210,7 +227,9 @@ static void add_range(struct line *l, const char *word, const struct port_range 
 {
 	if (r->start == 0 && r->end == 0)
 		return;
-	if (r->start == r->end)
+	if (r->mask && r->mask != UINT16_MAX)
+		line_add(l, "%s %u/0x%x", word, r->start, r->mask);
+	else if (r->start == r->end)
 		line_add(l, "%s %u", word, r->start);
 	else
 		line_add(l, "%s %u-%u", word, r->start, r->end);
@@ -275,9 +294,9 @@ void rule_words(const struct rule *r, char *out, size_t size)
 		line_add(&l, "tos %s", text);
 	}
 	if (r->has_mark && r->has_mask)
-		line_add(&l, "fwmark 0x%x/0x%x", r->mark, r->mask);
+		line_add(&l, "fwmark %#x/%#x", r->mark, r->mask);
 	else if (r->has_mark)
-		line_add(&l, "fwmark 0x%x", r->mark);
+		line_add(&l, "fwmark %#x", r->mark);
 	if (r->iif[0])
 		line_add(&l, "iif %s%s", r->iif,
 			 r->flags & FIB_RULE_IIF_DETACHED ? " [detached]" : "");
@@ -294,8 +313,14 @@ void rule_words(const struct rule *r, char *out, size_t size)
 	add_range(&l, "dport", &r->dport);
 	if (r->has_tunnel)
 		line_add(&l, "tun_id %llu", (unsigned long long)r->tunnel);
-	if (r->has_dscp)
+	if (r->has_dscp && r->dscp_mask != DSCP_ALL)
+		line_add(&l, "dscp 0x%02x/0x%02x", r->dscp, r->dscp_mask);
+	else if (r->has_dscp)
 		line_add(&l, "dscp %u", r->dscp);
+	if (r->has_label && r->label_mask != LABEL_ALL)
+		line_add(&l, "flowlabel 0x%x/0x%x", r->label, r->label_mask);
+	else if (r->has_label)
+		line_add(&l, "flowlabel 0x%x", r->label);
 	if (r->table) {
 		words_table(r->table, text, sizeof(text));
 		line_add(&l, "lookup %s", text);

@@ -7,6 +7,7 @@
 
 struct port_range {
 	uint16_t start, end; /* host byte order; 0, 0: any */
+	uint16_t mask;       /* not 0: `start` under this mask instead of a range */
 };
 
 struct rule {
@@ -17,9 +18,10 @@ struct rule {
 	uint8_t src_len, dst_len;
 	struct addr src, dst;
 	char iif[IFNAMSIZ], oif[IFNAMSIZ]; /* "": any */
-	bool has_mark, has_mask, has_uids, has_tunnel, has_dscp, l3mdev;
+	bool has_mark, has_mask, has_uids, has_tunnel, has_dscp, has_label, l3mdev;
 	bool unknown; /* has a selector that this program can't judge */
-	uint8_t dscp;
+	uint8_t dscp, dscp_mask;
+	uint32_t label, label_mask; /* IPv6 flow label */
 	uint32_t mark, mask;
 	uint32_t uid_start, uid_end;
 	uint64_t tunnel;

@@ -234,8 +234,8 @@ static void on_connected(struct prober *p, struct attempt *a)
 	setsockopt(a->fd, IPPROTO_IPV6, IPV6_RECVERR, &zero, sizeof(zero));
 	a->state = TALKING;
 	session_begin(&a->session, a->fd, a->flow, p->log,
-		      port->implicit_tls ? tls_context(p) : NULL, p->plan->name,
-		      &p->plan->target);
+		      port->implicit_tls ? tls_context(p) : NULL, p->ca_file != NULL,
+		      p->plan->name, &p->plan->target);
 	for (unsigned i = 0; i < p->n_attempts; i++) /* the other attempts have no purpose left */
 		if (p->attempts[i]->port_index == a->port_index &&
 		    p->attempts[i]->state == CONNECTING)

@@ -188,7 +188,7 @@ static bool advance_tls(struct session *s)
 	if (done != 1)
 		return ssl_result(s, done) == IO_OK;
 	struct event ev = {.kind = EV_TLS};
-	tls_describe(s->ssl, &s->log->arena, &ev.tls);
+	tls_describe(s->ssl, s->own_anchors, &s->log->arena, &ev.tls);
 	add_event(s, &ev);
 	s->stage = STAGE_GREETING;
 	s->want_write = false;
@@ -207,9 +207,13 @@ void session_advance(struct session *s)
 }
 
 void session_begin(struct session *s, int fd, uint16_t flow, struct event_log *log, SSL_CTX *tls,
-		   const char *name, const struct addr *address)
+		   bool own_anchors, const char *name, const struct addr *address)
 {
-	*s = (struct session){.fd = fd, .flow = flow, .log = log, .stage = STAGE_GREETING};
+	*s = (struct session){.fd = fd,
+			      .flow = flow,
+			      .log = log,
+			      .stage = STAGE_GREETING,
+			      .own_anchors = own_anchors};
 	smtp_parser_init(&s->parser);
 	if (!tls)
 		return;

@@ -20,6 +20,7 @@ struct session {
 	struct event_log *log;
 	enum session_stage stage;
 	SSL *ssl;        /* NULL: in the clear */
+	bool own_anchors; /* --ca-file */
 	bool want_write; /* ask epoll for EPOLLOUT too */
 	bool over;       /* EV_SESSION_END is in the log */
 	uint32_t bytes;
@@ -31,7 +32,7 @@ struct session {
 /* tls: a context to begin with TLS at once, or NULL. name: for SNI and the certificate's check, or
  * NULL; address: the same for a literal. */
 void session_begin(struct session *s, int fd, uint16_t flow, struct event_log *log, SSL_CTX *tls,
-		   const char *name, const struct addr *address);
+		   bool own_anchors, const char *name, const struct addr *address);
 
 /* Goes on as far as the socket lets. */
 void session_advance(struct session *s);

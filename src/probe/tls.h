@@ -4,6 +4,7 @@
 #define SB_PROBE_TLS_H
 
 #include <openssl/ssl.h>
+#include <stdbool.h>
 
 #include "base/addr.h"
 #include "base/arena.h"
@@ -17,8 +18,9 @@ int tls_context_new(SSL_CTX **out, const char *ca_file, struct err *e);
 /* A connection on fd; name or address are checked against the certificate. NULL: out of memory. */
 SSL *tls_connection_new(SSL_CTX *ctx, int fd, const char *name, const struct addr *address);
 
-/* What the completed handshake agreed on. Strings in `a`. */
-void tls_describe(SSL *ssl, struct arena *a, struct ev_tls *out);
+/* What the completed handshake agreed on. own_anchors: --ca-file, and nothing else, is trusted.
+ * Strings in `a`. */
+void tls_describe(SSL *ssl, bool own_anchors, struct arena *a, struct ev_tls *out);
 
 /* OpenSSL's words for the latest error of this thread, or a plain "connection closed". */
 char *tls_error_text(struct arena *a);

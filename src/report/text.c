@@ -68,6 +68,8 @@ static const char *encryption(struct page *pg, const struct report_port *p)
 {
 	const struct report_smtp *s = &p->smtp;
 
+	if ((!s->has_tls || !s->tls.version) && !s->starttls)
+		return NULL; /* nobody asked for it */
 	if (!s->has_tls || !s->tls.version)
 		return page_same_text(s->starttls, "offered") ? "STARTTLS is offered"
 							      : "no encryption";
@@ -85,8 +87,9 @@ static void print_working(struct page *pg, const struct report_port *p)
 	pen_text(pen, STYLE_GREEN, "%u", p->port);
 	if (p->service && *p->service)
 		pen_text(pen, STYLE_PLAIN, " (%s)", p->service);
-	if (p->has_smtp)
-		pen_text(pen, STYLE_PLAIN, ": %s", encryption(pg, p));
+	const char *how = p->has_smtp ? encryption(pg, p) : NULL;
+	if (how)
+		pen_text(pen, STYLE_PLAIN, ": %s", how);
 	if (p->has_smtp && s->n_auth > 0)
 		pen_text(pen, STYLE_PLAIN, ", login by %s",
 			 page_join(&pg->scratch, s->auth, s->n_auth));

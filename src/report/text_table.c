@@ -65,6 +65,8 @@ static const char *encryption_brief(struct page *pg, const struct report_port *p
 
 	if (!p->has_smtp)
 		return NULL;
+	if ((!p->smtp.has_tls || !t->version) && !p->smtp.starttls)
+		return NULL; /* nobody asked for it */
 	if (!p->smtp.has_tls || !t->version)
 		return page_same_text(p->smtp.starttls, "offered") ? "STARTTLS offered" : "no TLS";
 	return t->verified ? t->version : arena_printf(&pg->scratch, "%s unverified", t->version);

@@ -31,13 +31,13 @@ struct smtp_parser {
 	int code;                   /* 200..599 */
 	unsigned n_lines;
 	bool bare_lf;               /* a line ended in LF alone */
-	bool mixed_codes;           /* lines disagreed on the code (RFC 5321 4.2.1); the last counts */
+	bool mixed_codes;           /* against RFC 5321 4.2.1; the last line's counts */
 	char text[SMTP_TEXT_MAX];   /* raw bytes after the code and its separator; lines joined by '\n' */
 	size_t text_len;            /* may hold NULs: not a C string */
 	bool text_cut;
 
 	/* inside */
-	char line[SMTP_LINE_MAX]; /* of the line being read; after SMTP_NOT_SMTP what it began with */
+	char line[SMTP_LINE_MAX]; /* being read; after SMTP_NOT_SMTP: how it began */
 	size_t line_len;
 	char last; /* byte before the one that comes */
 	size_t bytes;

@@ -79,15 +79,13 @@ static void quote(struct cursor c, uint8_t family, struct icmp_quote *q)
 		quoted_tcp(c, q);
 }
 
-/* RFC 4884 section 4: where extensions follow, the length of the quote in words of 32 or 64 bits.
- * Older routers leave anything in this byte, or add extensions without it; those begin at byte
- * 128, where no TCP header reaches. */
+/* RFC 4884 section 4: how long the quote is when extensions follow, in words of 64 bits. Older
+ * routers leave anything in this byte. IPv4 has the same, but needs no look: extensions begin at
+ * byte 128 or later, where no IPv4 and TCP header reach, unlike behind IPv6 extension headers. */
 static size_t quote_len(uint8_t family, uint8_t type, uint32_t rest)
 {
-	if (family == ADDR_V6)
-		return type == V6_UNREACHABLE || type == V6_TIME_EXCEEDED ? (rest >> 24) * 8 : 0;
-	if (type == V4_UNREACHABLE || type == V4_TIME_EXCEEDED || type == V4_PARAMETER)
-		return (rest >> 16 & 0xff) * 4;
+	if (family == ADDR_V6 && (type == V6_UNREACHABLE || type == V6_TIME_EXCEEDED))
+		return (size_t)(rest >> 24) * 8;
 	return 0;
 }
 

@@ -125,7 +125,7 @@ static enum decode_result by_ethertype(struct cursor *c, uint16_t type, uint8_t 
 {
 	enum decode_result r;
 
-	for (int i = 0; i < TAGS_MAX; i++) {
+	for (int i = 0; i <= TAGS_MAX; i++) {
 		if (c->fault != DECODE_OK)
 			return c->fault;
 		switch (type) {
@@ -295,11 +295,20 @@ struct link_layer {
 static const struct link_layer *layer_of(int link_type)
 {
 	static const struct link_layer table[] = {
-	    {LINK_NULL, bsd_null},   {LINK_ETHERNET, ethernet},     {LINK_PPP, ppp},
-	    {LINK_RAW, raw},         {LINK_RAW_OPENBSD, raw},       {LINK_PPP_SERIAL, ppp_serial},
-	    {LINK_PPP_ETHER, pppoe}, {LINK_RAW_FILE, raw},          {LINK_C_HDLC, cisco_hdlc},
-	    {LINK_LOOP, bsd_loop},   {LINK_LINUX_SLL, linux_sll},   {LINK_IPV4, raw_v4},
-	    {LINK_IPV6, raw_v6},     {LINK_LINUX_SLL2, linux_sll2},
+		{LINK_NULL, bsd_null},
+		{LINK_ETHERNET, ethernet},
+		{LINK_PPP, ppp},
+		{LINK_RAW, raw},
+		{LINK_RAW_OPENBSD, raw},
+		{LINK_PPP_SERIAL, ppp_serial},
+		{LINK_PPP_ETHER, pppoe},
+		{LINK_RAW_FILE, raw},
+		{LINK_C_HDLC, cisco_hdlc},
+		{LINK_LOOP, bsd_loop},
+		{LINK_LINUX_SLL, linux_sll},
+		{LINK_IPV4, raw_v4},
+		{LINK_IPV6, raw_v6},
+		{LINK_LINUX_SLL2, linux_sll2},
 	};
 
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
@@ -327,8 +336,8 @@ void wire_link_loopback(int link_type, struct packet *p)
 	/* BSD and Darwin use these link types for tunnels too, and a packet falsely put on loopback
 	 * would accuse the host: believe the addresses only. Misses a host that talks to itself
 	 * between two of its addresses. */
-	p->loopback =
-	    addr_is_loopback(&p->src) || addr_is_loopback(&p->dst) || addr_equal(&p->src, &p->dst);
+	p->loopback = addr_is_loopback(&p->src) || addr_is_loopback(&p->dst) ||
+		      addr_equal(&p->src, &p->dst);
 	if (p->loopback)
 		p->dir = PACKET_IN;
 }

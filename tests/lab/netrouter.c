@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * netrouter: a userspace router for the lab, between two TUN devices.
  *
@@ -49,7 +50,9 @@
  *       both         rst: one to the destination as well
  */
 
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE
+#endif
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
@@ -332,7 +335,7 @@ static bool prefix_holds(const struct addr *a, const uint8_t *bytes, int version
 		return false;
 	for (int bit = 0; bit < a->prefix; bit += 8) {
 		int left = a->prefix - bit;
-		uint8_t mask = left >= 8 ? 0xff : (uint8_t)(0xff << (8 - left));
+		uint8_t mask = (uint8_t)(left >= 8 ? 0xff : 0xff << (8 - left));
 
 		if ((a->bytes[bit / 8] ^ bytes[bit / 8]) & mask)
 			return false;

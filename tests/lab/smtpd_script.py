@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A scripted server: per port, the exact bytes and moments of a bad (or good) SMTP server.
 
 The lab starts it from a scenario's service of kind "script":

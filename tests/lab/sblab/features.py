@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What this machine can do: a scenario whose `requires` is not met is skipped."""
 
 import functools

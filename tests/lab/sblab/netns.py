@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Network namespaces: names that tell their owner, entering them, running ip(8) batches."""
 
 import contextlib

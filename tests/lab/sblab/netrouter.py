@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Putting the userspace router (netrouter.c) into a router node.
 
     from the client side                               to the server side
@@ -28,8 +29,9 @@ PROJECT = SOURCE.parent.parent.parent
 def binary():
     """The newest built netrouter that is not older than its source; built here if there is none."""
     own = PROJECT / "build/lab/netrouter"
-    candidates = [os.environ.get("NETROUTER"), PROJECT / "build/dev/netrouter",
-                  PROJECT / "build/release/netrouter", own]
+    builds = [PROJECT / "build" / kind / place / "netrouter" for kind in ("dev", "release")
+              for place in (".", "tests")]
+    candidates = [os.environ.get("NETROUTER"), *builds, own]
     for path in filter(None, candidates):
         path = pathlib.Path(path)
         if path.exists() and path.stat().st_mtime >= SOURCE.stat().st_mtime:

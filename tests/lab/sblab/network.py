@@ -1,9 +1,11 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The running network of one scenario: built, changed as the scenario says, taken down."""
 
 import contextlib
 import os
 import pathlib
 import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -209,10 +211,40 @@ class Network:
 
     # --- use ------------------------------------------------------------------
 
-    def run_in_client(self, command, **options):
-        """Run a command to its end in the client's namespace; options as for subprocess.run."""
-        with self.inside(self.topology.client):
-            return subprocess.run(command, preexec_fn=process.die_with_parent, **options)
+    def run(self, node, command, timeout=None, **options):
+        """Run a command to its end at a node: its exit status. Options as for Popen.
+
+        It is killed, with its process group if it got one, when `timeout` has passed.
+
+        It finds the lab's names in /etc/hosts and no resolver: whoever asks the machine's
+        own one from in here would wait for an answer that cannot come.
+        """
+        files = self.name_files()
+
+        def prepare():
+            process.die_with_parent()
+            process.hide_files(files)
+
+        with self.inside(node):
+            child = subprocess.Popen(command, preexec_fn=prepare, **options)
+        try:
+            return child.wait(timeout)
+        except BaseException:
+            process.signal_group(child.pid, signal.SIGKILL)
+            child.wait()
+            raise
+
+    def name_files(self):
+        hosts = self.directory / "hosts"
+        lines = ["127.0.0.1 localhost", "::1 localhost"]
+        for node, addresses in self.topology.addresses.items():
+            names = [services.SERVER_NAME, node] if node == self.topology.target else [node]
+            lines += [" ".join([address, *names]) for address in addresses.values()]
+        hosts.write_text("\n".join(lines) + "\n")
+        resolver = self.directory / "resolv.conf"
+        resolver.write_text("nameserver 127.0.0.1\noptions timeout:1 attempts:1\n")
+        return {path: file for path, file in (("/etc/hosts", hosts), ("/etc/resolv.conf", resolver))
+                if os.path.exists(path)}
 
     def environment(self):
         per_family = self.topology.addresses[self.scenario.target]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Child processes that cannot outlive the lab."""
 
 import collections
@@ -9,6 +10,8 @@ import time
 import traceback
 
 PR_SET_PDEATHSIG = 1
+CLONE_NEWNS = 0x00020000
+MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x40000
 STOP_GRACE_SECONDS = 1.0
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -20,6 +23,21 @@ Child = collections.namedtuple("Child", "pid stop_signal")
 def die_with_parent(sig=signal.SIGKILL):
     """In a child: receive `sig` when the parent dies, however it dies."""
     libc.prctl(PR_SET_PDEATHSIG, int(sig), 0, 0, 0)
+
+
+def hide_files(replacements):
+    """In a child: let it see other contents of some files ({path: path of the replacement})."""
+    if libc.unshare(CLONE_NEWNS) != 0:
+        raise OSError(ctypes.get_errno(), "unshare")
+    mount(b"none", b"/", MS_REC | MS_PRIVATE)
+    for path, replacement in replacements.items():
+        mount(os.fsencode(replacement), os.fsencode(os.path.realpath(path)), MS_BIND)
+
+
+def mount(source, target, flags):
+    if libc.mount(source, target, None, ctypes.c_ulong(flags), None) != 0:
+        err = ctypes.get_errno()
+        raise OSError(err, f"mount on {target.decode()}: {os.strerror(err)}")
 
 
 def start(command, stop_signal=signal.SIGTERM, **popen_options):

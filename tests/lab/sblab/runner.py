@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Running scenarios: one worker process each, a line for each result."""
 
 import collections
@@ -16,7 +17,7 @@ import time
 import traceback
 
 from . import expect, features, netns, netrouter, process, services, wire
-from .network import Network, logs_of, remove_directory
+from .network import Network, remove_directory
 
 PROJECT = pathlib.Path(__file__).resolve().parents[3]
 TEMP_PREFIX = "smtpblame-lab-"
@@ -53,8 +54,9 @@ class Outcome:
 
 
 def find_binary(given=None):
-    candidates = [given, os.environ.get("SMTPBLAME"), PROJECT / "build/dev/smtpblame",
-                  PROJECT / "build/release/smtpblame", "/usr/local/sbin/smtpblame"]
+    builds = [PROJECT / "build" / kind / place for kind in ("dev", "release")
+              for place in ("smtpblame", "src/smtpblame")]
+    candidates = [given, os.environ.get("SMTPBLAME"), *builds, "/usr/local/sbin/smtpblame"]
     for path in filter(None, candidates):
         if os.access(path, os.X_OK):
             return pathlib.Path(path).resolve()
@@ -93,8 +95,6 @@ def run_scenario(scenario, options, directory, certificate):
             outcome.complaints = wire.differences(network)
         else:
             run_tool(network, options, outcome)
-        if outcome.complaints and options.verbose:
-            outcome.complaints += service_logs(network)
     outcome.status = "FAIL" if outcome.complaints else "PASS"
     outcome.total = time.monotonic() - begin
     return outcome
@@ -130,8 +130,9 @@ def call_tool(network, options, extra, name):
     begin = time.monotonic()
     with open(out, "wb") as out_file, open(err, "wb") as err_file:
         try:
-            status = network.run_in_client(command, stdin=subprocess.DEVNULL, stdout=out_file, stderr=err_file,
-                                           timeout=scenario.timeout + TOOL_MARGIN_SECONDS).returncode
+            status = network.run(network.topology.client, command, stdin=subprocess.DEVNULL, stdout=out_file,
+                                 stderr=err_file, process_group=0,
+                                 timeout=scenario.timeout + TOOL_MARGIN_SECONDS)
         except subprocess.TimeoutExpired:
             status = None
     return status, time.monotonic() - begin, out.read_bytes(), err.read_bytes()
@@ -145,11 +146,6 @@ def judge(scenario, document):
     firsts = [port["findings"][0] for port in document.get("ports", []) if port.get("findings")]
     return [(first["confidence"], first["place"] == truth) for first in firsts
             if first.get("confidence") is not None]
-
-
-def service_logs(network):
-    places = sorted(network.directory.glob("node-*"))
-    return [f"{place.name}: {logs_of(place)}" for place in places]
 
 
 def worker(scenario, options, directory, certificate, result_fd):

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Scenario files: loading, choosing a family, replacing names by addresses."""
 
 import pathlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What runs on the nodes: Postfix, scripted SMTP servers, plain listeners."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A topology file as data: nodes, links, addresses, routes."""
 
 import collections

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Does the network do what the scenario says? A check of the lab itself, without the tool.
 
 A plain connect() in the client's namespace, with a tap on all its interfaces, is

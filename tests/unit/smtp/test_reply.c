@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
 #include <cmocka.h>
 
 #include "smtp/reply.h"
@@ -41,7 +42,8 @@ static const struct {
 	{BYTES("250-a\n250 b\r\n"), {SMTP_REPLY, 13, 250, 2, .bare_lf = true, .text = "a\nb"}},
 	{BYTES("250-a\r\n250 b\n"), {SMTP_REPLY, 13, 250, 2, .bare_lf = true, .text = "a\nb"}},
 	/* the codes disagree: the last one, on which RFC 5321 4.2.1 lets the client search */
-	{BYTES("250-a\r\n550 b\r\n"), {SMTP_REPLY, 14, 550, 2, .mixed_codes = true, .text = "a\nb"}},
+	{BYTES("250-a\r\n550 b\r\n"),
+	 {SMTP_REPLY, 14, 550, 2, .mixed_codes = true, .text = "a\nb"}},
 	/* a PIX or ASA hides the banner */
 	{BYTES("220 *****2******0***\r\n"), {SMTP_REPLY, 22, 220, 1, .text = "*****2******0***"}},
 	{BYTES("220 ***"), {.status = SMTP_MORE, .used = 7}},
@@ -299,7 +301,8 @@ static void much_text_is_cut(void **state)
 {
 	struct smtp_parser p;
 	size_t len;
-	char *bytes = repeat("250-0123456789012345678901234567890123456789012345678901\r\n", 100, &len);
+	char *bytes =
+		repeat("250-0123456789012345678901234567890123456789012345678901\r\n", 100, &len);
 
 	(void)state;
 	bytes[len - 58 + 3] = ' ';

@@ -3,12 +3,13 @@
 #ifndef SB_TEST_WIRE_BYTES_H
 #define SB_TEST_WIRE_BYTES_H
 
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <setjmp.h>
+
 #include <cmocka.h>
 
 #include "wire/decode.h"
@@ -98,15 +99,15 @@ static inline enum decode_result decode_hex(int link_type, const char *hex, stru
 /* The packets that the link layer tests wrap */
 
 #define SYN4_TEXT "TCP 10.0.0.2:40000 > 192.0.2.1:25 [S] seq 1 win 64240 mss 1460 ttl 64"
-#define SYN4_IP "4500003c 1c464000 40060000 0a000002 c0000201 "
+#define SYN4_IP   "4500003c 1c464000 40060000 0a000002 c0000201 "
 #define SYN_TCP                                                                                    \
 	"9c400019 00000001 00000000 a002faf0 00000000 "                                            \
 	"020405b4 0402 080a 00000010 00000000 01 030307 "
 #define SYN4 SYN4_IP SYN_TCP
 
 #define SYN6_TEXT "TCP [2001:db8::2]:40000 > [2001:db8::1]:25 [S] seq 1 win 64240 mss 1460 ttl 64"
-#define ADDR6_2 "20010db8 00000000 00000000 00000002 "
-#define ADDR6_1 "20010db8 00000000 00000000 00000001 "
-#define SYN6 "60012345 0028 06 40 " ADDR6_2 ADDR6_1 SYN_TCP
+#define ADDR6_2   "20010db8 00000000 00000000 00000002 "
+#define ADDR6_1   "20010db8 00000000 00000000 00000001 "
+#define SYN6      "60012345 0028 06 40 " ADDR6_2 ADDR6_1 SYN_TCP
 
 #endif

@@ -6,6 +6,13 @@
 
 #define MACS "020000000001 020000000002 "
 
+#define PAD_84                                                                                     \
+	"00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 "        \
+	"00000000 "                                                                                \
+	"00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 "        \
+	"00000000 "                                                                                \
+	"00000000 "
+
 struct sample {
 	int link_type;
 	const char *text;
@@ -25,6 +32,14 @@ static const struct sample samples[] = {
 	/* MPLS labels 16 and 17 (bottom) */
 	{LINK_ETHERNET, SYN4_TEXT, MACS "8847 000100ff 000111ff " SYN4},
 	{LINK_ETHERNET, SYN6_TEXT, MACS "8847 000101ff " SYN6},
+	{LINK_ETHERNET, SYN4_TEXT, MACS "8848 000101ff " SYN4},
+	/* as many VLAN tags and labels as are followed */
+	{LINK_ETHERNET, SYN4_TEXT,
+	 MACS "8100 0001 8100 0001 8100 0001 8100 0001 8100 0001 8100 0001 8100 0001 8100 0001 "
+	      "0800 " SYN4},
+	{LINK_ETHERNET, SYN4_TEXT,
+	 MACS "8847 000100ff 000100ff 000100ff 000100ff 000100ff 000100ff 000100ff 000100ff "
+	      "000100ff 000100ff 000100ff 000100ff 000100ff 000100ff 000100ff 000101ff " SYN4},
 	/* PPPoE session 1, length 62, PPP IPv4 */
 	{LINK_ETHERNET, SYN4_TEXT, MACS "8864 11 00 0001 003e 0021 " SYN4},
 	/* VLAN 7, PPPoE session 1, length 82, PPP IPv6: what many DSL lines carry */
@@ -54,6 +69,9 @@ static const struct sample samples[] = {
 	{LINK_NULL, SYN6_TEXT, "1c000000 " SYN6},
 	{LINK_NULL, SYN4_TEXT, "00000002 " SYN4},
 	{LINK_NULL, SYN6_TEXT, "0000001e " SYN6},
+	/* AF_INET6 of Linux and of Windows */
+	{LINK_NULL, SYN6_TEXT, "0a000000 " SYN6},
+	{LINK_NULL, SYN6_TEXT, "17000000 " SYN6},
 	{LINK_LOOP, SYN4_TEXT, "00000002 " SYN4},
 	{LINK_LOOP, SYN6_TEXT, "00000018 " SYN6},
 	{LINK_PPP, SYN4_TEXT, "0021 " SYN4},
@@ -63,13 +81,13 @@ static const struct sample samples[] = {
 	{LINK_PPP, SYN4_TEXT, "ff03 0281 000101ff " SYN4},
 	{LINK_PPP_SERIAL, SYN4_TEXT, "ff03 0021 " SYN4},
 	{LINK_PPP_SERIAL, SYN4_TEXT, "0f00 0800 " SYN4},
+	{LINK_PPP_SERIAL, SYN4_TEXT, "8f00 0800 " SYN4},
 	{LINK_PPP_ETHER, SYN4_TEXT, "11 00 0001 003e 0021 " SYN4},
 	{LINK_C_HDLC, SYN6_TEXT, "8f00 86dd " SYN6},
 
 	/* --- IPv4 --- */
 	/* 20 bytes of payload */
-	{LINK_RAW,
-	 "TCP 192.0.2.1:25 > 10.0.0.2:40000 [P.] seq 7 ack 2 win 509 len 20 ttl 52",
+	{LINK_RAW, "TCP 192.0.2.1:25 > 10.0.0.2:40000 [P.] seq 7 ack 2 win 509 len 20 ttl 52",
 	 "4500003c 00004000 34060000 c0000201 0a000002 "
 	 "00199c40 00000007 00000002 501801fd 00000000 "
 	 "32323020 6d782e65 78616d70 6c652045 53540d0a"},
@@ -80,13 +98,16 @@ static const struct sample samples[] = {
 	      "000000000000"},
 	/* record route, 3 slots, and end of options */
 	{LINK_RAW, "TCP 10.0.0.2:40000 > 192.0.2.1:25 [S] seq 1 win 64240 mss 1460 ttl 63",
-	 "4900004c 1c464000 3f060000 0a000002 c0000201 070f04 00000000 00000000 00000000 00 " SYN_TCP},
+	 "4900004c 1c464000 3f060000 0a000002 c0000201 070f04 00000000 00000000 00000000 "
+	 "00 " SYN_TCP},
 	/* all flags, window 0 */
 	{LINK_RAW, "TCP 10.0.0.2:1 > 192.0.2.1:2 [FSRP.UEW] seq 4294967295 ack 5 win 0 ttl 1",
-	 "45000028 00000000 01060000 0a000002 c0000201 00010002 ffffffff 00000005 50ff0000 00000000"},
+	 "45000028 00000000 01060000 0a000002 c0000201 00010002 ffffffff 00000005 50ff0000 "
+	 "00000000"},
 	/* a first fragment with the whole TCP header */
 	{LINK_RAW, "TCP 10.0.0.2:40000 > 192.0.2.1:25 [.] seq 2 ack 8 win 502 len 4 frag 0+ ttl 64",
-	 "4500002c 1c472000 40060000 0a000002 c0000201 9c400019 00000002 00000008 501001f6 00000000 "
+	 "4500002c 1c472000 40060000 0a000002 c0000201 9c400019 00000002 00000008 501001f6 "
+	 "00000000 "
 	 "61626364"},
 	/* a later one: the bytes are no header */
 	{LINK_RAW, "IP 10.0.0.2 > 192.0.2.1 proto 6 len 4 frag 1480 ttl 64",
@@ -94,14 +115,29 @@ static const struct sample samples[] = {
 	{LINK_RAW, "IP 10.0.0.2 > 192.0.2.1 proto 17 len 9 ttl 64",
 	 "4500001d 1c470000 40110000 0a000002 c0000201 00350035 00090000 00"},
 
+	{LINK_RAW, "IP 10.0.0.2 > 192.0.2.1 proto 17 ttl 64",
+	 "45000014 1c470000 40110000 0a000002 c0000201"},
+
 	/* --- IPv6 --- */
-	/* hop-by-hop (router alert), destination options (PadN), routing (type 4, no segments left) */
+	/* hop-by-hop (router alert), destination options (PadN), routing (type 4, no segments left)
+	 */
 	{LINK_RAW, "TCP [2001:db8::2]:40000 > [2001:db8::1]:25 [S] seq 1 win 64240 mss 1460 ttl 64",
 	 "60000000 0050 00 40 " ADDR6_2 ADDR6_1 "3c 00 05020000 0100 "
 	 "2b 00 0104 00000000 "
 	 "06 02 04 00 00000000 " ADDR6_1 SYN_TCP},
+	/* Pad1 at the end of a hop-by-hop header */
+	{LINK_RAW, SYN6_TEXT,
+	 "60000000 0030 00 40 " ADDR6_2 ADDR6_1 "06 00 0502 0000 00 00 " SYN_TCP},
+	/* as many extension headers as are followed */
+	{LINK_RAW, "IP 2001:db8::2 > 2001:db8::1 proto 59 ttl 64",
+	 "60000000 0080 3c 40 " ADDR6_2 ADDR6_1
+	 "3c000104 00000000 3c000104 00000000 3c000104 00000000 3c000104 00000000 "
+	 "3c000104 00000000 3c000104 00000000 3c000104 00000000 3c000104 00000000 "
+	 "3c000104 00000000 3c000104 00000000 3c000104 00000000 3c000104 00000000 "
+	 "3c000104 00000000 3c000104 00000000 3c000104 00000000 3b000104 00000000"},
 	/* an atomic fragment (RFC 6946) is a whole packet */
-	{LINK_RAW, SYN6_TEXT, "60012345 0030 2c 40 " ADDR6_2 ADDR6_1 "06 00 0000 00000001 " SYN_TCP},
+	{LINK_RAW, SYN6_TEXT,
+	 "60012345 0030 2c 40 " ADDR6_2 ADDR6_1 "06 00 0000 00000001 " SYN_TCP},
 	/* first fragment */
 	{LINK_RAW,
 	 "TCP [2001:db8::2]:40000 > [2001:db8::1]:25 [.] seq 2 ack 8 win 502 len 4 frag 0+ ttl 64",
@@ -188,7 +224,28 @@ static const struct sample samples[] = {
 	{LINK_RAW, "ICMP 198.51.100.1 > 10.0.0.2 host-unreachable (type 3 code 1) ttl 253",
 	 "45c0001c 00010000 fd010000 c6336401 0a000002 03010000 00000000"},
 	{LINK_RAW, "ICMP 198.51.100.1 > 10.0.0.2 host-unreachable (type 3 code 1) ttl 253",
-	 "45c00028 00010000 fd010000 c6336401 0a000002 03010000 00000000 4500003c 1c464000 3d060000"},
+	 "45c00028 00010000 fd010000 c6336401 0a000002 03010000 00000000 4500003c 1c464000 "
+	 "3d060000"},
+	/* redirect to 10.0.0.254, source quench, parameter problem: errors that quote too; an echo
+	 * reply doesn't */
+	{LINK_RAW,
+	 "ICMP 198.51.100.1 > 10.0.0.2 other (type 5 code 1) ttl 253, "
+	 "quotes TCP 10.0.0.2:40000 > 192.0.2.1:25 seq 1 ttl 61",
+	 "45c00038 00010000 fd010000 c6336401 0a000002 05010000 0a0000fe "
+	 "4500003c 1c464000 3d060000 0a000002 c0000201 9c400019 00000001"},
+	{LINK_RAW,
+	 "ICMP 198.51.100.1 > 10.0.0.2 other (type 4 code 0) ttl 253, "
+	 "quotes TCP 10.0.0.2:40000 > 192.0.2.1:25 seq 1 ttl 61",
+	 "45c00038 00010000 fd010000 c6336401 0a000002 04000000 00000000 "
+	 "4500003c 1c464000 3d060000 0a000002 c0000201 9c400019 00000001"},
+	{LINK_RAW,
+	 "ICMP 198.51.100.1 > 10.0.0.2 parameter-problem (type 12 code 0) ttl 253, "
+	 "quotes TCP 10.0.0.2:40000 > 192.0.2.1:25 seq 1 ttl 61",
+	 "45c00038 00010000 fd010000 c6336401 0a000002 0c000000 14000000 "
+	 "4500003c 1c464000 3d060000 0a000002 c0000201 9c400019 00000001"},
+	{LINK_RAW, "ICMP 198.51.100.1 > 10.0.0.2 other (type 0 code 0) ttl 253",
+	 "45c00038 00010000 fd010000 c6336401 0a000002 00000000 14000000 "
+	 "4500003c 1c464000 3d060000 0a000002 c0000201 9c400019 00000001"},
 	/* quotes IPv6, which no ICMP does */
 	{LINK_RAW, "ICMP 198.51.100.1 > 10.0.0.2 host-unreachable (type 3 code 1) ttl 253",
 	 "45c00044 00010000 fd010000 c6336401 0a000002 03010000 00000000 "
@@ -219,6 +276,38 @@ static const struct sample samples[] = {
 	 "quotes IP 2001:db8::2 > 2001:db8::1 proto 0 ttl 60",
 	 "60000000 0034 3a 3e " ADDR6_1 ADDR6_2 "01000000 00000000 "
 	 "60000000 0400 00 3c " ADDR6_2 ADDR6_1 "06 00 0502"},
+	/* RFC 4884 length 16 words: the quote ends with its 88 bytes of destination options, and
+	 * the ports that seem to follow are the extension structure */
+	{LINK_RAW,
+	 "ICMPv6 2001:db8::1 > 2001:db8::2 time-exceeded (type 3 code 0) ttl 62, "
+	 "quotes IP 2001:db8::2 > 2001:db8::1 proto 6 ttl 1",
+	 "60000000 0094 3a 3e " ADDR6_1 ADDR6_2 "03000000 10000000 "
+	 "60000000 0080 3c 01 " ADDR6_2 ADDR6_1 "06 0a 0154 " PAD_84
+	 "20000000 0008 01 01 000101ff"},
+	/* the same with length 0, as before RFC 4884: port 8192 is wrong, and can't be known */
+	{LINK_RAW,
+	 "ICMPv6 2001:db8::1 > 2001:db8::2 time-exceeded (type 3 code 0) ttl 62, "
+	 "quotes TCP [2001:db8::2]:8192 > [2001:db8::1]:0 seq 524545 ttl 1",
+	 "60000000 0094 3a 3e " ADDR6_1 ADDR6_2 "03000000 00000000 "
+	 "60000000 0080 3c 01 " ADDR6_2 ADDR6_1 "06 0a 0154 " PAD_84
+	 "20000000 0008 01 01 000101ff"},
+	/* lengths of 1 and of 255 words, which can't be: not believed */
+	{LINK_RAW,
+	 "ICMPv6 2001:db8::1 > 2001:db8::2 admin-prohibited (type 1 code 1) ttl 62, "
+	 "quotes TCP [2001:db8::2]:40000 > [2001:db8::1]:25 seq 1 ttl 60",
+	 "60000000 0038 3a 3e " ADDR6_1 ADDR6_2 "01010000 01000000 "
+	 "60012345 0578 06 3c " ADDR6_2 ADDR6_1 "9c400019 00000001"},
+	{LINK_RAW,
+	 "ICMPv6 2001:db8::1 > 2001:db8::2 admin-prohibited (type 1 code 1) ttl 62, "
+	 "quotes TCP [2001:db8::2]:40000 > [2001:db8::1]:25 seq 1 ttl 60",
+	 "60000000 0038 3a 3e " ADDR6_1 ADDR6_2 "01010000 ff000000 "
+	 "60012345 0578 06 3c " ADDR6_2 ADDR6_1 "9c400019 00000001"},
+	/* pointer 40: no length, whatever its high byte */
+	{LINK_RAW,
+	 "ICMPv6 2001:db8::1 > 2001:db8::2 parameter-problem (type 4 code 0) ttl 62, "
+	 "quotes TCP [2001:db8::2]:40000 > [2001:db8::1]:25 seq 1 ttl 60",
+	 "60000000 0038 3a 3e " ADDR6_1 ADDR6_2 "04000000 00000028 "
+	 "60012345 0578 06 3c " ADDR6_2 ADDR6_1 "9c400019 00000001"},
 	/* neighbour solicitation */
 	{LINK_RAW, "ICMPv6 2001:db8::1 > 2001:db8::2 other (type 135 code 0) ttl 255",
 	 "60000000 0018 3a ff " ADDR6_1 ADDR6_2 "87000000 00000000 " ADDR6_2},
@@ -386,10 +475,16 @@ static const struct {
 	{DECODE_NOT_IP, "ARP", LINK_ETHERNET, MACS "0806 0001 0800 06 04 0001"},
 	{DECODE_NOT_IP, "LLDP", LINK_ETHERNET, MACS "88cc 0207"},
 	{DECODE_NOT_IP, "802.3 with spanning tree", LINK_ETHERNET, MACS "0026 424203 0000000000"},
-	{DECODE_NOT_IP, "SNAP of another organisation", LINK_ETHERNET, MACS "0026 aaaa03 00000c 2000"},
+	{DECODE_NOT_IP, "SNAP of another organisation", LINK_ETHERNET,
+	 MACS "0026 aaaa03 00000c 2000"},
+	{DECODE_NOT_IP, "SAPs of SNAP, another control", LINK_ETHERNET,
+	 MACS "0044 aaaa07 000000 0800 " SYN4},
+	{DECODE_NOT_IP, "control of SNAP, other SAPs", LINK_ETHERNET,
+	 MACS "0044 aaab03 000000 0800 " SYN4},
 	{DECODE_NOT_IP, "SNAP within SNAP", LINK_ETHERNET, MACS "0026 aaaa03 000000 0026 " SYN4},
 	{DECODE_NOT_IP, "PPPoE discovery", LINK_ETHERNET, MACS "8863 11 09 0000 0000"},
-	{DECODE_NOT_IP, "PPPoE session stage, code of discovery", LINK_PPP_ETHER, "11 a7 0001 0000"},
+	{DECODE_NOT_IP, "PPPoE session stage, code of discovery", LINK_PPP_ETHER,
+	 "11 a7 0001 0000"},
 	{DECODE_NOT_IP, "PPP LCP", LINK_PPP, "ff03 c021 01010004"},
 	{DECODE_NOT_IP, "SLL ARP", LINK_SLL, "0000 0001 0006 020000000001 0000 0806 0001"},
 	{DECODE_NOT_IP, "SLL netlink", LINK_SLL, "0004 0338 0000 0000000000000000 0000 " SYN4},
@@ -397,12 +492,24 @@ static const struct {
 	{DECODE_NOT_IP, "AF_UNSPEC", LINK_NULL, "00000000 " SYN4},
 	{DECODE_NOT_IP, "AF_INET in the wrong order", LINK_LOOP, "02000000 " SYN4},
 
-	{DECODE_UNSUPPORTED, "pseudowire", LINK_ETHERNET, MACS "8847 000101ff 00000000 " MACS "0800"},
+	{DECODE_UNSUPPORTED, "pseudowire", LINK_ETHERNET,
+	 MACS "8847 000101ff 00000000 " MACS "0800"},
 	{DECODE_UNSUPPORTED, "MACsec", LINK_ETHERNET, MACS "88e5 2000"},
 	{DECODE_UNSUPPORTED, "9 tags", LINK_ETHERNET,
 	 MACS "8100 0001 8100 0001 8100 0001 8100 0001 8100 0001 8100 0001 8100 0001 8100 0001 "
 	      "8100 0001 0800 " SYN4},
 	{DECODE_UNSUPPORTED, "PPP with compressed TCP", LINK_PPP, "ff03 002d 00"},
+	{DECODE_UNSUPPORTED, "uncompressed TCP of RFC 1144", LINK_PPP, "ff03 002f " SYN4},
+	{DECODE_UNSUPPORTED, "PPP multilink", LINK_PPP, "ff03 003d c0000000 0021 " SYN4},
+	{DECODE_UNSUPPORTED, "PPP compressed", LINK_PPP, "ff03 00fd 00"},
+	{DECODE_UNSUPPORTED, "17 labels", LINK_ETHERNET,
+	 MACS "8847 000100ff 000100ff 000100ff 000100ff 000100ff 000100ff 000100ff 000100ff "
+	      "000100ff 000100ff 000100ff 000100ff 000100ff 000100ff 000100ff 000100ff "
+	      "000101ff " SYN4},
+	{DECODE_UNSUPPORTED, "SLL frame relay", LINK_SLL,
+	 "0000 0302 0006 020000000001 0000 0800 " SYN4},
+	{DECODE_UNSUPPORTED, "SLL IEEE 802.11", LINK_SLL,
+	 "0000 0321 0006 020000000001 0000 0800 " SYN4},
 	{DECODE_UNSUPPORTED, "SLL radiotap", LINK_SLL,
 	 "0000 0323 0006 020000000001 0000 0800 " SYN4},
 	{DECODE_UNSUPPORTED, "IEEE 802.11", 105, SYN4},
@@ -411,10 +518,12 @@ static const struct {
 	{DECODE_MALFORMED, "nothing", LINK_RAW, ""},
 	{DECODE_MALFORMED, "shorter than its header", LINK_ETHERNET, "020000000001"},
 	{DECODE_MALFORMED, "PPPoE version 2", LINK_PPP_ETHER, "21 00 0001 003e 0021 " SYN4},
-	{DECODE_MALFORMED, "IP version 5", LINK_RAW, "55000014 00000000 40060000 0a000002 c0000201"},
+	{DECODE_MALFORMED, "IP version 5", LINK_RAW,
+	 "55000014 00000000 40060000 0a000002 c0000201"},
 	{DECODE_MALFORMED, "IPv6 where IPv4 was announced", LINK_ETHERNET, MACS "0800 " SYN6},
 	{DECODE_MALFORMED, "IPv4 where IPv6 was announced", LINK_IPV6, SYN4},
-	{DECODE_MALFORMED, "header length 4", LINK_RAW, "44000028 00000000 40060000 0a000002 c0000201"},
+	{DECODE_MALFORMED, "header length 4", LINK_RAW,
+	 "44000028 00000000 40060000 0a000002 c0000201"},
 	{DECODE_MALFORMED, "total length below the header", LINK_RAW,
 	 "45000013 00000000 40060000 0a000002 c0000201 9c400019 00000001"},
 	{DECODE_MALFORMED, "total length within the options", LINK_RAW,
@@ -424,9 +533,11 @@ static const struct {
 	{DECODE_MALFORMED, "tiny first fragment (RFC 1858)", LINK_RAW,
 	 "4500001c 00002000 40060000 0a000002 c0000201 9c400019 00000001"},
 	{DECODE_MALFORMED, "TCP data offset 4", LINK_RAW,
-	 "45000028 00000000 40060000 0a000002 c0000201 9c400019 00000001 00000000 4002faf0 00000000"},
+	 "45000028 00000000 40060000 0a000002 c0000201 9c400019 00000001 00000000 4002faf0 "
+	 "00000000"},
 	{DECODE_MALFORMED, "TCP data offset past the end", LINK_RAW,
-	 "45000028 00000000 40060000 0a000002 c0000201 9c400019 00000001 00000000 6002faf0 00000000"},
+	 "45000028 00000000 40060000 0a000002 c0000201 9c400019 00000001 00000000 6002faf0 "
+	 "00000000"},
 	{DECODE_MALFORMED, "ICMP of 4 bytes", LINK_RAW,
 	 "45000018 00000000 40010000 0a000002 c0000201 03010000"},
 	{DECODE_MALFORMED, "extension header past the payload length", LINK_RAW,
@@ -473,7 +584,8 @@ static void cooked_header_tells_where(void **state)
 		{LINK_SLL2, 3, PACKET_IN, false, "0800 0000 00000003 0001 01 06 0200000000010000 "},
 		{LINK_SLL2, 3, PACKET_IN, false, "0800 0000 00000003 0001 02 06 0200000000010000 "},
 		{LINK_SLL2, 3, PACKET_IN, false, "0800 0000 00000003 0001 03 06 0200000000010000 "},
-		{LINK_SLL2, 3, PACKET_OUT, false, "0800 0000 00000003 0001 04 06 0200000000010000 "},
+		{LINK_SLL2, 3, PACKET_OUT, false,
+		 "0800 0000 00000003 0001 04 06 0200000000010000 "},
 		{LINK_SLL2, 3, PACKET_DIR_UNKNOWN, false,
 		 "0800 0000 00000003 0001 06 06 0200000000010000 "},
 		/* ARPHRD_LOOPBACK, host and outgoing */
@@ -501,10 +613,10 @@ static void cooked_header_tells_where(void **state)
 		assert_int_equal(p.loopback, table[i].loopback);
 	}
 	/* 127.0.0.1 > 127.0.0.1 */
-	assert_int_equal(decode_hex(LINK_NULL,
-				    "02000000 4500003c 1c464000 40060000 7f000001 7f000001 " SYN_TCP,
-				    &p),
-			 DECODE_OK);
+	assert_int_equal(
+		decode_hex(LINK_NULL,
+			   "02000000 4500003c 1c464000 40060000 7f000001 7f000001 " SYN_TCP, &p),
+		DECODE_OK);
 	assert_true(p.loopback);
 	assert_int_equal(p.dir, PACKET_IN);
 }
@@ -531,10 +643,11 @@ static void every_field(void **state)
 	assert_true(!p.df && !p.has_ip_options);
 
 	/* quoted: id 1c46, total length 60, ack 0, flags S */
-	assert_int_equal(decode_hex(LINK_RAW,
-				    "45c00058 00010000 fd010000 c6336401 0a000002 030d0000 00000000 " SYN4,
-				    &p),
-			 DECODE_OK);
+	assert_int_equal(
+		decode_hex(LINK_RAW,
+			   "45c00058 00010000 fd010000 c6336401 0a000002 030d0000 00000000 " SYN4,
+			   &p),
+		DECODE_OK);
 	assert_int_equal(p.icmp.quote.ip_id, 0x1c46);
 	assert_int_equal(p.icmp.quote.ip_len, 60);
 	assert_int_equal(p.icmp.quote.flags, TCP_SYN);
@@ -582,7 +695,8 @@ static void segments_not_yet_cut(void **state)
 	assert_int_equal(p.payload_caplen, 160);
 	assert_true(p.truncated);
 	/* IPv6 BIG TCP: payload length 0, jumbo length 131092 */
-	gso("60000000 0000 00 40 " ADDR6_2 ADDR6_1 "06 00 c204 00020014 " DATA_TCP, 200, 131132, &p);
+	gso("60000000 0000 00 40 " ADDR6_2 ADDR6_1 "06 00 c204 00020014 " DATA_TCP, 200, 131132,
+	    &p);
 	assert_int_equal(p.payload_len, 131092 - 8 - 20);
 	assert_true(p.truncated && p.has_ip_options);
 	/* the same without the option, as kernels without the hop-by-hop header show it */
@@ -597,9 +711,9 @@ static void frame_shorter_than_ip_says(void **state)
 
 	(void)state;
 	/* total length 1500, but a frame of 60 */
-	assert_int_equal(decode_hex(LINK_RAW, "450005dc 1c464000 40060000 0a000002 c0000201 " SYN_TCP,
-				    &p),
-			 DECODE_OK);
+	assert_int_equal(
+		decode_hex(LINK_RAW, "450005dc 1c464000 40060000 0a000002 c0000201 " SYN_TCP, &p),
+		DECODE_OK);
 	assert_true(p.truncated);
 	assert_int_equal(p.payload_len, 1440);
 	assert_int_equal(p.payload_caplen, 0);
@@ -631,9 +745,8 @@ static void link_types(void **state)
 
 static void initial_ttl(void **state)
 {
-	static const unsigned table[][2] = {{0, 32},   {1, 32},    {32, 32},   {33, 64},
-					    {64, 64},  {65, 128},  {128, 128}, {129, 255},
-					    {255, 255}};
+	static const unsigned table[][2] = {{0, 32},   {1, 32},    {32, 32},   {33, 64},  {64, 64},
+					    {65, 128}, {128, 128}, {129, 255}, {255, 255}};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(table); i++)

@@ -16,7 +16,8 @@ static const struct {
 	{"wscale 14", "03030e 01"},
 	{"sack", "0402 0101"},
 	{"ts 1 2", "080a 00000001 00000002 0101"},
-	{"mss 1440 sack ts 4294967295 0 wscale 9", "020405a0 0402 080a ffffffff 00000000 01 030309"},
+	{"mss 1440 sack ts 4294967295 0 wscale 9",
+	 "020405a0 0402 080a ffffffff 00000000 01 030309"},
 	/* SACK block, fast open cookie, experimental: skipped */
 	{"mss 1460", "050a 00000001 00000002 020405b4 0101"},
 	{"mss 1460", "2206 00000000 fd04 f989 020405b4 0101"},
@@ -27,8 +28,8 @@ static const struct {
 	{"bad", "fe010000"},
 	{"mss 1460 bad", "020405b4 0808 0000"},
 	{"mss 1460 bad", "020405b4 010101 02"},
-	/* MSS of 3 and 6 bytes, window scale of 4, SACK permitted of 3, timestamps of 8: each its own
-	 * fault, what follows is still read */
+	/* MSS of 3 and 6 bytes, window scale of 4, SACK permitted of 3, timestamps of 8: each its
+	 * own fault, what follows is still read */
 	{"wscale 7 bad", "020305 030307 0101"},
 	{"wscale 7 bad", "0206 05b40000 030307 010101"},
 	{"mss 1460 bad", "03040700 020405b4"},
@@ -95,7 +96,8 @@ static void cut_is_not_malformed(void **state)
 
 		decode_exactly(LINK_RAW, b.at, b.len, b.len, &all);
 		for (size_t n = 40; n < b.len; n++) {
-			assert_int_equal(decode_exactly(LINK_RAW, b.at, n, b.len, &less), DECODE_OK);
+			assert_int_equal(decode_exactly(LINK_RAW, b.at, n, b.len, &less),
+					 DECODE_OK);
 			assert_true(less.truncated);
 			assert_true(less.tcp.options_malformed <= all.tcp.options_malformed);
 			assert_true(less.tcp.has_mss <= all.tcp.has_mss);

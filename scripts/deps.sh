@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Sourced by scripts/demo and scripts/test: the Debian packages that they need.
+
+BUILD_PACKAGES=(
+	cmake ninja-build make gcc libc6-dev pkg-config
+	libpcap-dev libnl-3-dev libnl-route-3-dev libnl-nf-3-dev libssl-dev
+	libjansson-dev libcap-dev libmaxminddb-dev libcmocka-dev
+)
+LAB_PACKAGES=(
+	python3 python3-jsonschema iproute2 nftables iptables openssl util-linux
+	postfix libsasl2-modules
+)
+
+package_installed() {
+	[ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+# Keeps the services of newly installed packages from starting (Debian policy
+# manual, 9.3.3), above all a system-wide Postfix that nobody asked for. A
+# policy that the administrator already has stays in force instead.
+without_service_starts() {
+	local policy=/usr/sbin/policy-rc.d
+	if [ -e "$policy" ]; then
+		"$@"
+		return
+	fi
+	( # a subshell, so that the policy goes away however this ends
+		trap 'rm -f "$policy"' EXIT
+		trap 'exit 130' INT TERM
+		printf '#!/bin/sh\nexit 101\n' >"$policy"
+		chmod 755 "$policy"
+		"$@"
+	)
+}
+
+# install_deps [PACKAGE...]: installs what is missing of the above and of the
+# packages named; asks the network only if something is.
+install_deps() {
+	local package missing=()
+	for package in "${BUILD_PACKAGES[@]}" "${LAB_PACKAGES[@]}" "$@"; do
+		package_installed "$package" || missing+=("$package")
+	done
+	[ ${#missing[@]} -eq 0 ] && return
+	if [ "$(id -u)" -ne 0 ]; then
+		echo "missing packages: ${missing[*]} (run as root to have them installed)" >&2
+		return 1
+	fi
+	echo "Installing: ${missing[*]}" >&2
+	# Postfix otherwise asks for, or makes, a system-wide configuration.
+	command -v debconf-set-selections >/dev/null &&
+		echo "postfix postfix/main_mailer_type select No configuration" | debconf-set-selections
+	export DEBIAN_FRONTEND=noninteractive
+	apt-get -qq update >&2 &&
+		without_service_starts apt-get -qq -y --no-install-recommends install "${missing[@]}" >&2
+}
