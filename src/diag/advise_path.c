@@ -29,6 +29,7 @@ enum class {
 	CLASS_OPEN,   /* connected: does the target itself answer? */
 	CLASS_ANSWER, /* a RST or an ICMP error: whose? */
 	CLASS_SILENT, /* where does it stop? */
+	CLASS_HOST,   /* this host stops it: what lies behind? */
 };
 
 struct ctx {
@@ -39,6 +40,7 @@ struct ctx {
 	int control;
 	unsigned control_dest; /* TTL that reaches the target by the control's answers, 0 unknown */
 	bool tcp_control;      /* the control's connection was answered by the target */
+	bool inject[PLAN_MAX_PORTS]; /* this port's SYNs leave only below the host's firewall */
 };
 
 static bool path_makes_sense(const struct tracker *t)
@@ -58,10 +60,20 @@ static bool path_makes_sense(const struct tracker *t)
 	return gateway || (t->has_link && !t->link.needs_neighbour);
 }
 
+/* The next hop's link-layer address is known, or the link has none. */
+static bool can_inject(const struct tracker *t)
+{
+	return !t->plan->no_inject && t->has_link &&
+	       (!t->link.needs_neighbour ||
+		(t->has_neighbour && neighbour_is_usable(&t->neighbour)));
+}
+
 static enum class class_of(const struct tracker *t, const struct port_facts *p, int64_t now)
 {
 	const struct flow *f = p->flow;
 
+	if (f && facts_host_stops(p))
+		return can_inject(t) ? CLASS_HOST : CLASS_NONE;
 	if (!f || fact_seen(p, F_ERROR_AT_ONCE) || fact_seen(p, F_SYN_REDIRECTED) ||
 	    fact_seen(p, F_SYN_LOOPED) || fact_seen(p, F_RST_ON_LO) || fact_seen(p, F_ICMP_ON_LO))
 		return CLASS_NONE;
@@ -92,8 +104,10 @@ static int choose_control(const struct ctx *c, const enum class *classes, unsign
 	for (unsigned i = 0; i < t->plan->n_ports; i++) {
 		const struct flow *f = tracker_main_flow(t, (int)i);
 		int score = 0;
-		if ((int)i == except || !f || f->redirected || f->syn_on_lo || !f->syn_out)
+		if ((int)i == except || !f ||
+		    ((f->redirected || f->syn_on_lo || !f->syn_out) && !c->inject[i]))
 			continue;
+		score -= c->inject[i] ? 2 : 0;
 		if (f->synack.seen && !f->synack.on_lo)
 			score += 8;
 		else if (f->rst.seen && !f->rst.on_lo)
@@ -122,7 +136,8 @@ static void ask(struct ctx *c, enum probe_kind kind, int port, unsigned ttl,
 
 	if (a->n_probes == DIAG_MAX_PROBES)
 		return;
-	a->probes[a->n_probes++] = (struct diag_probe){kind, port, (uint8_t)ttl, *dst};
+	a->probes[a->n_probes++] =
+		(struct diag_probe){kind, port, (uint8_t)ttl, c->inject[port], *dst};
 }
 
 static void wake_at(struct ctx *c, int64_t t_ns)
@@ -140,7 +155,7 @@ static bool want(struct ctx *c, int port, unsigned ttl, unsigned max, bool until
 
 	for (unsigned i = 0; i < c->advice->n_probes; i++)
 		if (c->advice->probes[i].port_index == port && c->advice->probes[i].ttl == ttl &&
-		    c->advice->probes[i].kind == PROBE_TRACE)
+		    c->advice->probes[i].kind != PROBE_BORDER)
 			return true;
 	if (until_answered && cell->answered)
 		return false;
@@ -154,7 +169,7 @@ static bool want(struct ctx *c, int port, unsigned ttl, unsigned max, bool until
 		wake_at(c, cell->last_sent_ns + c->round);
 		return true;
 	}
-	ask(c, PROBE_TRACE, port, ttl, &c->t->plan->target);
+	ask(c, ttl ? PROBE_TRACE : PROBE_FULL, port, ttl, &c->t->plan->target);
 	return true;
 }
 
@@ -203,10 +218,10 @@ static bool trace_open(struct ctx *c, int port)
 	return busy;
 }
 
-static bool trace_answer(struct ctx *c, int port, const struct port_facts *p)
+static bool trace_answer(struct ctx *c, int port, unsigned dest)
 {
 	const struct path_trace *own = &c->path->trace[port], *other = &c->path->trace[c->control];
-	unsigned h = horizon(c, port), dest = distance_ttl(p->flow);
+	unsigned h = horizon(c, port);
 	bool busy = false;
 
 	if (dest + HOPS_SLACK > h && dest + HOPS_SLACK <= c->t->plan->max_hops)
@@ -225,11 +240,17 @@ static bool trace_answer(struct ctx *c, int port, const struct port_facts *p)
 }
 
 /* At the border between two networks the router beyond is asked itself. */
-static bool ask_border(struct ctx *c, int port, const struct path_stop *s)
+static bool ask_border(struct ctx *c, int port, const struct port_facts *p,
+		       const struct path_stop *s)
 {
 	struct addr router = path_hop_address(c->path, s->to);
+	struct path_places places;
 	bool busy = false;
 
+	path_assign_places(c->path, p->dest_ttl, &p->flow->local,
+			   c->t->has_link && c->t->link.tunnel, &places);
+	if (places.place[s->from] == places.place[s->to])
+		return false;
 	if (s->to != s->from + 1 || s->from == 0 || !addr_is_set(&router) ||
 	    s->to == c->control_dest)
 		return false;
@@ -271,7 +292,7 @@ static bool trace_silent(struct ctx *c, int port, const struct port_facts *p)
 	bool placed = s.stops && s.next && s.next_probability <= PLACED_PROBABILITY &&
 		      s.probability <= SILENCE_MAX_PROBABILITY;
 	if (placed)
-		return ask_border(c, port, &s);
+		return ask_border(c, port, p, &s);
 	for (unsigned ttl = 1; ttl <= h; ttl++) {
 		bool passed = ttl <= last, odd = (ttl + own->cell[ttl].sent) & 1;
 		bool mute = !other->cell[ttl].answered && !own->cell[ttl].answered;
@@ -287,6 +308,31 @@ static bool trace_silent(struct ctx *c, int port, const struct port_facts *p)
 			break;
 	}
 	return busy;
+}
+
+/* One bare SYN below the firewall tells whether anything else is in the way; only if something is,
+ * the path is traced in the same manner. */
+static bool trace_behind_host(struct ctx *c, int port, const struct port_facts *host)
+{
+	const struct path_cell *full = &c->path->trace[port].cell[0];
+	struct port_facts p;
+	bool busy = want(c, port, 0, MAX_ROUNDS, true);
+
+	if (c->inject[c->control])
+		busy |= want(c, c->control, 0, MAX_SILENT_ROUNDS, true);
+	if (full->syn_ack)
+		return false;
+	if (!full->sent || (!full->answered && c->now - full->last_sent_ns < c->round))
+		return busy;
+	facts_of_injected(c->t, port, c->now, host, &p);
+	c->tcp_control = fact_seen(&p, F_CONTROL_ANSWERS);
+	if (full->rst)
+		return trace_answer(c, port, (unsigned)path_distance(full->rst_ttl) + 1);
+	if (full->answered)
+		return fact_seen(&p, F_ICMP_FROM_TARGET) ? false : trace_answer(c, port, 0);
+	if (fact_seen(&p, F_PATH_STOPS) || fact_seen(&p, F_PATH_THROUGH))
+		busy = false; /* more of the bare SYNs would say nothing new */
+	return trace_silent(c, port, &p) || busy;
 }
 
 static void set_timing(struct ctx *c)
@@ -317,8 +363,15 @@ void advise_path(const struct tracker *t, const struct port_facts *facts, unsign
 	if (!path_makes_sense(t))
 		return;
 	set_timing(&c);
-	for (unsigned i = 0; i < n_tested; i++)
+	for (unsigned i = 0; i < n_tested; i++) {
 		classes[i] = class_of(t, &facts[i], now);
+		c.inject[i] = classes[i] == CLASS_HOST;
+	}
+	for (unsigned i = n_tested; i < t->plan->n_ports; i++) {
+		struct port_facts p;
+		facts_of_port(t, (int)i, now, &p);
+		c.inject[i] = class_of(t, &p, now) == CLASS_HOST;
+	}
 	for (unsigned i = 0; i < n_tested; i++) {
 		bool busy = false;
 		c.control = choose_control(&c, classes, n_tested, (int)i);
@@ -334,10 +387,13 @@ void advise_path(const struct tracker *t, const struct port_facts *facts, unsign
 			busy = trace_open(&c, (int)i);
 			break;
 		case CLASS_ANSWER:
-			busy = trace_answer(&c, (int)i, &facts[i]);
+			busy = trace_answer(&c, (int)i, distance_ttl(facts[i].flow));
 			break;
 		case CLASS_SILENT:
 			busy = trace_silent(&c, (int)i, &facts[i]);
+			break;
+		case CLASS_HOST:
+			busy = trace_behind_host(&c, (int)i, &facts[i]);
 			break;
 		}
 		if (busy)

@@ -22,14 +22,19 @@ void diag_feed(struct diag *d)
 		tracker_feed(&d->tracker, d->fed++);
 }
 
-void diag_judge_port(const struct port_facts *facts, struct port_verdict *out)
+void diag_judge_port(const struct port_facts *facts, const struct port_facts *injected,
+		     struct port_verdict *out)
 {
 	*out = (struct port_verdict){.state = STATE_INCONCLUSIVE};
 	bool decided = false;
 
 	for (int l = LAYER_HOST; l < LAYER_COUNT; l++) {
 		uint64_t missing;
-		out->rules[l] = rules_match((enum layer)l, facts, &missing);
+		/* who answers in the target's place says nothing about the target */
+		if (l == LAYER_SESSION && decided && out->state == STATE_INTERCEPTED)
+			break;
+		out->rules[l] = rules_match((enum layer)l,
+					    l == LAYER_PATH && injected ? injected : facts, &missing);
 		out->missing |= missing;
 		if (out->rules[l] && !decided) {
 			out->state = out->rules[l]->state;
@@ -49,6 +54,8 @@ struct builder {
 	unsigned n_evidence;
 	unsigned *number_of; /* evidence number of each event, 0 none */
 	struct port_facts facts[PLAN_MAX_PORTS];
+	struct port_facts injected[PLAN_MAX_PORTS]; /* below the host's firewall */
+	bool has_injected[PLAN_MAX_PORTS];
 	struct port_verdict verdicts[PLAN_MAX_PORTS];
 	unsigned n_tested;
 };
@@ -135,7 +142,9 @@ static unsigned evidence_of_sum(struct builder *b, unsigned port, const struct p
 		text = path_evidence(b, p);
 		break;
 	case F_SYN_LEFT:
-		text = "no SYN was seen leaving by any interface, and the capture lost nothing";
+		text = fact_seen(p, F_SYN_LEFT)
+			       ? "SYNs were sent below this host's firewall"
+			       : "no SYN was seen leaving by any interface, and the capture lost nothing";
 		break;
 	}
 	return text ? add_evidence(b, b->d->tracker.end_ns, source, port, text) : 0;
@@ -408,6 +417,7 @@ static void build_port(struct builder *b, unsigned i, const char *instead, struc
 	*out = (struct report_port){.port = port, .service = service_name(port), .state = v->state};
 	for (int l = 0; l < LAYER_COUNT; l++) {
 		const struct rule *rule = v->rules[l];
+		w.facts = l == LAYER_PATH && b->has_injected[i] ? &b->injected[i] : p;
 		if (!rule || rule->state == STATE_OPEN)
 			continue;
 		findings[out->n_findings++] = make_finding(b, (int)i, rule, &w);
@@ -417,7 +427,11 @@ static void build_port(struct builder *b, unsigned i, const char *instead, struc
 	out->findings = findings;
 	out->summary = out->n_findings ? findings[0].summary
 				       : words_expand(&w, v->rules[LAYER_SESSION]->summary);
-	out->upstream_tested = !(v->rules[LAYER_HOST] && !fact_seen(p, F_SYN_LEFT));
+	w.facts = p;
+	/* an injected SYN that got an answer, or a finding of its own, has looked behind the host */
+	const struct port_facts *up = &b->injected[i];
+	bool tested = b->has_injected[i] && (fact_seen(up, F_CONNECTED) || v->rules[LAYER_PATH]);
+	out->upstream_tested = tested || !(v->rules[LAYER_HOST] && !fact_seen(p, F_SYN_LEFT));
 	fill_smtp(b, p->flow, out);
 }
 
@@ -630,6 +644,25 @@ static void fill_controls(struct builder *b)
 	b->r->n_controls = n;
 }
 
+static bool injected_any(const struct builder *b)
+{
+	for (unsigned i = 0; i < b->d->tracker.plan->n_ports; i++)
+		if (b->d->tracker.path.trace[i].injected)
+			return true;
+	return false;
+}
+
+static void fill_notes(struct builder *b)
+{
+	const char **list = arena_alloc(&b->r->arena, sizeof(*list));
+
+	if (injected_any(b))
+		list[b->r->n_notes++] =
+			"this machine blocks, so SYNs were sent below its firewall to see what "
+			"lies behind (--no-inject turns that off)";
+	b->r->notes = list;
+}
+
 static void fill_not_looked(struct builder *b)
 {
 	const struct tracker *t = &b->d->tracker;
@@ -643,6 +676,16 @@ static void fill_not_looked(struct builder *b)
 		list[n++] = "the capture lost packets: nothing is claimed from what was not seen";
 	b->r->not_looked = list;
 	b->r->n_not_looked = n;
+}
+
+static void judge_tested(struct builder *b, unsigned i)
+{
+	const struct tracker *t = &b->d->tracker;
+
+	facts_of_injected(t, (int)i, t->end_ns, &b->facts[i], &b->injected[i]);
+	b->has_injected[i] = t->path.trace[i].injected && facts_host_stops(&b->facts[i]);
+	diag_judge_port(&b->facts[i], b->has_injected[i] ? &b->injected[i] : NULL,
+			&b->verdicts[i]);
 }
 
 struct report *diag_report(const struct diag *d, const char *tool_version)
@@ -666,7 +709,7 @@ struct report *diag_report(const struct diag *d, const char *tool_version)
 
 	while (b->n_tested < t->plan->n_ports && t->plan->ports[b->n_tested].tested) {
 		facts_of_port(t, (int)b->n_tested, t->end_ns, &b->facts[b->n_tested]);
-		diag_judge_port(&b->facts[b->n_tested], &b->verdicts[b->n_tested]);
+		judge_tested(b, b->n_tested);
 		b->n_tested++;
 	}
 	const char *instead = works_instead(b);
@@ -677,6 +720,7 @@ struct report *diag_report(const struct diag *d, const char *tool_version)
 	r->n_ports = b->n_tested;
 	fill_path(b);
 	fill_controls(b);
+	fill_notes(b);
 	fill_not_looked(b);
 	r->evidence = b->evidence;
 	r->n_evidence = b->n_evidence;

@@ -29,6 +29,7 @@ struct diag_probe {
 	enum probe_kind kind;
 	int port_index;
 	uint8_t ttl;
+	bool inject; /* below this host's firewall */
 	struct addr dst;
 };
 
@@ -55,7 +56,9 @@ struct port_verdict {
 	const struct rule *rules[LAYER_COUNT]; /* NULL: none of that layer */
 	uint64_t missing; /* facts not looked at, when inconclusive for their sake */
 };
-void diag_judge_port(const struct port_facts *facts, struct port_verdict *out);
+/* injected: the same port's facts below the host's firewall, or NULL. */
+void diag_judge_port(const struct port_facts *facts, const struct port_facts *injected,
+		     struct port_verdict *out);
 
 /* The report over all that was fed. Never NULL; report_free() it. */
 struct report *diag_report(const struct diag *d, const char *tool_version);

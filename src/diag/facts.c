@@ -464,3 +464,14 @@ void facts_of_port(const struct tracker *t, int port_index, int64_t now, struct 
 	session_facts(p);
 	facts_of_path(t, port_index, now, p);
 }
+
+bool facts_host_stops(const struct port_facts *p)
+{
+	uint64_t signs = FACT_BIT(F_RST_ON_LO) | FACT_BIT(F_ICMP_ON_LO) | FACT_BIT(F_SOCKET_SILENT) |
+			 FACT_BIT(F_SYN_REDIRECTED) | FACT_BIT(F_SYN_LOOPED) |
+			 FACT_BIT(F_ERROR_DENIED);
+	uint64_t others = FACT_BIT(F_SYN_LEFT) | FACT_BIT(F_TARGET_LOCAL) | FACT_BIT(F_LINK_DOWN) |
+			  FACT_BIT(F_NEXT_HOP_SILENT) | FACT_BIT(F_NO_ROUTE);
+
+	return (p->seen & signs) && !(p->seen & others) && (p->looked & FACT_BIT(F_SYN_LEFT));
+}

@@ -130,6 +130,7 @@ struct port_facts {
 	int control_trace;       /* plan index of the trace that this port's is read against, -1 */
 	unsigned dest_ttl;       /* TTL that reaches the target, 0 unknown */
 	struct placed placed;
+	struct icmp_answer injected_icmp; /* what `icmp` points to in the facts of an injected SYN */
 };
 
 #define NO_EVENT ((size_t)-1)
@@ -142,6 +143,14 @@ int64_t facts_answer_due_ns(const struct tracker *t);
 
 /* The path facts and `placed`; called by facts_of_port(). */
 void facts_of_path(const struct tracker *t, int port_index, int64_t now, struct port_facts *p);
+
+/* This host's own doing keeps the port's SYNs from leaving as they should. */
+bool facts_host_stops(const struct port_facts *p);
+
+/* The same port as SYNs sent below this host's firewall meet it: what lies behind the host's block.
+ * `host` are its facts as a connection meets them. Nothing is seen when no such SYN was sent. */
+void facts_of_injected(const struct tracker *t, int port_index, int64_t now,
+		       const struct port_facts *host, struct port_facts *p);
 
 /* One fact; used by the files of facts only. */
 void fact_note(struct port_facts *p, enum fact f, bool seen, size_t why);

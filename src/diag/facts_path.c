@@ -8,6 +8,7 @@
 
 /* How sure a place can be from one end, whatever the numbers say. */
 #define SURE_DEVICE   0.97 /* one hop proven by its own address or by two agreeing signs */
+#define SURE_BY_DISTANCE 0.85 /* ... by the TTL of its answer alone */
 #define SURE_BETWEEN  0.96 /* both ends of the block lie in one place */
 #define SURE_BORDER   0.90 /* the border probe shows that the nearer side lets the port through */
 #define SURE_FIRST    0.90 /* not even the first hop answers: a filter on its way in */
@@ -75,7 +76,7 @@ static void finish_places(struct placed *out, double scale)
 	out->confidence = out->known ? out->weight[best] : 0;
 }
 
-static void place_device(const struct path_places *places, struct placed *out)
+static void place_device(const struct path_places *places, double sure, struct placed *out)
 {
 	/* TTL 0 is this host, and its own part is judged from what the tap saw */
 	unsigned from = out->from ? out->from : 1;
@@ -83,7 +84,7 @@ static void place_device(const struct path_places *places, struct placed *out)
 
 	for (unsigned ttl = from; ttl <= out->to; ttl++)
 		add_weight(out, places->place[ttl], 1.0 / n);
-	finish_places(out, from == out->to ? SURE_DEVICE : SURE_BETWEEN);
+	finish_places(out, sure);
 }
 
 /* Did the stack of the first router beyond get this port? 1 yes, 0 no though it got the control,
@@ -208,7 +209,8 @@ static void device_facts(const struct tracker *t, int port, const struct path_pl
 	p->placed.to = r.to;
 	p->placed.from_addr = path_hop_address(&t->path, r.from);
 	p->placed.to_addr = path_hop_address(&t->path, r.to);
-	place_device(places, &p->placed);
+	bool by_distance = first > path_last_hop(&t->path.trace[p->control_trace]);
+	place_device(places, by_distance ? SURE_BY_DISTANCE : SURE_DEVICE, &p->placed);
 }
 
 /* An ICMP error names its sender: find that among the hops. */
@@ -222,7 +224,7 @@ static void icmp_hop_facts(const struct tracker *t, int port, const struct path_
 		fact_note(p, F_PATH_ICMP_HOP, true, p->icmp->event);
 		p->placed.from = p->placed.to = ttl;
 		p->placed.from_addr = p->placed.to_addr = hop;
-		place_device(places, &p->placed);
+		place_device(places, SURE_DEVICE, &p->placed);
 		return;
 	}
 	unsigned first = path_first_unreachable(&t->path.trace[port]);
@@ -234,7 +236,7 @@ static void icmp_hop_facts(const struct tracker *t, int port, const struct path_
 	p->placed.to = first;
 	p->placed.from_addr = path_hop_address(&t->path, first - 1);
 	p->placed.to_addr = p->icmp->from;
-	place_device(places, &p->placed);
+	place_device(places, SURE_DEVICE, &p->placed);
 }
 
 void facts_of_path(const struct tracker *t, int port, int64_t now, struct port_facts *p)
@@ -253,4 +255,67 @@ void facts_of_path(const struct tracker *t, int port, int64_t now, struct port_f
 		icmp_hop_facts(t, port, &places, p);
 	else if (fact_seen(p, F_SILENT))
 		silent_facts(t, port, &places, now - facts_answer_due_ns(t), p);
+}
+
+/* ---- below the host's firewall ---- */
+
+/* An answered control, as its injected SYNs show it, where its connection was stopped here too. */
+static void injected_control(const struct tracker *t, struct port_facts *p)
+{
+	for (unsigned i = 0; i < t->plan->n_ports; i++) {
+		const struct path_cell *c = &t->path.trace[i].cell[0];
+		if (&t->path.trace[i] == &t->path.trace[p->flow->port_index] || !c->sent)
+			continue;
+		p->control.sent += c->sent;
+		p->control.answered += c->answered;
+		if (c->answered && p->control_port < 0) {
+			p->control_port = (int)i;
+			fact_note(p, F_CONTROL_ANSWERS, true, c->event);
+		}
+	}
+}
+
+void facts_of_injected(const struct tracker *t, int port, int64_t now,
+		       const struct port_facts *host, struct port_facts *p)
+{
+	const struct path_trace *trace = &t->path.trace[port];
+	const struct path_cell *full = &trace->cell[0];
+	uint64_t kept = FACT_BIT(F_CONTROL_ANSWERS) | FACT_BIT(F_NEXT_HOP_IS_GATEWAY);
+
+	*p = *host;
+	p->looked &= kept;
+	p->seen &= kept;
+	p->icmp = NULL;
+	p->placed = (struct placed){0};
+	if (!p->flow || !full->sent)
+		return;
+	injected_control(t, p);
+	bool due = full->answered || now - full->last_sent_ns >= facts_answer_due_ns(t);
+	unsigned rst = full->rst ? 0 : path_first_rst(trace);
+	fact_note(p, F_SYN_LEFT, true, NO_EVENT);
+	fact_note(p, F_CONNECTED, full->syn_ack > 0, full->event);
+	fact_note(p, F_SYNACK, full->syn_ack > 0, full->event);
+	fact_note(p, F_RST, full->rst > 0 || rst > 0, trace->cell[rst].event);
+	fact_note(p, F_ICMP, full->unreachable > 0 && !full->rst, full->event);
+	if (full->unreachable) {
+		p->injected_icmp = (struct icmp_answer){.from = full->unreach_from,
+							.event = full->event};
+		p->injected_icmp.msg.type = full->unreach_type;
+		p->injected_icmp.msg.code = full->unreach_code;
+		p->icmp = &p->injected_icmp;
+		fact_note(p, F_ICMP_FROM_TARGET, addr_equal(&p->icmp->from, &t->plan->target),
+			  full->event);
+		fact_note(p, F_ICMP_FROM_GATEWAY,
+			  addr_equal(&p->icmp->from, &t->routes[port].route.gateway), full->event);
+		fact_note(p, F_ICMP_FROM_ACCESS, false, NO_EVENT);
+	}
+	if (due) {
+		p->silent_syns = full->sent;
+		p->silence_probability = loss_silence_probability(p->control, full->sent);
+		fact_note(p, F_SILENT, !full->answered, NO_EVENT);
+		fact_note(p, F_SILENCE_PROVEN,
+			  !full->answered && p->silence_probability <= SILENCE_MAX_PROBABILITY,
+			  NO_EVENT);
+	}
+	facts_of_path(t, port, now, p);
 }

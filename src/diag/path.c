@@ -30,13 +30,13 @@ static struct path_border *border_of(struct path *p, int trace, const struct add
 void path_feed_probe(struct path *p, const struct event *ev, int trace)
 {
 	const struct ev_probe *probe = &ev->probe;
-	unsigned border = 0;
+	unsigned border = 0, index = probe->kind == PROBE_FULL ? 0 : probe->ttl;
 
 	if (probe->error) {
 		p->refused++;
 		return;
 	}
-	if (p->n_probes == PATH_MAX_PROBES || probe->ttl > PLAN_MAX_HOPS)
+	if (p->n_probes == PATH_MAX_PROBES || index > PLAN_MAX_HOPS)
 		return;
 	p->sent++;
 	if (probe->kind == PROBE_BORDER) {
@@ -47,7 +47,8 @@ void path_feed_probe(struct path *p, const struct event *ev, int trace)
 		b->last_sent_ns = ev->t_ns;
 	} else {
 		struct path_trace *t = &p->trace[trace];
-		struct path_cell *c = &t->cell[probe->ttl];
+		struct path_cell *c = &t->cell[index];
+		t->injected |= probe->injected;
 		c->sent++;
 		c->last_sent_ns = ev->t_ns;
 		t->sent++;
@@ -58,7 +59,7 @@ void path_feed_probe(struct path *p, const struct event *ev, int trace)
 		.seq = probe->seq,
 		.port = probe->port,
 		.trace = (uint8_t)trace,
-		.ttl = probe->ttl,
+		.ttl = (uint8_t)index,
 		.kind = probe->kind,
 		.border = (uint8_t)border,
 		.t_ns = ev->t_ns,
@@ -292,6 +293,13 @@ void path_where_silent(const struct path *p, int port, int control, unsigned des
 	set_range(s, last);
 }
 
+int path_distance(int arrival_ttl)
+{
+	if (arrival_ttl <= 0)
+		return -1;
+	return (int)wire_initial_ttl((unsigned)arrival_ttl) - arrival_ttl;
+}
+
 /* A box that copies the TTL of what it answers shows one more for each one more that we send. */
 static bool mirrors_ttl(const struct path_trace *t, unsigned first_ttl, bool syn_ack)
 {
@@ -306,17 +314,31 @@ static bool mirrors_ttl(const struct path_trace *t, unsigned first_ttl, bool syn
 	return false;
 }
 
+/* Mirrored, the TTL has paid for the way there and back: sent - arrived is 2(k - 1) when the box
+ * saw the packet before router k took one off, 2k - 1 when after. */
+static struct path_range mirror_range(unsigned sent, unsigned arrived)
+{
+	unsigned spent = sent > arrived ? sent - arrived : 0;
+	unsigned hop = (spent + 1) / 2 + (spent % 2 == 0);
+
+	return spent % 2 ? (struct path_range){true, hop, hop + 1}
+			 : (struct path_range){true, hop - 1, hop};
+}
+
 struct path_range path_device(const struct path_trace *t, unsigned first_ttl, bool syn_ack)
 {
 	const struct path_cell *c = &t->cell[first_ttl];
 	unsigned arrival = syn_ack ? c->synack_ttl : c->rst_ttl;
-	unsigned hop = wire_initial_ttl(arrival) - arrival + 1;
+	unsigned hop = (unsigned)path_distance((int)arrival) + 1;
 	struct path_range r = {true, first_ttl - 1, first_ttl};
 
-	if (mirrors_ttl(t, first_ttl, syn_ack) || c->te_and_rst)
+	if (mirrors_ttl(t, first_ttl, syn_ack))
+		return mirror_range(first_ttl, arrival);
+	if (c->te_and_rst)
 		return r;
-	/* Linux looks at the TTL before its forward hook: a forwarder's answer needs one more */
-	if (hop == first_ttl || hop + 1 == first_ttl)
+	/* Linux looks at the TTL before its forward hook: a forwarder's answer needs one more. Who
+	 * completes a handshake is the end of a connection, and takes it at its own hop. */
+	if (hop + 1 == first_ttl || (syn_ack && hop == first_ttl))
 		r.from = r.to = hop;
 	return r;
 }
@@ -332,15 +354,14 @@ bool path_is_early(const struct path *p, int port, int control, unsigned first, 
 	/* a router at or behind that TTL answers the same port: somebody before it answered too */
 	if (own_beyond >= first)
 		return true;
+	int distance = path_distance(arrival_ttl), control_distance = path_distance(control_arrival_ttl);
+	/* the same TTL reaches the target, but the answer has not come as far as the target's do: a
+	 * forwarder right in front of it */
 	if (beyond < first)
-		return false;
+		return beyond + 1 == first && distance >= 0 && distance < control_distance;
 	/* Branches of unequal length (ECMP) bring one port there with a hop less: then the answer
 	 * still comes from as far as the control's. */
-	bool same_distance = control_arrival_ttl > 0 && arrival_ttl > 0 &&
-			     wire_initial_ttl((unsigned)arrival_ttl) - (unsigned)arrival_ttl ==
-				     wire_initial_ttl((unsigned)control_arrival_ttl) -
-					     (unsigned)control_arrival_ttl;
-	return !same_distance || beyond > first + 1;
+	return distance != control_distance || distance < 0 || beyond > first + 1;
 }
 
 /* ---- places ---- */

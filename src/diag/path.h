@@ -38,7 +38,8 @@ struct path_cell {
 struct path_trace {
 	unsigned sent;
 	unsigned rounds;         /* most probes that one cell got */
-	struct path_cell cell[PLAN_MAX_HOPS + 1]; /* by TTL; 0 unused */
+	struct path_cell cell[PLAN_MAX_HOPS + 1]; /* by TTL; 0: those with the usual TTL */
+	bool injected;           /* below this host's own firewall */
 };
 
 /* SYNs to a router's own address: does its stack get this port? */
@@ -125,6 +126,9 @@ struct path_range {
 	unsigned from, to;
 };
 struct path_range path_device(const struct path_trace *t, unsigned first_ttl, bool syn_ack);
+
+/* Hops that an answer has come: by the nearest usual initial TTL above its own; -1 for none. */
+int path_distance(int arrival_ttl);
 
 /* Is an answer for `first` on `port` too early to be the target's own? */
 bool path_is_early(const struct path *p, int port, int control, unsigned first, int arrival_ttl,

@@ -25,8 +25,8 @@ int host_get_link(struct host *h, int ifindex, const char *name, struct host_lin
 
 struct route_query {
 	struct addr dst;
-	struct addr src;  /* ADDR_NONE: not given */
-	int oif;          /* 0: not given (-i) */
+	struct addr src;       /* ADDR_NONE: not given */
+	int oif;               /* 0: not given (-i) */
 	uint16_t sport, dport; /* 0: not given; TCP */
 };
 

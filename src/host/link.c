@@ -25,16 +25,16 @@ static const struct {
 	uint16_t arphrd;
 	const char *kind;
 } kind_of_arphrd[] = {
-	{ARPHRD_ETHER, "ethernet"}, {ARPHRD_LOOPBACK, "loopback"}, {ARPHRD_PPP, "ppp"},
-	{ARPHRD_TUNNEL, "ipip"},    {ARPHRD_TUNNEL6, "ip6tnl"},    {ARPHRD_SIT, "sit"},
-	{ARPHRD_IPGRE, "gre"},      {ARPHRD_IP6GRE, "ip6gre"},     {ARPHRD_INFINIBAND, "infiniband"},
-	{ARPHRD_RAWIP, "rawip"},    {ARPHRD_SLIP, "slip"},
+    {ARPHRD_ETHER, "ethernet"}, {ARPHRD_LOOPBACK, "loopback"}, {ARPHRD_PPP, "ppp"},
+    {ARPHRD_TUNNEL, "ipip"},    {ARPHRD_TUNNEL6, "ip6tnl"},    {ARPHRD_SIT, "sit"},
+    {ARPHRD_IPGRE, "gre"},      {ARPHRD_IP6GRE, "ip6gre"},     {ARPHRD_INFINIBAND, "infiniband"},
+    {ARPHRD_RAWIP, "rawip"},    {ARPHRD_SLIP, "slip"},
 };
 
 static const char *const tunnel_kinds[] = {
-	"tun",   "wireguard", "ipip",   "sit",       "gre",     "gretap", "erspan", "ip6tnl", "ip6gre",
-	"ip6gretap", "ip6erspan", "vti", "vti6",     "xfrm",    "ppp",    "vxlan",  "geneve", "ovpn",
-	"ovpn-dco",  "bareudp",   "gtp", "slip",
+    "tun",    "wireguard", "ipip",      "sit",     "gre",  "gretap", "erspan", "ip6tnl",
+    "ip6gre", "ip6gretap", "ip6erspan", "vti",     "vti6", "xfrm",   "ppp",    "vxlan",
+    "geneve", "ovpn",      "ovpn-dco",  "bareudp", "gtp",  "slip",
 };
 
 static void set_kind(struct host_link *l, const struct nlattr *info)
@@ -69,7 +69,8 @@ static void on_link(const struct nlmsghdr *m, void *arg)
 	struct link_answer *answer = arg;
 	struct host_link *l = answer->link;
 
-	if (!m || m->nlmsg_type != RTM_NEWLINK || !netlink_parse(m, sizeof(struct ifinfomsg), a, IFLA_MAX))
+	if (!m || m->nlmsg_type != RTM_NEWLINK ||
+	    !netlink_parse(m, sizeof(struct ifinfomsg), a, IFLA_MAX))
 		return;
 	const struct ifinfomsg *header = NLMSG_DATA(m);
 	memset(l, 0, sizeof(*l));
@@ -219,7 +220,8 @@ static void on_address(const struct nlmsghdr *m, void *arg)
 	struct address_search *search = arg;
 	struct nlattr *a[IFA_MAX + 1];
 
-	if (!m || m->nlmsg_type != RTM_NEWADDR || !netlink_parse(m, sizeof(struct ifaddrmsg), a, IFA_MAX))
+	if (!m || m->nlmsg_type != RTM_NEWADDR ||
+	    !netlink_parse(m, sizeof(struct ifaddrmsg), a, IFA_MAX))
 		return;
 	const struct ifaddrmsg *header = NLMSG_DATA(m);
 	/* on point-to-point links IFA_ADDRESS is the peer's */

@@ -27,7 +27,7 @@ struct rule {
 	uint64_t tunnel;
 	struct port_range sport, dport;
 	int suppress_prefixlen, suppress_ifgroup; /* -1: none */
-	uint32_t target; /* of FR_ACT_GOTO */
+	uint32_t target;                          /* of FR_ACT_GOTO */
 	uint32_t realms;
 };
 
@@ -43,9 +43,9 @@ void rules_clear(struct rules *r);
 
 /* What a lookup is made with, as far as rules can look at it. */
 struct rule_packet {
-	struct addr src, dst;   /* src ADDR_NONE: the kernel has not chosen one yet */
-	const char *oif;        /* name; NULL: not bound to an interface */
-	bool in_vrf;            /* oif is a VRF or belongs to one */
+	struct addr src, dst; /* src ADDR_NONE: the kernel has not chosen one yet */
+	const char *oif;      /* name; NULL: not bound to an interface */
+	bool in_vrf;          /* oif is a VRF or belongs to one */
 	uint32_t uid;
 	uint8_t ip_proto;
 	uint16_t sport, dport;

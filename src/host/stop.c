@@ -114,11 +114,11 @@ static int search_table(struct host *h, struct table_search *s, struct err *e)
 
 	for (size_t i = 0; i < n; i++) {
 		const struct rtmsg header = {
-			.rtm_family = (uint8_t)netlink_family(s->dst),
-			.rtm_type = h->strict ? types[i] : RTN_UNSPEC,
+		    .rtm_family = (uint8_t)netlink_family(s->dst),
+		    .rtm_type = h->strict ? types[i] : RTN_UNSPEC,
 		};
 		struct nl_msg *msg =
-			netlink_request(RTM_GETROUTE, NLM_F_DUMP, &header, sizeof(header));
+		    netlink_request(RTM_GETROUTE, NLM_F_DUMP, &header, sizeof(header));
 		int answer;
 		netlink_put(msg, RTA_TABLE, &s->table, sizeof(s->table));
 		if (netlink_ask(h, msg, on_route, s, &answer, e) != 0)
@@ -154,8 +154,8 @@ static void blame_rule(struct walk *w, const struct rule *r)
 {
 	/* RTN_ types and FR_ACT_ actions share their numbers for these three */
 	_Static_assert((int)FR_ACT_PROHIBIT == (int)RTN_PROHIBIT &&
-			       (int)FR_ACT_BLACKHOLE == (int)RTN_BLACKHOLE &&
-			       (int)FR_ACT_UNREACHABLE == (int)RTN_UNREACHABLE,
+			   (int)FR_ACT_BLACKHOLE == (int)RTN_BLACKHOLE &&
+			   (int)FR_ACT_UNREACHABLE == (int)RTN_UNREACHABLE,
 		       "linux/fib_rules.h");
 	struct host_route *out = w->out;
 

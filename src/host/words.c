@@ -38,15 +38,15 @@ struct number_name {
 	const char *name;
 };
 
-static const struct number_name tables[] = {{0, "unspec"}, {253, "default"}, {254, "main"},
-					    {255, "local"}};
+static const struct number_name tables[] = {
+    {0, "unspec"}, {253, "default"}, {254, "main"}, {255, "local"}};
 
 /* iproute2 knows these without its file */
 static const struct number_name protocols[] = {
-	{0, "none"},   {1, "redirect"}, {2, "kernel"}, {3, "boot"},      {4, "static"},
-	{8, "gated"},  {9, "ra"},       {10, "mrt"},   {11, "zebra"},    {12, "bird"},
-	{14, "xorp"},  {15, "ntk"},     {16, "dhcp"},  {18, "keepalived"}, {42, "babel"},
-	{186, "bgp"},  {187, "isis"},   {188, "ospf"}, {189, "rip"},     {192, "eigrp"}};
+    {0, "none"},  {1, "redirect"}, {2, "kernel"}, {3, "boot"},        {4, "static"},
+    {8, "gated"}, {9, "ra"},       {10, "mrt"},   {11, "zebra"},      {12, "bird"},
+    {14, "xorp"}, {15, "ntk"},     {16, "dhcp"},  {18, "keepalived"}, {42, "babel"},
+    {186, "bgp"}, {187, "isis"},   {188, "ospf"}, {189, "rip"},       {192, "eigrp"}};
 
 static bool lookup_in(const char *path, uint32_t number, char *out, size_t size)
 {
@@ -126,10 +126,10 @@ const char *words_stop_type(unsigned rtn_type)
 /* ---- routes ------------------------------------------------------------------------------ */
 
 static const char *const metric_names[RTAX_MAX + 1] = {
-	[RTAX_MTU] = "mtu",           [RTAX_WINDOW] = "window",     [RTAX_SSTHRESH] = "ssthresh",
-	[RTAX_CWND] = "cwnd",         [RTAX_ADVMSS] = "advmss",     [RTAX_REORDERING] = "reordering",
-	[RTAX_HOPLIMIT] = "hoplimit", [RTAX_INITCWND] = "initcwnd", [RTAX_INITRWND] = "initrwnd",
-	[RTAX_QUICKACK] = "quickack"};
+    [RTAX_MTU] = "mtu",           [RTAX_WINDOW] = "window",     [RTAX_SSTHRESH] = "ssthresh",
+    [RTAX_CWND] = "cwnd",         [RTAX_ADVMSS] = "advmss",     [RTAX_REORDERING] = "reordering",
+    [RTAX_HOPLIMIT] = "hoplimit", [RTAX_INITCWND] = "initcwnd", [RTAX_INITRWND] = "initrwnd",
+    [RTAX_QUICKACK] = "quickack"};
 
 static void add_metrics(struct line *l, struct nlattr *metrics)
 {

@@ -89,6 +89,7 @@ struct ev_tls {
 
 enum probe_kind {
 	PROBE_TRACE,  /* to the target, TTL-limited: who answers for which TTL? */
+	PROBE_FULL,   /* to the target, with the usual TTL: what a connection's SYN would meet */
 	PROBE_BORDER, /* to a router of the path itself: does its own stack get this port? */
 };
 

@@ -167,6 +167,8 @@ struct report {
 	unsigned n_path;
 	const struct report_evidence *evidence;
 	unsigned n_evidence;
+	const char *const *notes; /* what the reader should know of how this was found */
+	unsigned n_notes;
 	const char *const *not_looked; /* what could not be looked at, and why */
 	unsigned n_not_looked;
 	const char *summary;

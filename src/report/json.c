@@ -427,6 +427,7 @@ static json_t *document(struct doc *d, const struct report *r)
 	put(d, o, "controls", controls(d, r));
 	put(d, o, "path", path(d, r));
 	put(d, o, "evidence", evidence(d, r));
+	put(d, o, "notes", texts(d, r->notes, r->n_notes));
 	put(d, o, "not_looked", texts(d, r->not_looked, r->n_not_looked));
 	put(d, o, "summary", text(d, r->summary ? r->summary : ""));
 	return o;

@@ -176,15 +176,14 @@ static void print_evidence(struct page *pg)
 		    arena_printf(&pg->scratch, "(%u more with -v)", pg->r->n_evidence - shown));
 }
 
-static void print_not_looked(struct page *pg)
+static void print_list(struct page *pg, const char *heading, const char *const *texts, unsigned n)
 {
-	if (pg->r->n_not_looked == 0)
+	if (n == 0)
 		return;
-	page_heading(pg, "Not looked at");
-	for (unsigned i = 0; i < pg->r->n_not_looked; i++) {
+	page_heading(pg, heading);
+	for (unsigned i = 0; i < n; i++) {
 		pen_start(&pg->pen, 2, 4);
-		pen_text(&pg->pen, STYLE_PLAIN, "- %s",
-			 pg->r->not_looked[i] ? pg->r->not_looked[i] : "");
+		pen_text(&pg->pen, STYLE_PLAIN, "- %s", texts[i] ? texts[i] : "");
 		pen_end(&pg->pen);
 	}
 }
@@ -257,7 +256,8 @@ static void print_page(struct page *pg)
 		print_sessions(pg);
 	text_path(&pg->pen, pg->r);
 	print_evidence(pg);
-	print_not_looked(pg);
+	print_list(pg, "Note", pg->r->notes, pg->r->n_notes);
+	print_list(pg, "Not looked at", pg->r->not_looked, pg->r->n_not_looked);
 }
 
 /* --- one line a port, for scripts ---------------------------------------- */

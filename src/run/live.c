@@ -28,6 +28,7 @@
 #define SYNC_MS           200
 #define NEIGHBOUR_LOOK_NS (200 * NS_PER_MS)
 #define TAKE_AT_ONCE      64
+#define FULL_TTL          64 /* Linux's default: reaches every destination */
 
 struct live {
 	struct live_options opt;
@@ -57,6 +58,8 @@ struct run {
 	struct addr next_hop;
 	int64_t next_neighbour_look;
 	uint16_t last_neighbour_state;
+	struct host_neighbour neighbour;
+	int egress;         /* interface index of the route */
 };
 
 int run_open(struct live **out, const struct live_options *opt, struct err *e)
@@ -195,6 +198,7 @@ static void look_at_neighbour(struct run *r)
 	uint16_t state = ev.neighbour.exists ? ev.neighbour.state : 0xffff;
 	if (state != r->last_neighbour_state)
 		add(r, &ev);
+	r->neighbour = ev.neighbour;
 	r->last_neighbour_state = state;
 }
 
@@ -217,6 +221,7 @@ static void look_at_host(struct run *r)
 		r->next_hop_ifindex = first->oif;
 		r->next_hop = addr_is_set(&first->gateway) ? first->gateway : plan->target;
 		r->source = addr_is_set(&plan->source) ? plan->source : first->prefsrc;
+		r->egress = first->oif;
 		look_at_link(r, first->oif, NULL);
 	} else if (plan->interface) {
 		look_at_link(r, 0, plan->interface);
@@ -254,6 +259,41 @@ static int watch(struct run *r, int fd, struct err *e)
 	return 0;
 }
 
+/* Below the firewall there is no routing either: the interface and the next hop are given. */
+static void set_injection(const struct run *r, struct raw_syn *syn)
+{
+	syn->inject = true;
+	syn->oif = r->egress;
+	syn->next_hop_mac_len = r->neighbour.mac_len;
+	memcpy(syn->next_hop_mac, r->neighbour.mac, sizeof(syn->next_hop_mac));
+}
+
+/* The kernel resets what it did not begin, but its RST may meet the very rule that stops the SYN:
+ * so that no server is left waiting, one goes the way that the SYN went. */
+static void reset_injected(struct run *r, const struct packet *p)
+{
+	bool ours = false;
+
+	if (p->kind != PACKET_TCP || p->dir == PACKET_OUT ||
+	    (p->tcp.flags & (TCP_SYN | TCP_ACK)) != (TCP_SYN | TCP_ACK))
+		return;
+	for (unsigned i = 0; i < r->plan->n_ports; i++)
+		ours |= r->diag.tracker.path.trace[i].injected &&
+			r->trace_sport[i] == p->tcp.dport && r->plan->ports[i].port == p->tcp.sport;
+	if (!ours)
+		return;
+	struct raw_syn rst = {.src = p->dst,
+			      .dst = p->src,
+			      .sport = p->tcp.dport,
+			      .dport = p->tcp.sport,
+			      .seq = p->tcp.ack,
+			      .ttl = 64,
+			      .ip_id = (uint16_t)(p->tcp.ack % 0xffff + 1),
+			      .rst = true};
+	set_injection(r, &rst);
+	path_send(r->live->sender, &rst);
+}
+
 static void take_packets(struct run *r)
 {
 	struct packet packets[TAKE_AT_ONCE];
@@ -267,6 +307,7 @@ static void take_packets(struct run *r)
 					   .packet = packets[i]};
 			ev.packet.payload = NULL;
 			event_log_add(&r->log, &ev);
+			reset_injected(r, &packets[i]);
 		}
 }
 
@@ -280,7 +321,7 @@ static void send_probe(struct run *r, const struct diag_probe *probe)
 			  .port = r->plan->ports[probe->port_index].port,
 			  .dst = probe->dst,
 			  .sport = r->trace_sport[probe->port_index],
-			  .ttl = probe->ttl,
+			  .ttl = probe->kind == PROBE_FULL ? FULL_TTL : probe->ttl,
 			  .seq = r->next_seq,
 			  .ip_id = (uint16_t)(r->next_seq % 0xffff + 1)}};
 	struct raw_syn syn = {.src = r->source,
@@ -288,11 +329,15 @@ static void send_probe(struct run *r, const struct diag_probe *probe)
 			      .sport = ev.probe.sport,
 			      .dport = ev.probe.port,
 			      .seq = ev.probe.seq,
-			      .ttl = probe->ttl,
+			      .ttl = ev.probe.ttl,
 			      .ip_id = ev.probe.ip_id,
 			      .link_mtu = r->mtu,
 			      .oif = r->oif};
 
+	if (probe->inject) {
+		set_injection(r, &syn);
+		ev.probe.injected = true;
+	}
 	r->next_seq += 3;
 	ev.t_ns = clock_wall_ns();
 	ev.flow = NO_FLOW;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Links, neighbours, addresses. */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <setjmp.h>
 
 #include <linux/neighbour.h>
 
@@ -87,21 +87,21 @@ static void test_kinds(void **state)
 		const char *add, *kind;
 		bool tunnel, needs_neighbour;
 	} links[] = {
-		{"link add k0 type wireguard", "wireguard", true, false},
-		{"link add k0 type ipip local 10.0.0.2 remote 10.0.0.9", "ipip", true, false},
-		{"link add k0 type sit local 10.0.0.2 remote 10.0.0.9", "sit", true, false},
-		{"link add k0 type gre local 10.0.0.2 remote 10.0.0.9", "gre", true, false},
-		{"link add k0 type gretap local 10.0.0.2 remote 10.0.0.9", "gretap", true, true},
-		{"link add k0 type ip6tnl local 2001:db8:1::2 remote 2001:db8:1::9", "ip6tnl", true,
-		 false},
-		{"link add k0 type vti local 10.0.0.2 remote 10.0.0.9 key 1", "vti", true, false},
-		{"link add k0 type vxlan id 1 dstport 4789 dev v0", "vxlan", true, true},
-		{"link add k0 type geneve id 1 remote 10.0.0.9", "geneve", true, true},
-		{"link add k0 type bridge", "bridge", false, true},
-		{"link add k0 link v0 type vlan id 5", "vlan", false, true},
-		{"link add k0 link v0 type macvlan", "macvlan", false, true},
-		{"tuntap add dev k0 mode tun", "tun", true, false},
-		{"tuntap add dev k0 mode tap", "tap", false, true},
+	    {"link add k0 type wireguard", "wireguard", true, false},
+	    {"link add k0 type ipip local 10.0.0.2 remote 10.0.0.9", "ipip", true, false},
+	    {"link add k0 type sit local 10.0.0.2 remote 10.0.0.9", "sit", true, false},
+	    {"link add k0 type gre local 10.0.0.2 remote 10.0.0.9", "gre", true, false},
+	    {"link add k0 type gretap local 10.0.0.2 remote 10.0.0.9", "gretap", true, true},
+	    {"link add k0 type ip6tnl local 2001:db8:1::2 remote 2001:db8:1::9", "ip6tnl", true,
+	     false},
+	    {"link add k0 type vti local 10.0.0.2 remote 10.0.0.9 key 1", "vti", true, false},
+	    {"link add k0 type vxlan id 1 dstport 4789 dev v0", "vxlan", true, true},
+	    {"link add k0 type geneve id 1 remote 10.0.0.9", "geneve", true, true},
+	    {"link add k0 type bridge", "bridge", false, true},
+	    {"link add k0 link v0 type vlan id 5", "vlan", false, true},
+	    {"link add k0 link v0 type macvlan", "macvlan", false, true},
+	    {"tuntap add dev k0 mode tun", "tun", true, false},
+	    {"tuntap add dev k0 mode tap", "tap", false, true},
 	};
 	size_t made = 0;
 
@@ -201,9 +201,13 @@ static void test_stays_in_its_namespace(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_link),      TEST(test_no_such_link), TEST(test_other_name),
-		TEST(test_kinds),     TEST(test_neighbour),    TEST(test_addresses),
-		TEST(test_stays_in_its_namespace),
+	    TEST(test_link),
+	    TEST(test_no_such_link),
+	    TEST(test_other_name),
+	    TEST(test_kinds),
+	    TEST(test_neighbour),
+	    TEST(test_addresses),
+	    TEST(test_stays_in_its_namespace),
 	};
 
 	return netns_main(tests, sizeof(tests) / sizeof(tests[0]));

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Route lookups that succeed: what the kernel picks, and in whose words. */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <setjmp.h>
 
 #include "netns.h"
 
@@ -60,8 +60,8 @@ static void test_default(void **state)
 	r = route(*state, "2001:db8::25", NULL, 0, 25);
 	assert_addr(&r.gateway, "2001:db8:1::1");
 	assert_addr(&r.prefsrc, "2001:db8:1::2");
-	assert_string_equal(
-	    r.text, "2001:db8::25 via 2001:db8:1::1 dev v0 table main src 2001:db8:1::2");
+	assert_string_equal(r.text,
+			    "2001:db8::25 via 2001:db8:1::1 dev v0 table main src 2001:db8:1::2");
 }
 
 static void test_on_link_and_local(void **state)
@@ -167,15 +167,14 @@ static void test_interface(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_default, netns_setup, netns_teardown),
-		cmocka_unit_test_setup_teardown(test_on_link_and_local, netns_setup, netns_teardown),
-		cmocka_unit_test_setup_teardown(test_mtu_and_multipath, netns_setup, netns_teardown),
-		cmocka_unit_test_setup_teardown(test_gateway_of_the_other_family, netns_setup,
-						netns_teardown),
-		cmocka_unit_test_setup_teardown(test_policy, netns_setup, netns_teardown),
-		cmocka_unit_test_setup_teardown(test_v6_source_routing, netns_setup,
-						netns_teardown),
-		cmocka_unit_test_setup_teardown(test_interface, netns_setup, netns_teardown),
+	    cmocka_unit_test_setup_teardown(test_default, netns_setup, netns_teardown),
+	    cmocka_unit_test_setup_teardown(test_on_link_and_local, netns_setup, netns_teardown),
+	    cmocka_unit_test_setup_teardown(test_mtu_and_multipath, netns_setup, netns_teardown),
+	    cmocka_unit_test_setup_teardown(test_gateway_of_the_other_family, netns_setup,
+					    netns_teardown),
+	    cmocka_unit_test_setup_teardown(test_policy, netns_setup, netns_teardown),
+	    cmocka_unit_test_setup_teardown(test_v6_source_routing, netns_setup, netns_teardown),
+	    cmocka_unit_test_setup_teardown(test_interface, netns_setup, netns_teardown),
 	};
 
 	return netns_main(tests, sizeof(tests) / sizeof(tests[0]));

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Lookups that fail: the route or rule to blame, as `ip route` and `ip rule` print it. */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <setjmp.h>
 
 #include "netns.h"
 
@@ -190,35 +190,35 @@ static void test_rules(void **state)
 		const char *rule, *type;
 		int error;
 	} stops[] = {
-		{"dport 25 prohibit", "prohibit", EACCES},
-		{"dport 25 blackhole", "blackhole", EINVAL},
-		{"dport 25 unreachable", "unreachable", ENETUNREACH},
-		{"dport 20-30 prohibit", "prohibit", EACCES},
-		{"ipproto tcp dport 25 prohibit", "prohibit", EACCES},
-		{"sport 40000 dport 25 prohibit", "prohibit", EACCES},
-		{"sport 39999-40001 dport 25 prohibit", "prohibit", EACCES},
-		{"iif lo dport 25 prohibit", "prohibit", EACCES},
-		{"uidrange 0-4294967294 dport 25 prohibit", "prohibit", EACCES},
-		{"fwmark 0/0xff dport 25 prohibit", "prohibit", EACCES},
-		{"not dport 26 prohibit", "prohibit", EACCES},
-		{"not fwmark 5 dport 25 prohibit", "prohibit", EACCES},
-		{"dport 25 prohibit proto static", "prohibit", EACCES},
+	    {"dport 25 prohibit", "prohibit", EACCES},
+	    {"dport 25 blackhole", "blackhole", EINVAL},
+	    {"dport 25 unreachable", "unreachable", ENETUNREACH},
+	    {"dport 20-30 prohibit", "prohibit", EACCES},
+	    {"ipproto tcp dport 25 prohibit", "prohibit", EACCES},
+	    {"sport 40000 dport 25 prohibit", "prohibit", EACCES},
+	    {"sport 39999-40001 dport 25 prohibit", "prohibit", EACCES},
+	    {"iif lo dport 25 prohibit", "prohibit", EACCES},
+	    {"uidrange 0-4294967294 dport 25 prohibit", "prohibit", EACCES},
+	    {"fwmark 0/0xff dport 25 prohibit", "prohibit", EACCES},
+	    {"not dport 26 prohibit", "prohibit", EACCES},
+	    {"not fwmark 5 dport 25 prohibit", "prohibit", EACCES},
+	    {"dport 25 prohibit proto static", "prohibit", EACCES},
 	};
 	static const char *const passes[] = {
-		"dport 26 prohibit",
-		"dport 26-30 prohibit",
-		"ipproto udp dport 25 prohibit",
-		"sport 40001 prohibit",
-		"iif v0 prohibit",
-		"iif nosuch prohibit",
-		"oif v0 dport 25 prohibit", /* our socket is bound to none */
-		"uidrange 4000000000-4000000001 prohibit",
-		"fwmark 0x1 prohibit",
-		"fwmark 0x10/0xf0 prohibit",
-		"tos 0x10 prohibit",
-		"not dport 25 prohibit",
-		"nop",
-		"goto 32766",
+	    "dport 26 prohibit",
+	    "dport 26-30 prohibit",
+	    "ipproto udp dport 25 prohibit",
+	    "sport 40001 prohibit",
+	    "iif v0 prohibit",
+	    "iif nosuch prohibit",
+	    "oif v0 dport 25 prohibit", /* our socket is bound to none */
+	    "uidrange 4000000000-4000000001 prohibit",
+	    "fwmark 0x1 prohibit",
+	    "fwmark 0x10/0xf0 prohibit",
+	    "tos 0x10 prohibit",
+	    "not dport 25 prohibit",
+	    "nop",
+	    "goto 32766",
 	};
 	static const char *const families[] = {"", "-6 "};
 	static const char *const targets[] = {"198.51.100.25", "2001:db8::25"};
@@ -311,13 +311,13 @@ static void test_goto(void **state)
 static void test_rule_words(void **state)
 {
 	static const char *const rules[] = {
-		"from 10.0.0.0/8 to 198.51.100.25 fwmark 0x0/0xff iif lo ipproto tcp sport 1-65534 "
-		"dport 25 uidrange 0-4294967294 prohibit proto static",
-		"not from 192.0.2.0/24 to 192.0.2.1 tos 0x10 fwmark 0x7 oif v0 ipproto gre prohibit",
-		"not iif nosuch ipproto 253 prohibit",
-		"not oif nosuch tun_id 5 prohibit",
-		"realms 4/5 prohibit",
-		"realms 5 prohibit proto dhcp",
+	    "from 10.0.0.0/8 to 198.51.100.25 fwmark 0x0/0xff iif lo ipproto tcp sport 1-65534 "
+	    "dport 25 uidrange 0-4294967294 prohibit proto static",
+	    "not from 192.0.2.0/24 to 192.0.2.1 tos 0x10 fwmark 0x7 oif v0 ipproto gre prohibit",
+	    "not iif nosuch ipproto 253 prohibit",
+	    "not oif nosuch tun_id 5 prohibit",
+	    "realms 4/5 prohibit",
+	    "realms 5 prohibit proto dhcp",
 	};
 	char words[256];
 
@@ -363,19 +363,11 @@ static void test_large_table(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_routes_v4),
-		TEST(test_routes_v6),
-		TEST(test_which_route),
-		TEST(test_last_resort),
-		TEST(test_suppress),
-		TEST(test_no_route),
-		TEST(test_nothing_found),
-		TEST(test_rules),
-		TEST(test_rules_on_addresses),
-		TEST(test_oif_and_vrf),
-		TEST(test_goto),
-		TEST(test_rule_words),
-		TEST(test_large_table),
+	    TEST(test_routes_v4),     TEST(test_routes_v6), TEST(test_which_route),
+	    TEST(test_last_resort),   TEST(test_suppress),  TEST(test_no_route),
+	    TEST(test_nothing_found), TEST(test_rules),     TEST(test_rules_on_addresses),
+	    TEST(test_oif_and_vrf),   TEST(test_goto),      TEST(test_rule_words),
+	    TEST(test_large_table),
 	};
 
 	return netns_main(tests, sizeof(tests) / sizeof(tests[0]));

@@ -79,6 +79,7 @@ static const struct sample samples[] = {
 	/* protocol field compressed (RFC 1661 section 6.5) */
 	{LINK_PPP, SYN4_TEXT, "21 " SYN4},
 	{LINK_PPP, SYN4_TEXT, "ff03 0281 000101ff " SYN4},
+	{LINK_PPP, SYN4_TEXT, "ff03 0283 000101ff " SYN4},
 	{LINK_PPP_SERIAL, SYN4_TEXT, "ff03 0021 " SYN4},
 	{LINK_PPP_SERIAL, SYN4_TEXT, "0f00 0800 " SYN4},
 	{LINK_PPP_SERIAL, SYN4_TEXT, "8f00 0800 " SYN4},
@@ -226,6 +227,11 @@ static const struct sample samples[] = {
 	{LINK_RAW, "ICMP 198.51.100.1 > 10.0.0.2 host-unreachable (type 3 code 1) ttl 253",
 	 "45c00028 00010000 fd010000 c6336401 0a000002 03010000 00000000 4500003c 1c464000 "
 	 "3d060000"},
+	/* code 4 of another type, and another code of type 3: no MTU */
+	{LINK_RAW, "ICMP 198.51.100.1 > 10.0.0.2 reassembly-time-exceeded (type 11 code 4) ttl 253",
+	 "45c0001c 00010000 fd010000 c6336401 0a000002 0b040000 00000578"},
+	{LINK_RAW, "ICMP 198.51.100.1 > 10.0.0.2 host-unreachable (type 3 code 1) ttl 253",
+	 "45c0001c 00010000 fd010000 c6336401 0a000002 03010000 00000578"},
 	/* redirect to 10.0.0.254, source quench, parameter problem: errors that quote too; an echo
 	 * reply doesn't */
 	{LINK_RAW,
@@ -307,6 +313,17 @@ static const struct sample samples[] = {
 	 "ICMPv6 2001:db8::1 > 2001:db8::2 parameter-problem (type 4 code 0) ttl 62, "
 	 "quotes TCP [2001:db8::2]:40000 > [2001:db8::1]:25 seq 1 ttl 60",
 	 "60000000 0038 3a 3e " ADDR6_1 ADDR6_2 "04000000 00000028 "
+	 "60012345 0578 06 3c " ADDR6_2 ADDR6_1 "9c400019 00000001"},
+	/* type 1 has a length too */
+	{LINK_RAW,
+	 "ICMPv6 2001:db8::1 > 2001:db8::2 no-route (type 1 code 0) ttl 62, "
+	 "quotes IP 2001:db8::2 > 2001:db8::1 proto 6 ttl 1",
+	 "60000000 0094 3a 3e " ADDR6_1 ADDR6_2 "01000000 10000000 "
+	 "60000000 0080 3c 01 " ADDR6_2 ADDR6_1 "06 0a 0154 " PAD_84
+	 "20000000 0008 01 01 000101ff"},
+	/* an echo request whose data look like a packet */
+	{LINK_RAW, "ICMPv6 2001:db8::1 > 2001:db8::2 other (type 128 code 0) ttl 62",
+	 "60000000 0038 3a 3e " ADDR6_1 ADDR6_2 "80000000 00010001 "
 	 "60012345 0578 06 3c " ADDR6_2 ADDR6_1 "9c400019 00000001"},
 	/* neighbour solicitation */
 	{LINK_RAW, "ICMPv6 2001:db8::1 > 2001:db8::2 other (type 135 code 0) ttl 255",
@@ -476,7 +493,7 @@ static const struct {
 	{DECODE_NOT_IP, "LLDP", LINK_ETHERNET, MACS "88cc 0207"},
 	{DECODE_NOT_IP, "802.3 with spanning tree", LINK_ETHERNET, MACS "0026 424203 0000000000"},
 	{DECODE_NOT_IP, "SNAP of another organisation", LINK_ETHERNET,
-	 MACS "0026 aaaa03 00000c 2000"},
+	 MACS "0044 aaaa03 00000c 0800 " SYN4},
 	{DECODE_NOT_IP, "SAPs of SNAP, another control", LINK_ETHERNET,
 	 MACS "0044 aaaa07 000000 0800 " SYN4},
 	{DECODE_NOT_IP, "control of SNAP, other SAPs", LINK_ETHERNET,
@@ -487,7 +504,7 @@ static const struct {
 	 "11 a7 0001 0000"},
 	{DECODE_NOT_IP, "PPP LCP", LINK_PPP, "ff03 c021 01010004"},
 	{DECODE_NOT_IP, "SLL ARP", LINK_SLL, "0000 0001 0006 020000000001 0000 0806 0001"},
-	{DECODE_NOT_IP, "SLL netlink", LINK_SLL, "0004 0338 0000 0000000000000000 0000 " SYN4},
+	{DECODE_NOT_IP, "SLL netlink", LINK_SLL, "0004 0338 0000 0000000000000000 0800 " SYN4},
 	{DECODE_NOT_IP, "SLL CAN", LINK_SLL, "0000 0118 0000 0000000000000000 000c " SYN4},
 	{DECODE_NOT_IP, "AF_UNSPEC", LINK_NULL, "00000000 " SYN4},
 	{DECODE_NOT_IP, "AF_INET in the wrong order", LINK_LOOP, "02000000 " SYN4},
@@ -612,13 +629,17 @@ static void cooked_header_tells_where(void **state)
 		assert_int_equal(p.dir, table[i].dir);
 		assert_int_equal(p.loopback, table[i].loopback);
 	}
-	/* 127.0.0.1 > 127.0.0.1 */
-	assert_int_equal(
-		decode_hex(LINK_NULL,
-			   "02000000 4500003c 1c464000 40060000 7f000001 7f000001 " SYN_TCP, &p),
-		DECODE_OK);
-	assert_true(p.loopback);
-	assert_int_equal(p.dir, PACKET_IN);
+	static const char *const looped[] = {
+		/* 127.0.0.1 > 192.0.2.1, 192.0.2.1 > 127.0.0.1, 192.0.2.1 > 192.0.2.1 */
+		"02000000 4500003c 1c464000 40060000 7f000001 c0000201 " SYN_TCP,
+		"02000000 4500003c 1c464000 40060000 c0000201 7f000001 " SYN_TCP,
+		"02000000 4500003c 1c464000 40060000 c0000201 c0000201 " SYN_TCP,
+	};
+	for (size_t i = 0; i < COUNT(looped); i++) {
+		assert_int_equal(decode_hex(LINK_NULL, looped[i], &p), DECODE_OK);
+		assert_true(p.loopback);
+		assert_int_equal(p.dir, PACKET_IN);
+	}
 }
 
 static void every_field(void **state)
