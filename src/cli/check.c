@@ -233,6 +233,7 @@ static int open_live(struct check *c, struct err *e)
 		.netns = o->netns,
 		.write_file = o->write_file,
 		.ca_file = o->ca_file,
+		.asn_db = o->asn_db,
 		.tool_version = SMTPBLAME_VERSION,
 	};
 

@@ -211,10 +211,14 @@ static void fill_culprit(struct builder *b, int port_index, const struct port_fa
 		break;
 	case CULPRIT_HOP:
 	case CULPRIT_MIDDLEBOX:
-		c->address = p->placed.to ? p->placed.to_addr
-			     : p->icmp	  ? p->icmp->from
-					  : c->address;
-		c->ttl = p->placed.to;
+		c->ttl = p->placed.culprit;
+		c->address = !c->ttl			  ? c->address
+			     : c->ttl == p->placed.from ? p->placed.from_addr
+							: p->placed.to_addr;
+		if (!c->ttl && p->icmp)
+			c->address = p->icmp->from;
+		c->asn = path_asn(&t->path, &c->address, &c->as_name);
+		c->as_name = arena_strdup(a, c->as_name);
 		break;
 	case CULPRIT_SERVER:
 		c->code = p->flow && p->flow->has_reply ? p->flow->reply_code : 0;
@@ -274,6 +278,10 @@ static void fill_place(const struct rule *rule, const struct port_facts *p, stru
 	}
 	if (rule->place == PLACE_HOST)
 		f->has_hop = true; /* ttl 0 is this host */
+	if (f->has_hop && f->hop_from.ttl == 0 && p->flow)
+		f->hop_from.address = p->flow->local;
+	if (f->has_hop && f->hop_to.ttl == 0 && p->flow)
+		f->hop_to.address = p->flow->local;
 }
 
 static struct finding make_finding(struct builder *b, int port_index, const struct rule *rule,
@@ -469,7 +477,9 @@ static void fill_vantage(struct builder *b)
 	v->source = t->plan->source;
 	if (t->has_link) {
 		v->interface = arena_strdup(a, t->link.name);
-		v->link = arena_strdup(a, t->link.kind);
+		/* one end of a virtual cable is an Ethernet like any other to whoever asks */
+		v->link = strcmp(t->link.kind, "veth") == 0 ? "ethernet"
+							    : arena_strdup(a, t->link.kind);
 		v->mtu = route && route->mtu ? route->mtu : t->link.mtu;
 		v->tunnel = t->link.tunnel;
 	}
@@ -609,6 +619,8 @@ static void fill_hop(struct builder *b, unsigned ttl, const struct path_places *
 			t->plan->ports[i].port, c->sent, c->time_exceeded, c->syn_ack, c->rst,
 			c->unreachable, c->rtt_ns ? (double)c->rtt_ns / 1e6 : TIME_NONE};
 	}
+	if (addr_is_set(&out->address))
+		out->asn = path_asn(&t->path, &out->address, NULL);
 	out->ports = ports;
 }
 

@@ -109,6 +109,7 @@ struct placed {
 	double confidence;     /* of `place` */
 	double weight[PLACE_COUNT]; /* of every place; their sum is at most 1 */
 	unsigned from, to;     /* TTLs; 0 is this host */
+	unsigned culprit;      /* that of the two which lies in `place`; 0 neither */
 	struct addr from_addr, to_addr;
 	double probability;    /* that the silence is mere loss */
 	unsigned hops_beyond;

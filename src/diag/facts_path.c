@@ -11,7 +11,7 @@
 #define SURE_BY_DISTANCE 0.85 /* ... by the TTL of its answer alone */
 #define SURE_BETWEEN  0.96 /* both ends of the block lie in one place */
 #define SURE_BORDER   0.90 /* the border probe shows that the nearer side lets the port through */
-#define SURE_FIRST    0.90 /* not even the first hop answers: a filter on its way in */
+#define SURE_FIRST    0.93 /* not even the first hop answers: a filter on its way in */
 /* A silent destination behind an open path: its own filter, one just before it (a forwarder that
  * answers for its own TTL), or something that drops the SYN-ACK on its way back. */
 #define THROUGH_DESTINATION 0.72
@@ -62,7 +62,7 @@ static void add_weight(struct placed *out, enum place place, double weight)
 	out->weight[place] += weight;
 }
 
-static void finish_places(struct placed *out, double scale)
+static void finish_places(const struct path_places *places, struct placed *out, double scale)
 {
 	int best = PLACE_UNKNOWN;
 
@@ -74,6 +74,10 @@ static void finish_places(struct placed *out, double scale)
 	out->known = best != PLACE_UNKNOWN && out->weight[best] > 0;
 	out->place = out->known ? (enum place)best : PLACE_UNKNOWN;
 	out->confidence = out->known ? out->weight[best] : 0;
+	if (places->place[out->to] == out->place)
+		out->culprit = out->to;
+	else if (places->place[out->from] == out->place)
+		out->culprit = out->from;
 }
 
 static void place_device(const struct path_places *places, double sure, struct placed *out)
@@ -84,7 +88,7 @@ static void place_device(const struct path_places *places, double sure, struct p
 
 	for (unsigned ttl = from; ttl <= out->to; ttl++)
 		add_weight(out, places->place[ttl], 1.0 / n);
-	finish_places(out, sure);
+	finish_places(places, out, sure);
 }
 
 /* Did the stack of the first router beyond get this port? 1 yes, 0 no though it got the control,
@@ -140,7 +144,7 @@ static void place_between(const struct tracker *t, const struct path_places *pla
 		add_weight(out, j == 0 ? PLACE_UNKNOWN : places->place[j],
 			   s->weight[j] * (1 - far));
 	}
-	finish_places(out, SURE_BETWEEN);
+	finish_places(places, out, SURE_BETWEEN);
 }
 
 /* ---- facts ---- */
@@ -170,7 +174,7 @@ static void silent_facts(const struct tracker *t, int port, const struct path_pl
 	} else if (s.through) {
 		add_weight(out, PLACE_DESTINATION, THROUGH_DESTINATION);
 		add_weight(out, PLACE_DESTINATION_NETWORK, THROUGH_NETWORK);
-		finish_places(out, 1);
+		finish_places(places, out, 1);
 	}
 }
 

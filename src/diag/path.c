@@ -66,6 +66,15 @@ void path_feed_probe(struct path *p, const struct event *ev, int trace)
 	};
 }
 
+void path_feed_asn(struct path *p, const struct ev_asn *asn)
+{
+	if (p->n_as == PATH_MAX_AS)
+		return;
+	p->as[p->n_as].address = asn->address;
+	p->as[p->n_as].asn = asn->asn;
+	p->as[p->n_as++].name = asn->name;
+}
+
 static struct path_probe *probe_by_seq(struct path *p, uint32_t seq, uint16_t port)
 {
 	for (unsigned i = p->n_probes; i-- > 0;)
@@ -180,6 +189,20 @@ struct addr path_hop_address(const struct path *p, unsigned ttl)
 			return c->te_from;
 	}
 	return none;
+}
+
+uint32_t path_asn(const struct path *p, const struct addr *a, const char **name)
+{
+	if (name)
+		*name = NULL;
+	for (unsigned i = 0; i < p->n_as; i++) {
+		if (!addr_equal(&p->as[i].address, a))
+			continue;
+		if (name)
+			*name = p->as[i].name;
+		return p->as[i].asn;
+	}
+	return 0;
 }
 
 unsigned path_last_hop(const struct path_trace *t)
@@ -389,6 +412,54 @@ static bool of_our_provider(const struct addr *hop, const struct addr *source,
 		addr_common_prefix(source, target) < (v4 ? 20u : 32u));
 }
 
+/* The access provider's AS: of our own address when that is public, else of the first public hop. */
+static uint32_t access_as(const struct path *p, const struct addr *source, unsigned last)
+{
+	uint32_t as = path_asn(p, source, NULL);
+
+	for (unsigned ttl = 1; !as && ttl <= last; ttl++) {
+		struct addr a = path_hop_address(p, ttl);
+		as = addr_is_set(&a) ? path_asn(p, &a, NULL) : 0;
+	}
+	return as;
+}
+
+/* With AS data: isp ends with the access provider's AS, destination-network begins with the
+ * destination's, and transit lies between. False where the data do not reach that far. */
+static bool assign_by_as(const struct path *p, const struct addr *source, bool tunnel,
+			 unsigned last, struct path_places *out)
+{
+	uint32_t access = access_as(p, source, last), dest = path_asn(p, &p->target, NULL);
+	unsigned isp_end = 0, dest_begin = last + 1;
+
+	if (!access || !dest)
+		return false;
+	for (unsigned ttl = 1; ttl <= last; ttl++) {
+		struct addr a = path_hop_address(p, ttl);
+		uint32_t as = addr_is_set(&a) ? path_asn(p, &a, NULL) : 0;
+		if (as == access)
+			isp_end = ttl;
+		if (as == dest && dest != access && dest_begin > last)
+			dest_begin = ttl;
+	}
+	/* one AS for both ends: only the last hop is surely the destination's own */
+	if (dest == access && out->dest_ttl && last > 1)
+		dest_begin = last;
+	for (unsigned ttl = 1; ttl <= last; ttl++) {
+		struct addr a = path_hop_address(p, ttl);
+		bool inside = addr_is_set(&a) && (addr_is_private(&a) || addr_is_shared(&a));
+		if (ttl == 1)
+			out->place[ttl] = tunnel ? PLACE_ISP : PLACE_GATEWAY;
+		else if (ttl >= dest_begin)
+			out->place[ttl] = PLACE_DESTINATION_NETWORK;
+		else if (ttl <= isp_end || (inside && isp_end == 0))
+			out->place[ttl] = PLACE_ISP;
+		else
+			out->place[ttl] = PLACE_TRANSIT;
+	}
+	return true;
+}
+
 /* Contract, PLACE without AS data: the first router is the gateway; private and shared addresses
  * beyond it and the first public one are the provider's; the last hop before the destination, and
  * what shares its prefix, is the destination's network; transit lies between. */
@@ -396,13 +467,18 @@ void path_assign_places(const struct path *p, unsigned dest_ttl, const struct ad
 			bool tunnel, struct path_places *out)
 {
 	bool public_seen = false;
-	unsigned last = dest_ttl ? dest_ttl - 1 : PLAN_MAX_HOPS;
+	unsigned last = dest_ttl ? dest_ttl - 1 : PLAN_MAX_HOPS, reach = 0;
 
+	for (unsigned i = 0; i < PLAN_MAX_PORTS; i++)
+		reach = path_last_hop(&p->trace[i]) > reach ? path_last_hop(&p->trace[i]) : reach;
+	if (dest_ttl && dest_ttl - 1 > reach)
+		reach = dest_ttl - 1;
 	out->dest_ttl = dest_ttl;
 	for (unsigned ttl = 0; ttl < PLAN_MAX_HOPS + 2; ttl++)
 		out->place[ttl] = PLACE_UNKNOWN;
 	out->place[0] = PLACE_HOST;
-	for (unsigned ttl = 1; ttl <= last && ttl <= PLAN_MAX_HOPS; ttl++) {
+	out->by_as = assign_by_as(p, source, tunnel, last < reach ? last : reach, out);
+	for (unsigned ttl = 1; !out->by_as && ttl <= last && ttl <= PLAN_MAX_HOPS; ttl++) {
 		struct addr a = path_hop_address(p, ttl);
 		bool known = addr_is_set(&a);
 		bool inside = known && (addr_is_private(&a) || addr_is_shared(&a) ||

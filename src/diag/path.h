@@ -21,6 +21,7 @@
 #include "model/plan.h"
 
 #define PATH_MAX_PROBES 2048
+#define PATH_MAX_AS     128 /* addresses whose AS is known */
 
 struct path_cell {
 	uint16_t sent, time_exceeded, syn_ack, rst, unreachable;
@@ -68,12 +69,19 @@ struct path {
 	struct path_border border[PLAN_MAX_PORTS][PATH_MAX_BORDERS];
 	struct path_probe probes[PATH_MAX_PROBES];
 	unsigned n_probes;
+	struct {
+		struct addr address;
+		uint32_t asn;
+		const char *name; /* the log's */
+	} as[PATH_MAX_AS];
+	unsigned n_as;
 	unsigned refused; /* sends that failed with EPERM: the host's own output rule */
 	unsigned sent;
 };
 
 void path_init(struct path *p, const struct addr *target);
 void path_feed_probe(struct path *p, const struct event *ev, int trace);
+void path_feed_asn(struct path *p, const struct ev_asn *asn);
 /* True when the packet answers one of our probes. */
 bool path_feed_packet(struct path *p, const struct packet *packet, size_t event);
 
@@ -81,6 +89,9 @@ bool path_feed_packet(struct path *p, const struct packet *packet, size_t event)
 
 /* The router that answers at this TTL, from any trace; ADDR_NONE: silent so far. */
 struct addr path_hop_address(const struct path *p, unsigned ttl);
+
+/* AS of an address, 0 unknown; *name (may be NULL) gets its organisation or NULL. */
+uint32_t path_asn(const struct path *p, const struct addr *a, const char **name);
 
 /* Largest TTL for which a router answered this trace; 0 none. */
 unsigned path_last_hop(const struct path_trace *t);
@@ -139,6 +150,7 @@ bool path_is_early(const struct path *p, int port, int control, unsigned first, 
 struct path_places {
 	enum place place[PLAN_MAX_HOPS + 2]; /* by TTL */
 	unsigned dest_ttl; /* 0 unknown */
+	bool by_as;        /* from AS data, not from addresses and positions */
 };
 
 /* source: our own address as the path sees it, ADDR_NONE unknown. tunnel: the first hop is the

@@ -7,6 +7,11 @@
 #define NOWHERE CONFIDENCE_NONE
 
 #define REMEDY_SUBMISSION "{works-instead}"
+/* Narrow, and where the rule stands: FAMILY TABLE CHAIN are for the reader to fill in. */
+#define ALLOW \
+	"Let it pass narrowly, in the table and chain that hold the rule:", \
+	"nft insert rule FAMILY TABLE CHAIN {ip} daddr {target} tcp dport {port} accept", \
+	"{ip}tables -I OUTPUT -p tcp -d {target} --dport {port} -j ACCEPT  # undo: -D for -I"
 #define REMEDY_PROVIDER \
 	"Ask the provider of this connection whether it filters TCP port {port}; give it the " \
 	"addresses, times and packets from the evidence below."
@@ -27,8 +32,8 @@ const struct rule rule_table[] = {
 		.state = STATE_BLOCKED, .mechanism = MECH_LOCAL_ERROR, .place = PLACE_HOST,
 		.culprit = CULPRIT_ROUTE, .confidence = 0.99,
 		.summary = "This machine's routing table forbids {target}: connect() fails with {errno} and no packet leaves.",
-		.remedy = {"Remove the route if it is not wanted: ip {ip-family}route del {stop-text}",
-			   "Undo with: ip {ip-family}route add {stop-text}"},
+		.remedy = {"Remove the route if it is not wanted:", "ip {ip-family}route del {stop-text}",
+			   "To undo that:", "ip {ip-family}route add {stop-text}"},
 		.why = "the kernel's own lookup names the route, and connect() fails with that route's errno",
 	},
 	{
@@ -37,8 +42,8 @@ const struct rule rule_table[] = {
 		.state = STATE_BLOCKED, .mechanism = MECH_LOCAL_ERROR, .place = PLACE_HOST,
 		.culprit = CULPRIT_IP_RULE, .confidence = 0.99,
 		.summary = "A policy routing rule of this machine forbids port {port}: connect() fails with {errno} and no packet leaves.",
-		.remedy = {"Remove the rule if it is not wanted: ip {ip-family}rule del priority {stop-priority}",
-			   "Undo with: ip {ip-family}rule add priority {stop-priority} {stop-text}"},
+		.remedy = {"Remove the rule if it is not wanted:", "ip {ip-family}rule del priority {stop-priority}",
+			   "To undo that:", "ip {ip-family}rule add priority {stop-priority} {stop-text}"},
 		.why = "the rule list, walked as the kernel does, stops at this rule with the errno that connect() gave",
 	},
 	{
@@ -47,7 +52,7 @@ const struct rule rule_table[] = {
 		.state = STATE_UNREACHABLE, .mechanism = MECH_LOCAL_ERROR, .place = PLACE_HOST,
 		.culprit = CULPRIT_LINK, .confidence = 0.98,
 		.summary = "The link {link} is {link-state}: this machine cannot send anything that way.",
-		.remedy = {"Check the cable or the radio; then: ip link set {link} up"},
+		.remedy = {"Check the cable or the radio, then bring the link up:", "ip link set {link} up"},
 		.why = "a link that is down or without carrier sends nothing, whatever a tap shows",
 	},
 	{
@@ -56,7 +61,7 @@ const struct rule rule_table[] = {
 		.state = STATE_UNREACHABLE, .mechanism = MECH_LOCAL_ERROR, .place = PLACE_HOST,
 		.culprit = CULPRIT_ROUTE, .confidence = 0.99,
 		.summary = "This machine has no route to {target}: connect() fails with {errno}. That is no block of SMTP.",
-		.remedy = {"Look at the routes and links: ip {ip-family}route; ip link",
+		.remedy = {"Look at the routes and links:", "ip {ip-family}route", "ip link",
 			   "{other-family}"},
 		.why = "the kernel's lookup finds no route",
 	},
@@ -67,7 +72,7 @@ const struct rule rule_table[] = {
 		.state = STATE_BLOCKED, .mechanism = MECH_LOCAL_ERROR, .place = PLACE_HOST,
 		.culprit = CULPRIT_UNKNOWN, .confidence = 0.98,
 		.summary = "This machine's kernel refused connect() to port {port} with {errno}; routing allows it, and no packet left.",
-		.remedy = {"Look for a cgroup eBPF program (bpftool cgroup tree), an LSM (ausearch -m avc; aa-status), a seccomp or Landlock sandbox, an IPsec policy (ip xfrm policy).",
+		.remedy = {"Look for a cgroup eBPF program (`bpftool cgroup tree`), an LSM (`ausearch -m avc`, `aa-status`), a seccomp or Landlock sandbox, an IPsec policy (`ip xfrm policy`).",
 			   "Try from a plain root shell: what is denied may be this process or its service only."},
 		.why = "a denial without a packet, and the routing lookup succeeds: something beside routing decided",
 	},
@@ -78,7 +83,7 @@ const struct rule rule_table[] = {
 		.state = STATE_UNREACHABLE, .mechanism = MECH_LOCAL_ERROR, .place = PLACE_HOST,
 		.culprit = CULPRIT_UNKNOWN, .confidence = 0.97,
 		.summary = "This machine's kernel cannot connect to {target} port {port}: {errno}. No packet left.",
-		.remedy = {"Look at addresses, routes and rules: ip {ip-family}addr; ip {ip-family}route get {target} ipproto tcp dport {port}"},
+		.remedy = {"Look at addresses, routes and rules:", "ip {ip-family}addr", "ip {ip-family}route get {target} ipproto tcp dport {port}"},
 		.why = "connect() failed before a packet, for a reason that is no denial",
 	},
 	{
@@ -87,7 +92,7 @@ const struct rule rule_table[] = {
 		.state = STATE_INTERCEPTED, .mechanism = MECH_INTERCEPTION, .place = PLACE_HOST,
 		.culprit = CULPRIT_UNKNOWN, .confidence = 0.98,
 		.summary = "This machine itself redirects port {port}: the connection to {target} went to {redirect}, and that is who answers.",
-		.remedy = {"Find the redirect: nft list ruleset | grep -nE 'redirect|dnat|tproxy'; iptables-save -t nat | grep -E 'REDIRECT|DNAT'",
+		.remedy = {"Find the redirect:", "nft list ruleset | grep -nE 'redirect|dnat|tproxy'", "iptables-save -t nat | grep -E 'REDIRECT|DNAT'",
 			   "Hosting panels redirect all users but the mail server's to the local mail server on purpose (\"SMTP restrictions\"): then send through the local mail server, or as its user."},
 		.why = "the SYN with our source port was seen going to another address or port than the one called",
 	},
@@ -97,7 +102,7 @@ const struct rule rule_table[] = {
 		.state = STATE_INTERCEPTED, .mechanism = MECH_INTERCEPTION, .place = PLACE_HOST,
 		.culprit = CULPRIT_UNKNOWN, .confidence = 0.98,
 		.summary = "This machine rewrote the destination: the socket that called {target} port {port} is connected to {peer}.",
-		.remedy = {"Look for a cgroup eBPF program that rewrites connect(): bpftool cgroup tree"},
+		.remedy = {"Look for a cgroup eBPF program that rewrites connect():", "bpftool cgroup tree"},
 		.why = "only a rewrite in connect() changes what getpeername() says",
 	},
 	{
@@ -106,7 +111,7 @@ const struct rule rule_table[] = {
 		.state = STATE_INTERCEPTED, .mechanism = MECH_INTERCEPTION, .place = PLACE_HOST,
 		.culprit = CULPRIT_UNKNOWN, .confidence = 0.97,
 		.summary = "This machine itself answers in place of {target} port {port}: the SYN never left, it was turned back on loopback.",
-		.remedy = {"Find the transparent proxy: ip rule; nft list ruleset | grep -n tproxy; ss -ltnp"},
+		.remedy = {"Find the transparent proxy:", "ip rule", "nft list ruleset | grep -n tproxy", "ss -ltnp"},
 		.why = "our SYN, unchanged, on loopback, a completed handshake and nothing on the wire",
 	},
 	{
@@ -115,7 +120,7 @@ const struct rule rule_table[] = {
 		.state = STATE_BLOCKED, .mechanism = MECH_TCP_RESET, .place = PLACE_HOST,
 		.culprit = CULPRIT_UNKNOWN, .confidence = 0.98,
 		.summary = "This machine itself redirects port {port} to {redirect}, where nothing listens.",
-		.remedy = {"Find the redirect: nft list ruleset | grep -nE 'redirect|dnat'; iptables-save -t nat | grep -E 'REDIRECT|DNAT'",
+		.remedy = {"Find the redirect:", "nft list ruleset | grep -nE 'redirect|dnat'", "iptables-save -t nat | grep -E 'REDIRECT|DNAT'",
 			   "Start what should listen there, or remove the redirect."},
 		.why = "the SYN was seen going elsewhere, and that place answered with a RST",
 	},
@@ -125,7 +130,7 @@ const struct rule rule_table[] = {
 		.state = STATE_BLOCKED, .mechanism = MECH_SILENT_DROP, .place = PLACE_HOST,
 		.culprit = CULPRIT_UNKNOWN, .confidence = 0.95,
 		.summary = "This machine itself redirects port {port} to {redirect}, and no answer comes from there.",
-		.remedy = {"Find the redirect: nft list ruleset | grep -nE 'redirect|dnat'; iptables-save -t nat | grep -E 'REDIRECT|DNAT'"},
+		.remedy = {"Find the redirect:", "nft list ruleset | grep -nE 'redirect|dnat'", "iptables-save -t nat | grep -E 'REDIRECT|DNAT'"},
 		.why = "the SYN was seen going elsewhere, and nothing came back",
 	},
 	{
@@ -134,8 +139,8 @@ const struct rule rule_table[] = {
 		.state = STATE_UNREACHABLE, .mechanism = MECH_LOCAL_ERROR, .place = PLACE_GATEWAY,
 		.culprit = CULPRIT_NEIGHBOUR, .confidence = 0.95,
 		.summary = "The gateway {gateway} does not answer {arp} on {link}: nothing can leave this network. That is no block of SMTP.",
-		.remedy = {"Check that the gateway is up and that this machine is on the right network: ip {ip-family}neigh show dev {link}",
-			   "If it should answer, look for an arp or bridge filter here: nft list tables arp; nft list tables bridge"},
+		.remedy = {"Check that the gateway is up and that this machine is on the right network:", "ip {ip-family}neigh show dev {link}",
+			   "If it should answer, look for an arp or bridge filter here:", "nft list ruleset | grep -nE 'table (arp|bridge|netdev)'"},
 		.why = "the kernel asked for the gateway's link-layer address and got no answer, so no SYN left",
 	},
 	{
@@ -144,7 +149,7 @@ const struct rule rule_table[] = {
 		.state = STATE_UNREACHABLE, .mechanism = MECH_LOCAL_ERROR, .place = PLACE_DESTINATION,
 		.culprit = CULPRIT_NEIGHBOUR, .confidence = 0.9,
 		.summary = "{target} is on this machine's own network {link} and does not answer {arp}: it is down, or not there.",
-		.remedy = {"Check that {target} is up and on this network: ip {ip-family}neigh show dev {link}"},
+		.remedy = {"Check that {target} is up and on this network:", "ip {ip-family}neigh show dev {link}"},
 		.why = "no router lies between: who does not answer is the destination itself",
 	},
 	{
@@ -154,8 +159,8 @@ const struct rule rule_table[] = {
 		.state = STATE_BLOCKED, .mechanism = MECH_TCP_RESET, .place = PLACE_HOST,
 		.culprit = CULPRIT_UNKNOWN, .confidence = 0.99,
 		.summary = "This machine's own firewall rejects port {port} with a TCP reset: the RST came on loopback and the SYN never left.",
-		.remedy = {"Find the rule: nft -a list ruleset | grep -n 'reject with tcp reset'; iptables-save | grep -n tcp-reset",
-			   "{allow-nft}"},
+		.remedy = {"Find the rule:", "nft -a list ruleset | grep -n 'reject with tcp reset'", "iptables-save | grep -n tcp-reset",
+			   ALLOW},
 		.why = "a reject rule's RST is delivered on loopback, with the target's address as its source",
 	},
 	{
@@ -165,8 +170,8 @@ const struct rule rule_table[] = {
 		.state = STATE_BLOCKED, .mechanism = MECH_ICMP_UNREACHABLE, .place = PLACE_HOST,
 		.culprit = CULPRIT_UNKNOWN, .confidence = 0.99,
 		.summary = "This machine's own firewall rejects port {port}: it sent itself ICMP {icmp} and the SYN never left.",
-		.remedy = {"Find the rule: nft -a list ruleset | grep -n reject; iptables-save | grep -n REJECT",
-			   "{allow-nft}"},
+		.remedy = {"Find the rule:", "nft -a list ruleset | grep -n reject", "iptables-save | grep -n REJECT",
+			   ALLOW},
 		.why = "a reject rule's ICMP goes from this host to itself, on loopback",
 	},
 	{
@@ -177,9 +182,9 @@ const struct rule rule_table[] = {
 		.state = STATE_BLOCKED, .mechanism = MECH_SILENT_DROP, .place = PLACE_HOST,
 		.culprit = CULPRIT_UNKNOWN, .confidence = 0.97,
 		.summary = "This machine drops port {port} on its way out: connect() waits, and no SYN ever left {link}.",
-		.remedy = {"Find the rule: nft -a list ruleset | grep -nE 'drop|policy'; iptables-save -c | grep -E 'DROP|:OUTPUT'",
-			   "{allow-nft}",
-			   "Not a firewall rule? tc filter show dev {link} egress; bpftool cgroup tree"},
+		.remedy = {"Find the rule:", "nft -a list ruleset | grep -nE 'drop|policy'", "iptables-save -c | grep -E 'DROP|:OUTPUT'",
+			   ALLOW,
+			   "If no firewall rule does it, see `tc filter show dev {link} egress` and `bpftool cgroup tree`."},
 		.why = "the socket sent, the tap behind every output hook saw nothing, and it lost nothing",
 	},
 	{
@@ -189,8 +194,8 @@ const struct rule rule_table[] = {
 		.state = STATE_BLOCKED, .mechanism = MECH_SILENT_DROP, .place = PLACE_HOST,
 		.direction = DIR_INBOUND, .culprit = CULPRIT_UNKNOWN, .confidence = 0.97,
 		.summary = "This machine drops the answer: the SYN-ACK of {target} port {port} arrived on {link}, but the connection never completed.",
-		.remedy = {"Find the rule that drops incoming packets: nft -a list ruleset | grep -nE 'hook (ingress|prerouting|input)|drop'; iptables-save -c | grep -E 'INPUT|PREROUTING'",
-			   "Answers to own connections should pass first: nft insert rule inet filter input ct state established,related accept"},
+		.remedy = {"Find the rule that drops incoming packets:", "nft -a list ruleset | grep -nE 'hook (ingress|prerouting|input)|drop'", "iptables-save -c | grep -E 'INPUT|PREROUTING'",
+			   "Answers to own connections should pass first, in the table and chain that hold the rule:", "nft insert rule FAMILY TABLE CHAIN ct state established,related accept"},
 		.why = "the tap sits before the input hooks: the answer came, and the stack never got it",
 	},
 	{
@@ -200,7 +205,7 @@ const struct rule rule_table[] = {
 		.state = STATE_BLOCKED, .mechanism = MECH_SILENT_DROP, .place = PLACE_HOST,
 		.direction = DIR_INBOUND, .culprit = CULPRIT_UNKNOWN, .confidence = 0.95,
 		.summary = "This machine drops the answer: the SYN-ACK of {target} port {port} came in by another interface than {link}, and the connection never completed.",
-		.remedy = {"Strict reverse path filtering drops answers that come in by another way: sysctl -a | grep '\\.rp_filter' (1 is strict, 2 is loose)",
+		.remedy = {"Strict reverse path filtering drops answers that come in by another way (1 is strict, 2 is loose):", "sysctl -a | grep '\\.rp_filter'",
 			   "Mend the routing so that the answer comes back by {link}, or set rp_filter to 2 on the interface where it arrives."},
 		.why = "the answer came by another interface and the stack never got it: usually rp_filter",
 	},
@@ -211,7 +216,7 @@ const struct rule rule_table[] = {
 		.state = STATE_BLOCKED, .mechanism = MECH_SILENT_DROP, .place = PLACE_HOST,
 		.direction = DIR_INBOUND, .culprit = CULPRIT_UNKNOWN, .confidence = 0.9,
 		.summary = "This machine drops the answer: a RST for port {port} arrived on {link}, but connect() never got it.",
-		.remedy = {"Find the rule that drops incoming packets: nft -a list ruleset | grep -nE 'hook (ingress|prerouting|input)|drop'"},
+		.remedy = {"Find the rule that drops incoming packets:", "nft -a list ruleset | grep -nE 'hook (ingress|prerouting|input)|drop'"},
 		.why = "the tap saw a RST that acknowledges our SYN, and the socket still waits",
 	},
 
@@ -304,7 +309,7 @@ const struct rule rule_table[] = {
 		.state = STATE_INCONCLUSIVE, .mechanism = MECH_TCP_RESET, .place = PLACE_UNKNOWN,
 		.culprit = CULPRIT_UNKNOWN, .confidence = NOWHERE,
 		.summary = "A RST answered port {port}, but {target} answers nowhere else in a way that could be compared: it may be the server's, or a device's on the way.",
-		.remedy = {"Give a port that is known to answer as control: --control PORT", REMEDY_SUBMISSION},
+		.remedy = {"Give a port that is known to answer as control: `--control PORT`", REMEDY_SUBMISSION},
 		.why = "a RST alone does not tell its sender",
 	},
 	{
@@ -386,7 +391,7 @@ const struct rule rule_table[] = {
 		.state = STATE_BLOCKED, .mechanism = MECH_ICMP_UNREACHABLE, .place = PLACE_UNKNOWN,
 		.culprit = CULPRIT_HOP, .confidence = NOWHERE,
 		.summary = "A router on the way, {icmp-from}, rejects port {port} with ICMP {icmp}.",
-		.remedy = {"Find out whose router {icmp-from} is (whois {icmp-from}) and ask there.", REMEDY_SUBMISSION},
+		.remedy = {"Find out whose router {icmp-from} is (`whois {icmp-from}`) and ask there.", REMEDY_SUBMISSION},
 		.why = "the sender of the ICMP error is neither this host, nor the gateway, nor the target",
 	},
 	{
@@ -406,7 +411,7 @@ const struct rule rule_table[] = {
 		.state = STATE_UNREACHABLE, .mechanism = MECH_SILENT_DROP, .place = PLACE_UNKNOWN,
 		.culprit = CULPRIT_UNKNOWN, .confidence = NOWHERE,
 		.summary = "{target} does not answer on any port tried: it is down, or something on the way drops everything to it. Nothing shows a block of SMTP.{reach}",
-		.remedy = {"Check the address and whether the server is up; give a port that must answer as control: --control PORT", "{other-family}"},
+		.remedy = {"Check the address and whether the server is up; give a port that must answer as control: `--control PORT`", "{other-family}"},
 		.why = "no port answers, so silence on port 25 is nothing special",
 	},
 
@@ -444,7 +449,7 @@ const struct rule rule_table[] = {
 		.state = STATE_NO_SERVICE, .mechanism = MECH_TLS_FAILED, .place = PLACE_DESTINATION,
 		.culprit = CULPRIT_SERVER, .confidence = 0.8,
 		.summary = "Port {port} takes the connection, but the TLS handshake fails: {server-words}",
-		.remedy = {"Look closer: openssl s_client -connect {target-brackets}:{port}", REMEDY_SUBMISSION},
+		.remedy = {"Look closer:", "openssl s_client -connect {target-brackets}:{port}", REMEDY_SUBMISSION},
 		.why = "OpenSSL's own error on the server's answer to ClientHello",
 	},
 	{
@@ -471,7 +476,7 @@ const struct rule rule_table[] = {
 		.state = STATE_NO_SERVICE, .mechanism = MECH_SESSION_STALL, .place = PLACE_DESTINATION,
 		.culprit = CULPRIT_SERVER, .confidence = 0.7,
 		.summary = "{target} accepts port {port}, but sends no greeting within {greeting-wait}.",
-		.remedy = {"Some servers make strangers wait (tarpits; RFC 5321 allows 300 s): try again with --timeout 60.", REMEDY_SUBMISSION},
+		.remedy = {"Some servers make strangers wait (tarpits; RFC 5321 allows 300 s): try again with `--timeout 60`.", REMEDY_SUBMISSION},
 		.why = "a completed handshake and silence until the end of the time given",
 	},
 };

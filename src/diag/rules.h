@@ -25,7 +25,7 @@ enum layer {
 
 const char *layer_name(enum layer l);
 
-#define RULE_MAX_REMEDIES 4
+#define RULE_MAX_REMEDIES 8
 
 struct rule {
 	const char *id;
@@ -41,7 +41,8 @@ struct rule {
 	 * reasons stand beside the rows. */
 	double confidence;
 	const char *summary;  /* template, see diag/words.h */
-	const char *remedy[RULE_MAX_REMEDIES]; /* templates; an empty expansion is left out */
+	const char *remedy[RULE_MAX_REMEDIES]; /* templates; an empty expansion is left out; commands stand alone, see
+					   * model/report.h */
 	const char *why;      /* the reason that the row holds, for docs/rules.md */
 };
 

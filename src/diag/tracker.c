@@ -381,6 +381,9 @@ void tracker_feed(struct tracker *t, size_t index)
 			path_feed_probe(&t->path, ev, trace);
 		break;
 	}
+	case EV_ASN:
+		path_feed_asn(&t->path, &ev->asn);
+		break;
 	case EV_CAPTURE_STATS:
 		t->has_stats = true;
 		t->stats = ev->capture_stats;

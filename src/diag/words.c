@@ -207,21 +207,15 @@ static const char *w_reply_meaning(const struct words *w)
 			   : "A temporary refusal: try again later; the words above are the server's own.";
 }
 
-static const char *w_allow_nft(const struct words *w)
+static const char *w_ip(const struct words *w)
 {
-	const char *ip = is_v6(w) ? "ip6" : "ip", *target = w_target(w);
-
-	return arena_printf(w->arena,
-			    "Let it pass narrowly, in the table and chain that hold the rule: nft "
-			    "insert rule FAMILY TABLE CHAIN %s daddr %s tcp dport %u accept, or: "
-			    "%stables -I OUTPUT -p tcp -d %s --dport %u -j ACCEPT (undo: -D for -I)",
-			    ip, target, w->port, ip, target, w->port);
+	return is_v6(w) ? "ip6" : "ip";
 }
 
 static const char *w_other_family(const struct words *w)
 {
 	return w->tracker->plan->name
-		       ? arena_printf(w->arena, "Try the other address family: smtpblame %s %s",
+		       ? arena_printf(w->arena, "Try the other address family: `smtpblame %s %s`",
 				      is_v6(w) ? "-4" : "-6", w->tracker->plan->name)
 		       : "";
 }
@@ -343,7 +337,7 @@ static const struct {
 	{"server-words", w_server_words},
 	{"greeting-wait", w_greeting_wait},
 	{"reply-meaning", w_reply_meaning},
-	{"allow-nft", w_allow_nft},
+	{"ip", w_ip},
 	{"other-family", w_other_family},
 	{"works-instead", w_works_instead},
 	{"place-words", w_place_words},
@@ -541,6 +535,7 @@ const char *words_event(struct arena *a, const struct tracker *t, const struct e
 		*source = SOURCE_KERNEL;
 		return arena_printf(a, "not looked: %s", ev->not_looked.why);
 	case EV_PROBE: /* summed up in the path */
+	case EV_ASN:
 	case EV_RUN_END:
 		return NULL;
 	}

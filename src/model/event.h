@@ -107,6 +107,13 @@ struct ev_probe {
 	int error;          /* errno of the send, 0 sent */
 };
 
+/* Whose network an address belongs to. */
+struct ev_asn {
+	struct addr address;
+	uint32_t asn;
+	const char *name; /* may be NULL */
+};
+
 struct ev_capture_stats {
 	uint64_t received, dropped_kernel, dropped_queue;
 };
@@ -138,6 +145,7 @@ enum event_kind {
 	EV_TLS,          /* flow */
 	EV_SESSION_END,  /* flow */
 	EV_PROBE,        /* path */
+	EV_ASN,          /* path: AS of a hop, the target or our own address */
 	EV_CAPTURE_STATS,
 	EV_NOT_LOOKED,
 	EV_RUN_END,      /* the run looked until here; the last event */
@@ -159,6 +167,7 @@ struct event {
 		struct ev_tls tls;
 		struct ev_session_end session_end;
 		struct ev_probe probe;
+		struct ev_asn asn;
 		struct ev_capture_stats capture_stats;
 		struct ev_not_looked not_looked;
 	};

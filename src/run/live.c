@@ -13,9 +13,11 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "capture/capture.h"
 #include "capture/filter.h"
 #include "diag/diag.h"
+#include "host/asn.h"
 #include "host/host.h"
 #include "probe/path.h"
 #include "probe/prober.h"
@@ -34,6 +36,7 @@ struct live {
 	struct live_options opt;
 	struct capture *capture;
 	struct host *host;
+	struct asn_db *asn_db; /* NULL: none installed */
 	struct path_sender *sender; /* NULL: no raw sockets here */
 	char no_sender[200];        /* why */
 };
@@ -74,6 +77,8 @@ int run_open(struct live **out, const struct live_options *opt, struct err *e)
 	struct err raw;
 	if (path_sender_new(&l->sender, &raw) != 0)
 		snprintf(l->no_sender, sizeof(l->no_sender), "path: %.180s", raw.text);
+	if (asn_db_open(&l->asn_db, opt->asn_db, e) != 0)
+		goto out;
 	if (opt->write_file && capture_write_to(l->capture, opt->write_file, e) != 0)
 		goto out;
 	*out = l;
@@ -90,6 +95,7 @@ void run_free(struct live *l)
 	capture_free(l->capture);
 	host_free(l->host);
 	path_sender_free(l->sender);
+	asn_db_close(l->asn_db);
 	free(l);
 }
 
@@ -200,6 +206,32 @@ static void look_at_neighbour(struct run *r)
 		add(r, &ev);
 	r->neighbour = ev.neighbour;
 	r->last_neighbour_state = state;
+}
+
+static void look_up_asn(struct run *r, const struct addr *a)
+{
+	struct event ev = {.kind = EV_ASN, .asn = {.address = *a}};
+	char name[ASN_NAME_MAX];
+
+	if (!addr_is_set(a) || path_asn(&r->diag.tracker.path, a, NULL) ||
+	    !asn_db_lookup(r->live->asn_db, a, &ev.asn.asn, name))
+		return;
+	ev.asn.name = text_clean(&r->log.arena, name, strlen(name), sizeof(name));
+	add(r, &ev);
+}
+
+/* Of every router that has answered, our own address and the target. */
+static void look_up_path(struct run *r)
+{
+	if (!r->live->asn_db || !r->diag.tracker.path.sent)
+		return;
+	look_up_asn(r, &r->plan->target);
+	look_up_asn(r, &r->source);
+	for (unsigned ttl = 1; ttl <= PLAN_MAX_HOPS; ttl++) {
+		struct addr a = path_hop_address(&r->diag.tracker.path, ttl);
+		look_up_asn(r, &a);
+	}
+	diag_feed(&r->diag);
 }
 
 static void look_at_host(struct run *r)
@@ -375,6 +407,7 @@ static int loop(struct run *r, int64_t deadline, struct err *e)
 		if (now >= r->next_neighbour_look)
 			look_at_neighbour(r);
 		diag_feed(&r->diag);
+		look_up_path(r);
 		diag_advise(&r->diag, now, advice);
 		if (advice->done || mono >= deadline)
 			return 0;
@@ -399,6 +432,8 @@ static int close_books(struct run *r, struct err *e)
 	take_packets(r);
 	prober_finish(r->prober);
 	look_at_neighbour(r);
+	diag_feed(&r->diag);
+	look_up_path(r);
 	r->capturing = false;
 	if (capture_stop(r->live->capture, e) != 0)
 		return -1;

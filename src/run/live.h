@@ -18,6 +18,7 @@ struct live_options {
 	const char *netns;      /* name or PID, NULL: the caller's */
 	const char *write_file; /* -w, or NULL */
 	const char *ca_file;    /* --ca-file, or NULL */
+	const char *asn_db;     /* --asn-db, NULL: one that is installed */
 	const char *tool_version;
 };
 

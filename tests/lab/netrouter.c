@@ -10,7 +10,8 @@
  * else written to the other. The kernel forwards each packet into one device
  * and on from the other, which costs two TTLs; netrouter gives one back, so
  * that kernel and netrouter together are one hop. It ends with SIGTERM or with
- * its parent. Memory is bounded: at most QUEUE_MAX packets wait.
+ * its parent. Memory is bounded: at most QUEUE_MAX packets wait. Answers of its
+ * own leave by raw sockets, so that their TTL is exactly the one asked for.
  *
  * CONFIG is text, a statement a line, # starts a comment:
  *
@@ -75,6 +76,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -157,16 +159,19 @@ struct view {
 	int icmp_type, icmp_code;
 };
 
+enum { RAW = -1 };                /* instead of a device: send by a raw socket */
+
 struct waiting {
 	int64_t due;
 	uint64_t order;           /* equal due times keep their order */
-	int fd;
+	int fd;                   /* a device, or RAW */
 	int len;
 	uint8_t *data;
 };
 
 struct router {
 	int fd[2];                /* indexed by the direction that is read from it: fd[OUT] is LEFT */
+	int raw4, raw6;
 	struct link link[2];
 	struct rule rules[RULES_MAX];
 	int rule_count;
@@ -460,18 +465,35 @@ static void queue_pop(struct router *router)
 	}
 }
 
-static void tun_write(int fd, const uint8_t *data, int len)
+static void raw_write(const struct router *router, const uint8_t *data, int len)
 {
+	if (data[0] >> 4 == 4) {
+		struct sockaddr_in to = {.sin_family = AF_INET};
+
+		memcpy(&to.sin_addr, data + 16, 4);
+		sendto(router->raw4, data, (size_t)len, 0, (struct sockaddr *)&to, sizeof(to));
+	} else {
+		struct sockaddr_in6 to = {.sin6_family = AF_INET6};
+
+		memcpy(&to.sin6_addr, data + 24, 16);
+		sendto(router->raw6, data, (size_t)len, 0, (struct sockaddr *)&to, sizeof(to));
+	}
+}
+
+static void send_now(const struct router *router, int fd, const uint8_t *data, int len)
+{
+	if (fd == RAW)
+		raw_write(router, data, len);
 	/* A full or downed device loses the packet, as a wire would. */
-	if (write(fd, data, (size_t)len) < 0 && errno != EAGAIN && errno != EIO && errno != ENOBUFS &&
-	    errno != EINVAL)
+	else if (write(fd, data, (size_t)len) < 0 && errno != EAGAIN && errno != EIO && errno != ENOBUFS &&
+		 errno != EINVAL)
 		fail("write: %s", strerror(errno));
 }
 
 static void send_at(struct router *router, int fd, const uint8_t *data, int len, int64_t due)
 {
 	if (due <= now_ns())
-		tun_write(fd, data, len);
+		send_now(router, fd, data, len);
 	else
 		queue_push(router, fd, data, len, due);
 }
@@ -479,7 +501,7 @@ static void send_at(struct router *router, int fd, const uint8_t *data, int len,
 static void send_due(struct router *router)
 {
 	while (router->queued && router->queue[0].due <= now_ns()) {
-		tun_write(router->queue[0].fd, router->queue[0].data, router->queue[0].len);
+		send_now(router, router->queue[0].fd, router->queue[0].data, router->queue[0].len);
 		queue_pop(router);
 	}
 }
@@ -535,18 +557,16 @@ static void restore_ttl(uint8_t *p, int version)
 
 /* ---- answers in somebody's name ---------------------------------------------------- */
 
-/* Writes an IP header for `len` bytes of payload; returns its length. The kernel takes one TTL on the way out. */
+/* Writes an IP header for `len` bytes of payload; returns its length. */
 static int put_ip(uint8_t *p, const struct addr *src, const struct addr *dst, int proto, int ttl, int len,
 		  uint64_t *random)
 {
-	if (ttl > 254)
-		ttl = 254;
 	if (src->version == 4) {
 		memset(p, 0, 20);
 		p[0] = 0x45;
 		put16(p + 2, (uint16_t)(20 + len));
 		put16(p + 4, (uint16_t)random_next(random));
-		p[8] = (uint8_t)(ttl + 1);
+		p[8] = (uint8_t)ttl;
 		p[9] = (uint8_t)proto;
 		memcpy(p + 12, src->bytes, 4);
 		memcpy(p + 16, dst->bytes, 4);
@@ -557,7 +577,7 @@ static int put_ip(uint8_t *p, const struct addr *src, const struct addr *dst, in
 	p[0] = 0x60;
 	put16(p + 4, (uint16_t)len);
 	p[6] = (uint8_t)proto;
-	p[7] = (uint8_t)(ttl + 1);
+	p[7] = (uint8_t)ttl;
 	memcpy(p + 8, src->bytes, 16);
 	memcpy(p + 24, dst->bytes, 16);
 	return 40;
@@ -629,7 +649,7 @@ static struct segment answer_to(const uint8_t *p, const struct view *v, const st
 	return s;
 }
 
-static void answer_tcp(struct router *router, enum dir dir, const uint8_t *p, const struct view *v,
+static void answer_tcp(struct router *router, const uint8_t *p, const struct view *v,
 		       const struct rule *r, int ttl)
 {
 	struct addr src = addr_of(v->src, v->version), dst = addr_of(v->dst, v->version);
@@ -642,18 +662,18 @@ static void answer_tcp(struct router *router, enum dir dir, const uint8_t *p, co
 		struct segment s = answer_to(p, v, r, copy, &router->random);
 		int len = put_tcp(out, &s, &dst, &src, ttl, &router->random);
 
-		send_at(router, router->fd[dir], out, len, due);
+		send_at(router, RAW, out, len, due);
 	}
 	if (r->both) {
 		struct segment s = {.sport = (uint16_t)v->sport, .dport = (uint16_t)v->dport, .flags = TH_RST,
 				    .seq = get32(p + v->l4 + 4) + !!(v->flags & TH_SYN)};
 		int len = put_tcp(out, &s, &src, &dst, ttl, &router->random);
 
-		send_at(router, router->fd[!dir], out, len, due);
+		send_at(router, RAW, out, len, due);
 	}
 }
 
-static void answer_icmp(struct router *router, enum dir dir, const uint8_t *p, const struct view *v,
+static void answer_icmp(struct router *router, const uint8_t *p, const struct view *v,
 			const struct rule *r, int ttl)
 {
 	struct addr dst = addr_of(v->src, v->version);
@@ -676,7 +696,7 @@ static void answer_icmp(struct router *router, enum dir dir, const uint8_t *p, c
 	if (v->version == 6)
 		sum = pseudo_sum(from.bytes, dst.bytes, 16, proto, len);
 	put16(out + head + 2, fold(sum16(out + head, len, sum)));
-	send_at(router, router->fd[dir], out, head + len, r->after ? now_ns() + r->after : 0);
+	send_at(router, RAW, out, head + len, r->after ? now_ns() + r->after : 0);
 }
 
 static void route(struct router *router, enum dir dir, uint8_t *p, int len)
@@ -696,8 +716,8 @@ static void route(struct router *router, enum dir dir, uint8_t *p, int len)
 		case ACT_PASS: goto forward;
 		case ACT_DROP: return;
 		case ACT_RST:
-		case ACT_SYNACK: answer_tcp(router, dir, p, &v, r, ttl); break;
-		case ACT_ICMP: answer_icmp(router, dir, p, &v, r, ttl); break;
+		case ACT_SYNACK: answer_tcp(router, p, &v, r, ttl); break;
+		case ACT_ICMP: answer_icmp(router, p, &v, r, ttl); break;
 		}
 		if (!r->race)
 			return;
@@ -925,6 +945,15 @@ static void parse_action(struct rule *r, const char *word)
 		config_fail("unknown action", word);
 }
 
+static int parse_ttl(const char *text)
+{
+	long ttl = parse_int(text);
+
+	if (ttl < 1 || ttl > 255)
+		config_fail("not a TTL", text);
+	return (int)ttl;
+}
+
 static void parse_how(struct rule *r, char *word)
 {
 	char *v;
@@ -934,7 +963,7 @@ static void parse_how(struct rule *r, char *word)
 	else if (!strcmp(word, "both"))
 		r->both = true;
 	else if ((v = value_of(word, "ttl")))
-		r->reply_ttl = !strcmp(v, "mirror") ? -1 : (int)parse_int(v);
+		r->reply_ttl = !strcmp(v, "mirror") ? -1 : parse_ttl(v);
 	else if ((v = value_of(word, "after")))
 		r->after = parse_time(v);
 	else if ((v = value_of(word, "copies")))
@@ -1075,6 +1104,15 @@ static int tun_open(const char *name)
 	return fd;
 }
 
+static int raw_open(int family)
+{
+	int fd = socket(family, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW); /* packets come with their IP header */
+
+	if (fd < 0)
+		fail("raw socket: %s", strerror(errno));
+	return fd;
+}
+
 static void read_some(struct router *router, enum dir dir)
 {
 	uint8_t packet[PACKET_MAX];
@@ -1118,6 +1156,8 @@ int main(int argc, char **argv)
 	if (getppid() != parent)
 		return 1; /* it died before the line above */
 	read_config(&router, argv[3]);
+	router.raw4 = raw_open(AF_INET);
+	router.raw6 = raw_open(AF_INET6);
 	for (int dir = OUT; dir <= IN; dir++) {
 		router.fd[dir] = tun_open(argv[1 + dir]);
 		polls[dir] = (struct pollfd){.fd = router.fd[dir], .events = POLLIN};

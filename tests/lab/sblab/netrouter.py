@@ -74,10 +74,6 @@ table inet netrouter {{
 """
 
 
-# The router's own address as source of a packet from the TUN device is legitimate here.
-SYSCTLS = {f"net.ipv4.conf.{name}.accept_local": 1 for name in (LEFT, RIGHT)}
-
-
 def start(program, config_text, directory):
     config = pathlib.Path(directory, "netrouter.conf")
     config.write_text(config_text)

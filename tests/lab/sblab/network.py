@@ -163,7 +163,6 @@ class Network:
         with self.inside(node):
             netns.ip_batch(devices)
             self.load_nft(netrouter.nft(left))
-            self.write_sysctls(netrouter.SYSCTLS)
             self.children.append(netrouter.start(netrouter.binary(), self.netrouter_config(node, config), place))
             for family in ("-4", "-6"):
                 netns.ip_batch(routing, family)

