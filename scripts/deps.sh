@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Sourced by scripts/demo and scripts/test: the Debian packages that they need.
+# Sourced: the Debian packages that the build, the tests and the lab need, and
+# their installation.
 
 BUILD_PACKAGES=(
-	cmake ninja-build make gcc libc6-dev pkg-config
-	libpcap-dev libnl-3-dev libnl-route-3-dev libnl-nf-3-dev libssl-dev
-	libjansson-dev libcap-dev libmaxminddb-dev libcmocka-dev
+	cmake make gcc libc6-dev pkg-config
+	libpcap-dev libnl-3-dev libnl-route-3-dev libssl-dev libjansson-dev
+	libcap-dev libmaxminddb-dev
 )
+TEST_PACKAGES=(libcmocka-dev ninja-build valgrind libc6-dbg)
 LAB_PACKAGES=(
 	python3 python3-jsonschema iproute2 nftables iptables openssl util-linux
-	postfix libsasl2-modules
+	procps postfix libsasl2-modules
 )
 
 package_installed() {
@@ -33,11 +35,13 @@ without_service_starts() {
 	)
 }
 
-# install_deps [PACKAGE...]: installs what is missing of the above and of the
-# packages named; asks the network only if something is.
+# install_deps PACKAGE...: installs what is missing of these; asks the network only
+# if something is. Takes nothing away: where a package would push out another
+# (Postfix an installed Exim), apt-get says so, and that is for the administrator
+# to decide.
 install_deps() {
 	local package missing=()
-	for package in "${BUILD_PACKAGES[@]}" "${LAB_PACKAGES[@]}" "$@"; do
+	for package in "$@"; do
 		package_installed "$package" || missing+=("$package")
 	done
 	[ ${#missing[@]} -eq 0 ] && return
@@ -51,5 +55,5 @@ install_deps() {
 		echo "postfix postfix/main_mailer_type select No configuration" | debconf-set-selections
 	export DEBIAN_FRONTEND=noninteractive
 	apt-get -qq update >&2 &&
-		without_service_starts apt-get -qq -y --no-install-recommends install "${missing[@]}" >&2
+		without_service_starts apt-get -qq -y --no-install-recommends --no-remove install "${missing[@]}" >&2
 }

@@ -17,7 +17,8 @@
 #define THROUGH_DESTINATION 0.72
 #define THROUGH_NETWORK     0.20
 
-/* The trace that reaches farthest is the best measure of the path. */
+/* The trace that reaches farthest is the best measure of the path; of several such, the one that
+ * was probed most. */
 static int control_trace(const struct tracker *t, int port_index)
 {
 	int best = -1;
@@ -30,6 +31,7 @@ static int control_trace(const struct tracker *t, int port_index)
 		unsigned reach = 1 + path_last_hop(c);
 		if (path_first_arrival(c, &t->plan->target))
 			reach += PLAN_MAX_HOPS;
+		reach = (reach << 12) + c->sent;
 		if (reach > best_reach) {
 			best_reach = reach;
 			best = (int)i;

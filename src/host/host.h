@@ -30,8 +30,11 @@ struct route_query {
 	uint16_t sport, dport; /* 0: not given; TCP */
 };
 
-/* The route as the kernel picks it for this very packet. A refusal is a result, not an error:
- * out->error, and `stop` names the route or rule that is to blame where it can be found. */
+/* The route as connect() would take it: with the caller's user id, TCP and the ports, and looked up
+ * again with the source once that is chosen. A refusal is a result, not an error: out->error, and
+ * `stop` names the route or rule that is to blame where it can be found (about 0.1 ms; 0.1 s more
+ * for each million routes of a table when an error route may be to blame). IPv4 with `oif` is never
+ * refused by rules or tables: the kernel then takes the destination as on the link (table 0). */
 int host_get_route(struct host *h, const struct route_query *q, struct host_route *out,
 		   struct err *e);
 

@@ -69,6 +69,7 @@ class Errors(unittest.TestCase):
 
     def assert_wrong(self, *words, says=None, **options):
         """Exit status 2, one line on stderr, nothing on stdout, nothing sent."""
+        self.tap.left()
         done = self.call(*words, **options)
         self.assertEqual((done.returncode, done.stdout), (2, ""), f"{words}: {done.stderr}")
         self.assert_one_line(done.stderr)

@@ -93,6 +93,8 @@ def check_finding(scenario, document, finding, want):
     if "confidence_max" in want and confidence is not None and confidence > want["confidence_max"]:
         found.append(f"confidence: expected at most {want['confidence_max']}, got {confidence}")
     found += check_culprit(finding.get("culprit") or {}, want.get("culprit"))
+    if scenario.check_named:
+        found += check_culprit(finding.get("culprit") or {}, want.get("named"))
     if "icmp" in want:
         found += check_icmp(scenario, finding.get("icmp"), want["icmp"])
     if "blocker" in want:
