@@ -148,6 +148,7 @@ static void note_syn_left(struct flow *f, const struct packet *p, size_t index)
 		f->first_syn_ns = p->t_ns;
 		f->syn_ifindex = p->ifindex;
 		f->isn = p->tcp.seq;
+		f->syn_ts_val = p->tcp.ts_val;
 		f->has_isn = true;
 		f->syn_event = index;
 		if (!addr_equal(&p->src, &f->local) || p->tcp.sport != f->lport) {
@@ -221,6 +222,9 @@ static void note_answer(struct answer *a, const struct flow *f, const struct pac
 		.ttl = p->ttl,
 		.ip_id = p->ip_id,
 		.window = p->tcp.window,
+		.seq = p->tcp.seq,
+		.has_ts = p->tcp.has_ts,
+		.ts_val = p->tcp.ts_val,
 		.df = p->df,
 		.has_options = p->tcp.has_mss || p->tcp.has_wscale || p->tcp.has_ts,
 		.on_lo = p->loopback,

@@ -27,6 +27,9 @@ struct answer {
 	uint8_t ttl;
 	uint16_t ip_id;
 	uint16_t window;
+	uint32_t seq;      /* its sequence number and timestamp */
+	bool has_ts;
+	uint32_t ts_val;
 	bool df, has_options;
 	bool on_lo;        /* first one was captured on loopback */
 	int ifindex;
@@ -59,7 +62,7 @@ struct flow {
 	int64_t first_syn_ns, last_syn_ns;
 	int64_t last_unanswered_ns; /* latest SYN that no answer followed */
 	int syn_ifindex;
-	uint32_t isn;
+	uint32_t isn, syn_ts_val;
 	bool has_isn;
 	size_t syn_event;
 	bool translated;    /* it left with another source address or port (masquerading here) */

@@ -88,15 +88,19 @@ static unsigned fold(uint32_t sum)
 	return ~sum & 0xffff;
 }
 
+static uint8_t *put_timestamps(uint8_t *p, uint32_t val, uint32_t ecr)
+{
+	*p++ = 8, *p++ = 10;
+	return put32(put32(p, val), ecr);
+}
+
 /* In the kernel's order: MSS, SACK permitted, timestamps, NOP, window scale. */
 static uint8_t *put_syn_options(uint8_t *p, unsigned mss)
 {
 	*p++ = 2, *p++ = 4;
 	p = put16(p, mss);
 	*p++ = 4, *p++ = 2;
-	*p++ = 8, *p++ = 10;
-	p = put32(p, (uint32_t)(clock_mono_ns() / NS_PER_MS));
-	p = put32(p, 0);
+	p = put_timestamps(p, (uint32_t)(clock_mono_ns() / NS_PER_MS), 0);
 	*p++ = 1;
 	*p++ = 3, *p++ = 3, *p++ = SYN_WSCALE;
 	return p;
@@ -107,19 +111,26 @@ static unsigned build_tcp(const struct raw_syn *syn, uint8_t *tcp)
 	unsigned header = syn->dst.family == ADDR_V4 ? 40 : 60;
 	unsigned mtu = syn->link_mtu > header + 88 ? syn->link_mtu : DEFAULT_MTU;
 	unsigned addr_len = syn->dst.family == ADDR_V4 ? 4 : 16;
+	static const uint16_t flags[] = {[RAW_SYN] = 0x02, [RAW_RST] = 0x04, [RAW_ACK] = 0x10};
+	static const uint16_t windows[] = {
+		[RAW_SYN] = SYN_WINDOW, [RAW_RST] = 0, [RAW_ACK] = SYN_WINDOW >> SYN_WSCALE};
 	uint8_t *p = tcp;
 
 	p = put16(p, syn->sport);
 	p = put16(p, syn->dport);
 	p = put32(p, syn->seq);
-	p = put32(p, 0);
+	p = put32(p, syn->ack);
 	uint8_t *offset = p;
-	p = put16(p, syn->rst ? 0x04 : 0x02);
-	p = put16(p, syn->rst ? 0 : SYN_WINDOW);
+	p = put16(p, flags[syn->kind]);
+	p = put16(p, windows[syn->kind]);
 	uint8_t *checksum = p;
 	p = put32(p, 0); /* checksum, urgent pointer */
-	if (!syn->rst)
+	if (syn->kind == RAW_SYN)
 		p = put_syn_options(p, mtu - header);
+	if (syn->kind == RAW_ACK && syn->has_ts) {
+		*p++ = 1, *p++ = 1;
+		p = put_timestamps(p, syn->ts_val, syn->ts_ecr);
+	}
 	unsigned len = (unsigned)(p - tcp);
 	offset[0] = (uint8_t)(len / 4 << 4);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Raw SYNs with a TTL of our choice, made like the kernel's own.
+ * Raw SYNs with a TTL of our choice, made like the kernel's own, and the two other segments that
+ * go with them.
  *
  * They leave through the host's output hooks as a connection's would (raw
  * socket), or below them (packet socket) when asked to. Answers come through
@@ -21,14 +22,23 @@ struct path_sender; /* opaque */
 int path_sender_new(struct path_sender **out, struct err *e);
 void path_sender_free(struct path_sender *s);
 
+enum raw_kind {
+	RAW_SYN,
+	RAW_RST, /* ends what an injected SYN began */
+	RAW_ACK, /* our kernel's last ACK of a handshake once more, in case it was lost */
+};
+
 struct raw_syn {
+	enum raw_kind kind;
 	struct addr src, dst;
 	uint16_t sport, dport;
 	uint32_t seq;
 	uint8_t ttl;
 	uint16_t ip_id;    /* IPv4; must not be 0, or the kernel fills in its own */
 	unsigned link_mtu; /* for the MSS option */
-	bool rst;          /* a RST in place of the SYN, to end what an injected SYN began */
+	uint32_t ack;      /* RAW_ACK */
+	bool has_ts;       /* RAW_ACK: with the timestamps option */
+	uint32_t ts_val, ts_ecr;
 	int oif;           /* egress interface, 0: by route */
 	/* below the firewall: out of interface oif, to this next hop */
 	bool inject;

@@ -53,6 +53,7 @@ struct run {
 	struct diag_advice advice;
 	uint16_t trace_sport[PLAN_MAX_PORTS];
 	uint32_t next_seq;
+	unsigned acks_repeated[PLAN_MAX_PORTS];
 	struct addr source; /* of raw probes */
 	unsigned mtu;
 	int oif;            /* of raw probes, 0: by route */
@@ -321,7 +322,7 @@ static void reset_injected(struct run *r, const struct packet *p)
 			      .seq = p->tcp.ack,
 			      .ttl = 64,
 			      .ip_id = (uint16_t)(p->tcp.ack % 0xffff + 1),
-			      .rst = true};
+			      .kind = RAW_RST};
 	set_injection(r, &rst);
 	path_send(r->live->sender, &rst);
 }
@@ -377,6 +378,48 @@ static void send_probe(struct run *r, const struct diag_probe *probe)
 	event_log_add(&r->log, &ev);
 }
 
+/* Nothing but the server's own SYN-ACK timer (1 s, 3 s, 7 s) mends a lost last ACK of the handshake
+ * while the client must wait for the greeting. The same ACK once more costs nothing. */
+static void repeat_ack(struct run *r, const struct flow *f)
+{
+	struct raw_syn ack = {
+		.kind = RAW_ACK,
+		.src = f->local,
+		.dst = r->plan->target,
+		.sport = f->lport,
+		.dport = f->port,
+		.seq = f->isn + 1,
+		.ack = f->synack.seq + 1,
+		.ttl = FULL_TTL,
+		.ip_id = (uint16_t)(f->isn % 0xffff + 1),
+		.has_ts = f->synack.has_ts,
+		.ts_val = f->syn_ts_val + (uint32_t)((clock_wall_ns() - f->first_syn_ns) / NS_PER_MS),
+		.ts_ecr = f->synack.ts_val,
+		.oif = r->oif,
+	};
+
+	path_send(r->live->sender, &ack);
+}
+
+static void repeat_acks(struct run *r, int64_t now)
+{
+	static const int64_t after_ms[] = {250, 600, 1300, 2600, 5000};
+	const struct tracker *t = &r->diag.tracker;
+
+	for (unsigned i = 0; i < t->n_flows && r->live->sender; i++) {
+		const struct flow *f = &t->flows[i];
+		unsigned *n = &r->acks_repeated[f->port_index];
+		bool waiting = f->has_result && !f->error && !f->has_reply && !f->has_end &&
+			       !f->has_tls && r->plan->ports[f->port_index].tested;
+		if (!waiting || !f->synack.seen || !f->syn_out || f->translated || f->redirected ||
+		    *n == sizeof(after_ms) / sizeof(after_ms[0]) ||
+		    now - f->result_ns < after_ms[*n] * NS_PER_MS)
+			continue;
+		repeat_ack(r, f);
+		++*n;
+	}
+}
+
 static void start_all(struct run *r)
 {
 	for (unsigned i = 0; i < r->plan->n_ports; i++)
@@ -408,6 +451,7 @@ static int loop(struct run *r, int64_t deadline, struct err *e)
 			look_at_neighbour(r);
 		diag_feed(&r->diag);
 		look_up_path(r);
+		repeat_acks(r, now);
 		diag_advise(&r->diag, now, advice);
 		if (advice->done || mono >= deadline)
 			return 0;
