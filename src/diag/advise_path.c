@@ -178,7 +178,7 @@ static bool want(struct ctx *c, int port, unsigned ttl, unsigned max, bool until
 static unsigned horizon(const struct ctx *c, int port)
 {
 	const struct path_trace *own = &c->path->trace[port], *other = &c->path->trace[c->control];
-	unsigned max = c->t->plan->max_hops, far = path_last_hop(own), other_far = path_last_hop(other);
+	unsigned max = c->t->plan->max_hops, far = path_last_hop(c->path, own), other_far = path_last_hop(c->path, other);
 	unsigned h;
 
 	far = other_far > far ? other_far : far;
@@ -204,7 +204,7 @@ static bool trace_open(struct ctx *c, int port)
 
 	if (dest > c->t->plan->max_hops)
 		dest = c->t->plan->max_hops;
-	unsigned first = path_first_syn_ack(own), beyond = path_last_hop(other);
+	unsigned first = path_first_syn_ack(own), beyond = path_last_hop(c->path, other);
 	for (unsigned ttl = 1; ttl <= dest; ttl++) {
 		if (ttl < dest)
 			busy |= want(c, port, ttl, 1, true);
@@ -283,7 +283,7 @@ static bool ask_border(struct ctx *c, int port, const struct port_facts *p,
 static bool trace_silent(struct ctx *c, int port, const struct port_facts *p)
 {
 	const struct path_trace *own = &c->path->trace[port], *other = &c->path->trace[c->control];
-	unsigned h = horizon(c, port), last = path_last_hop(own);
+	unsigned h = horizon(c, port), last = path_last_hop(c->path, own);
 	struct path_stop s;
 	bool busy = false;
 

@@ -587,7 +587,7 @@ static unsigned last_row(const struct builder *b)
 	unsigned last = 0;
 
 	for (unsigned i = 0; i < b->d->tracker.plan->n_ports; i++) {
-		unsigned hop = path_last_hop(&path->trace[i]);
+		unsigned hop = path_last_hop(path, &path->trace[i]);
 		unsigned end = path_first_arrival(&path->trace[i], &path->target);
 		last = hop > last ? hop : last;
 		last = end > last ? end : last;

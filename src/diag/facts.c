@@ -24,6 +24,7 @@ static const struct {
 	[F_LINK_DOWN] = {"link-down", "the egress link is down or has no carrier"},
 	[F_NEXT_HOP_SILENT] = {"next-hop-silent", "the next hop does not answer ARP/ND"},
 	[F_NEXT_HOP_IS_GATEWAY] = {"next-hop-is-gateway", "the next hop is a router"},
+	[F_ON_LINK] = {"on-link", "the target is on the same network, no router lies between"},
 	[F_TARGET_LOCAL] = {"target-local", "the address is one of this host's own"},
 	[F_SYN_LEFT] = {"syn-left", "the SYN was seen leaving"},
 	[F_SYN_REDIRECTED] = {"syn-redirected", "the SYN went to another address or port"},
@@ -169,6 +170,10 @@ static void host_facts(const struct tracker *t, int port_index, struct port_fact
 		fact_note(p, F_NO_ROUTE, r->error && r->stop == ROUTE_STOP_NO_ROUTE, why);
 		fact_note(p, F_TARGET_LOCAL, r->local, why);
 		fact_note(p, F_NEXT_HOP_IS_GATEWAY, addr_is_set(&r->gateway), why);
+		/* a tunnel has no next hop's address either, but a path of its own */
+		if (t->has_link)
+			fact_note(p, F_ON_LINK, !r->error && !r->local && !addr_is_set(&r->gateway) &&
+					       t->link.needs_neighbour, why);
 	}
 	if (t->has_link)
 		fact_note(p, F_LINK_DOWN, !t->link.up || !t->link.carrier, t->link_event);
@@ -181,6 +186,20 @@ static void host_facts(const struct tracker *t, int port_index, struct port_fact
 }
 
 /* ---- wire ---- */
+
+/* A flow that was answered though nothing of it was seen leaving: the tap does not see what leaves
+ * that way (IPsec without an interface of its own shows ESP), so nothing follows from not seeing. */
+static bool tap_is_blind(const struct tracker *t)
+{
+	for (unsigned i = 0; i < t->n_flows; i++) {
+		const struct flow *f = &t->flows[i];
+		bool answered = f->synack.seen || (f->has_result && f->error == 0);
+		if (answered && !f->syn_out && !f->redirected && !f->syn_on_lo &&
+		    addr_equal(&f->peer, &t->plan->target))
+			return true;
+	}
+	return false;
+}
 
 static void outbound_facts(const struct tracker *t, int port_index, int64_t now,
 			   struct port_facts *p)
@@ -209,7 +228,7 @@ static void outbound_facts(const struct tracker *t, int port_index, int64_t now,
 			loop_why = f->redirect_event;
 		}
 	}
-	note_if_looked(p, F_SYN_LEFT, left, left_why, whole && due);
+	note_if_looked(p, F_SYN_LEFT, left, left_why, whole && due && !tap_is_blind(t));
 	note_if_looked(p, F_SYN_REDIRECTED, redirected, redirect_why, whole);
 	note_if_looked(p, F_SYN_LOOPED, looped, loop_why, whole);
 }

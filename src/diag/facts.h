@@ -31,6 +31,7 @@ enum fact {
 	F_LINK_DOWN,        /* set down, or no carrier */
 	F_NEXT_HOP_SILENT,  /* neighbour entry failed or still incomplete */
 	F_NEXT_HOP_IS_GATEWAY,
+	F_ON_LINK,          /* no router between: the target is on this very network */
 	F_TARGET_LOCAL,     /* the address is one of this host's own */
 	/* wire, on the way out */
 	F_SYN_LEFT,         /* seen on an interface, as sent */

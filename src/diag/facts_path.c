@@ -15,7 +15,8 @@
 /* A silent destination behind an open path: its own filter, one just before it (a forwarder that
  * answers for its own TTL), or something that drops the SYN-ACK on its way back. */
 #define THROUGH_DESTINATION 0.72
-#define THROUGH_NETWORK     0.20
+#define THROUGH_NEAR        0.52 /* where that forwarder is the gateway or the provider's router */
+#define THROUGH_RETURN      0.08 /* nobody's in particular */
 
 /* The trace that reaches farthest is the best measure of the path; of several such, the one that
  * was probed most. */
@@ -28,7 +29,7 @@ static int control_trace(const struct tracker *t, int port_index)
 		const struct path_trace *c = &t->path.trace[i];
 		if ((int)i == port_index || !c->sent)
 			continue;
-		unsigned reach = 1 + path_last_hop(c);
+		unsigned reach = 1 + path_last_hop(&t->path, c);
 		if (path_first_arrival(c, &t->plan->target))
 			reach += PLAN_MAX_HOPS;
 		reach = (reach << 12) + c->sent;
@@ -45,7 +46,7 @@ static int control_trace(const struct tracker *t, int port_index)
 static unsigned destination_ttl(const struct tracker *t, const struct port_facts *p)
 {
 	const struct path_trace *c = &t->path.trace[p->control_trace];
-	unsigned arrival = path_first_arrival(c, &t->plan->target), last = path_last_hop(c);
+	unsigned arrival = path_first_arrival(c, &t->plan->target), last = path_last_hop(&t->path, c);
 
 	if (arrival && arrival > last)
 		return arrival;
@@ -174,8 +175,12 @@ static void silent_facts(const struct tracker *t, int port, const struct path_pl
 	if (s.stops) {
 		place_between(t, places, port, p->control_trace, &s, out);
 	} else if (s.through) {
-		add_weight(out, PLACE_DESTINATION, THROUGH_DESTINATION);
-		add_weight(out, PLACE_DESTINATION_NETWORK, THROUGH_NETWORK);
+		enum place before = places->place[s.from];
+		bool near = before == PLACE_GATEWAY || before == PLACE_ISP;
+		add_weight(out, PLACE_DESTINATION, near ? THROUGH_NEAR : THROUGH_DESTINATION);
+		add_weight(out, s.from ? before : PLACE_UNKNOWN,
+			   near ? 1 - THROUGH_NEAR - THROUGH_RETURN
+				: 1 - THROUGH_DESTINATION - THROUGH_RETURN);
 		finish_places(places, out, 1);
 	}
 }
@@ -198,24 +203,39 @@ static void device_facts(const struct tracker *t, int port, const struct path_pl
 	if (!first)
 		return;
 	const struct path_cell *c = &trace->cell[first];
+	unsigned beyond = path_last_hop(&t->path, &t->path.trace[p->control_trace]);
 	bool early = path_is_early(&t->path, port, p->control_trace, first,
 				   connected ? c->synack_ttl : c->rst_ttl,
 				   arrival_ttl_of_control(p));
+	/* no answer of the target's to compare with: a RST that has come one hop less than its TTL
+	 * went is a forwarder's, which looks at the TTL first */
+	if (!connected && !p->control_flow && first == beyond + 1 &&
+	    path_distance(c->rst_ttl) + 2 == (int)first)
+		early = true;
 	if (connected) {
 		fact_note(p, F_PATH_SYNACK_EARLY, early, c->event);
 	} else {
 		fact_note(p, F_PATH_RST_EARLY, early, c->event);
-		fact_note(p, F_PATH_RST_OWN, !early && p->dest_ttl && first >= p->dest_ttl,
-			  c->event);
+		/* where nothing else tells how far the target is, it is next to the last router */
+		unsigned dest = p->dest_ttl ? p->dest_ttl
+				: beyond ? beyond + 1 : 0;
+		fact_note(p, F_PATH_RST_OWN, !early && dest && first >= dest, c->event);
 	}
 	if (!early)
 		return;
 	struct path_range r = path_device(trace, first, connected);
+	/* Behind one address a site may end one port on its edge and another on a host within: who
+	 * answers from the destination's own network is no interceptor (balancers, DNAT, gateways). */
+	if (connected && (places->place[r.to] == PLACE_DESTINATION_NETWORK ||
+			  places->place[r.to] == PLACE_DESTINATION)) {
+		p->seen &= ~FACT_BIT(F_PATH_SYNACK_EARLY);
+		return;
+	}
 	p->placed.from = r.from;
 	p->placed.to = r.to;
 	p->placed.from_addr = path_hop_address(&t->path, r.from);
 	p->placed.to_addr = path_hop_address(&t->path, r.to);
-	bool by_distance = first > path_last_hop(&t->path.trace[p->control_trace]);
+	bool by_distance = first > path_last_hop(&t->path, &t->path.trace[p->control_trace]);
 	place_device(places, by_distance ? SURE_BY_DISTANCE : SURE_DEVICE, &p->placed);
 }
 

@@ -178,14 +178,20 @@ bool path_feed_packet(struct path *p, const struct packet *k, size_t event)
 
 /* ---- reading ---- */
 
+/* A time exceeded "from the target itself" betrays a translation on the way (a site's own DNAT):
+ * the target's edge was reached, no hop. */
+static bool hop_answered(const struct path *p, const struct path_cell *c)
+{
+	return c->time_exceeded && !addr_equal(&c->te_from, &p->target);
+}
+
 struct addr path_hop_address(const struct path *p, unsigned ttl)
 {
 	struct addr none = {0};
 
 	for (unsigned i = 0; i < PLAN_MAX_PORTS; i++) {
 		const struct path_cell *c = &p->trace[i].cell[ttl];
-		/* "from the target itself" betrays a translation on the way, not a hop */
-		if (c->time_exceeded && !addr_equal(&c->te_from, &p->target))
+		if (hop_answered(p, c))
 			return c->te_from;
 	}
 	return none;
@@ -205,10 +211,10 @@ uint32_t path_asn(const struct path *p, const struct addr *a, const char **name)
 	return 0;
 }
 
-unsigned path_last_hop(const struct path_trace *t)
+unsigned path_last_hop(const struct path *p, const struct path_trace *t)
 {
 	for (unsigned ttl = PLAN_MAX_HOPS; ttl > 0; ttl--)
-		if (t->cell[ttl].time_exceeded)
+		if (hop_answered(p, &t->cell[ttl]))
 			return ttl;
 	return 0;
 }
@@ -255,12 +261,12 @@ static unsigned settled_sent(const struct path_cell *c, int64_t settled_before)
 }
 
 /* That this hop's silence for the port is mere loss; 1 where the control gets no answer either. */
-static double hop_probability(const struct path_cell *own, const struct path_cell *other,
+static double hop_probability(const struct path *p, const struct path_cell *own, const struct path_cell *other,
 			      int64_t settled_before)
 {
 	struct loss_sample record = {settled_sent(other, settled_before), other->answered};
 
-	if (!other->time_exceeded)
+	if (!hop_answered(p, other))
 		return 1;
 	if (record.sent < record.answered)
 		record.sent = record.answered;
@@ -286,10 +292,10 @@ void path_where_silent(const struct path *p, int port, int control, unsigned des
 		       struct path_stop *s)
 {
 	const struct path_trace *t = &p->trace[port], *c = &p->trace[control];
-	unsigned control_last = path_last_hop(c), last = 0;
+	unsigned control_last = path_last_hop(p, c), last = 0;
 	double weight = 1;
 
-	*s = (struct path_stop){.probability = 1, .from = path_last_hop(t)};
+	*s = (struct path_stop){.probability = 1, .from = path_last_hop(p, t)};
 	/* j = last: the block is behind the last router, or at the destination's own door */
 	last = control_answers && dest_ttl > s->from ? dest_ttl - 1
 	       : control_last > s->from ? control_last - 1 : s->from;
@@ -300,8 +306,8 @@ void path_where_silent(const struct path *p, int port, int control, unsigned des
 		s->weight[j] = weight;
 		if (j + 1 == dest_ttl)
 			break;
-		double lost = hop_probability(own, other, settled_before);
-		if (other->time_exceeded) {
+		double lost = hop_probability(p, own, other, settled_before);
+		if (hop_answered(p, other)) {
 			s->hops_beyond++;
 			if (!s->next) {
 				s->next = j + 1;
@@ -370,7 +376,7 @@ bool path_is_early(const struct path *p, int port, int control, unsigned first, 
 		   int control_arrival_ttl)
 {
 	const struct path_trace *own = &p->trace[port], *other = &p->trace[control];
-	unsigned beyond = path_last_hop(other), own_beyond = path_last_hop(own);
+	unsigned beyond = path_last_hop(p, other), own_beyond = path_last_hop(p, own);
 
 	if (!first)
 		return false;
@@ -470,7 +476,7 @@ void path_assign_places(const struct path *p, unsigned dest_ttl, const struct ad
 	unsigned last = dest_ttl ? dest_ttl - 1 : PLAN_MAX_HOPS, reach = 0;
 
 	for (unsigned i = 0; i < PLAN_MAX_PORTS; i++)
-		reach = path_last_hop(&p->trace[i]) > reach ? path_last_hop(&p->trace[i]) : reach;
+		reach = path_last_hop(p, &p->trace[i]) > reach ? path_last_hop(p, &p->trace[i]) : reach;
 	if (dest_ttl && dest_ttl - 1 > reach)
 		reach = dest_ttl - 1;
 	out->dest_ttl = dest_ttl;

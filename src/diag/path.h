@@ -94,7 +94,7 @@ struct addr path_hop_address(const struct path *p, unsigned ttl);
 uint32_t path_asn(const struct path *p, const struct addr *a, const char **name);
 
 /* Largest TTL for which a router answered this trace; 0 none. */
-unsigned path_last_hop(const struct path_trace *t);
+unsigned path_last_hop(const struct path *p, const struct path_trace *t);
 
 /* Smallest TTL that drew such an answer; 0 none. */
 unsigned path_first_syn_ack(const struct path_trace *t);

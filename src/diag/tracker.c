@@ -181,6 +181,9 @@ static void feed_syn(struct tracker *t, const struct packet *p, size_t index)
 	if (!f || (p->dir == PACKET_IN && !p->loopback))
 		return;
 	bool same_target = addr_equal(&p->dst, &t->plan->target) && p->tcp.dport == f->port;
+	/* a container's packet may bear the same port: a redirect of ours keeps our address */
+	if (!same_target && !p->loopback && !addr_equal(&p->src, &f->local))
+		return;
 	if (!same_target) {
 		note_redirect(f, p, index);
 	} else if (p->loopback && !here) {

@@ -283,7 +283,7 @@ static const char *w_reach(const struct words *w)
 	unsigned last = 0;
 
 	for (unsigned i = 0; i < w->tracker->plan->n_ports; i++) {
-		unsigned one = path_last_hop(&path->trace[i]);
+		unsigned one = path_last_hop(path, &path->trace[i]);
 		last = one > last ? one : last;
 	}
 	if (!last)

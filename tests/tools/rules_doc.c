@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "diag/rules.h"
+#include "model/report.h"
 
 static const char *const layer_intro[LAYER_COUNT] = {
 	[LAYER_HOST] = "What this machine itself does to the connection.",

@@ -248,6 +248,13 @@ table ip nat {{
                 self.set_limit(node, limit)
                 if mute:
                     self.nodes.setdefault(node, {})["silent"] = True
+        # Where the provider's public routers are silent, the first public address seen is another's,
+        # and the provider's by the rule.
+        for router in self.routers[1:]:
+            hidden = router.name in self.silent or (self.family == "v4" and router.space in ("private", "cgn"))
+            if not hidden:
+                router.places.add("isp")
+                break
 
     def set_limit(self, node, limit):
         if limit == "linux":
