@@ -264,12 +264,15 @@ static void print_page(struct page *pg)
 
 static void print_quiet(struct page *pg)
 {
+	char target[ADDR_TEXT_MAX];
+
+	addr_text(&pg->r->target, target);
 	for (unsigned i = 0; i < pg->r->n_ports; i++) {
 		const struct report_port *p = &pg->r->ports[i];
 		struct pen *pen = &pg->pen;
 
 		pen_start(pen, 0, 0);
-		pen_text(pen, STYLE_PLAIN, "%u ", p->port);
+		pen_text(pen, STYLE_PLAIN, "%s %u ", target, p->port);
 		pen_text(pen, page_state_style(p->state), "%s", state_name(p->state));
 		if (p->n_findings > 0) {
 			const struct finding *f = &p->findings[0];

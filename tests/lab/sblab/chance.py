@@ -479,6 +479,8 @@ table inet own {{
             states |= {"unreachable", "blocked"}
         if fate in ("forward-icmp", "server-icmp") and fates <= {fate, *SILENT}:
             states |= {"unreachable"}  # the network says so, of every port that says anything
+        if fate == "intercept" and "destination-network" in self.router.places:
+            states.add("open")  # a site's own edge that ends some ports itself is no interceptor
         if fate in ON_PATH:
             return Truth(fate, states, set(self.router.places), set(self.router.ttls))
         if fate.startswith("host"):

@@ -323,6 +323,7 @@ static const struct report hostile = {
 		    .gateway_state = EVIL, .gateway = GATEWAY, .source = GATEWAY, .tunnel = true},
 	.ports = hostile_ports, .n_ports = 2, .controls = hostile_control, .n_controls = 1,
 	.path = hostile_path, .n_path = 1, .evidence = hostile_evidence, .n_evidence = 1,
+	.notes = hostile_not_looked, .n_notes = 1,
 	.not_looked = hostile_not_looked, .n_not_looked = 1, .summary = EVIL,
 };
 

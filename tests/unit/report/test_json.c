@@ -112,7 +112,7 @@ static void blocked_is_as_in_the_contract(void **state)
 		"\"text\":\"inet filter output: rule handle 12 says drop\"},"
 		"{\"id\":\"e2\",\"t_ms\":14.25,\"source\":\"capture\",\"port\":25,"
 		"\"text\":\"ICMP type 3 code 13 from 203.0.113.2\"}],"
-		"\"not_looked\":[],"
+		"\"notes\":[],\"not_looked\":[],"
 		"\"summary\":\"Port 25 is blocked by this machine's firewall and, behind it, by your "
 		"provider.\"}\n";
 	char *got = rendered(&firewall);

@@ -252,7 +252,7 @@ static void quiet_is_one_line_a_port(void **state)
 		free(text);
 	}
 	char *text = rendered(&healthy, &opt);
-	assert_string_equal(text, "25 open\n465 open\n587 open\n");
+	assert_string_equal(text, "198.51.100.25 25 open\n198.51.100.25 465 open\n198.51.100.25 587 open\n");
 	free(text);
 }
 

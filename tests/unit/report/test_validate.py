@@ -20,7 +20,7 @@ sys.path.insert(0, str(HERE))
 import validate  # noqa: E402
 
 # Additions of the project to the contract's fields: a document without them is good.
-OPTIONAL = {"controls", "not_looked", "rule", "tunnel"}
+OPTIONAL = {"controls", "not_looked", "notes", "rule", "tunnel"}
 
 FINDING = {
     "mechanism": "tcp-reset", "place": "host", "direction": "inbound", "confidence": 0.9,
@@ -97,7 +97,7 @@ LISTED = [
     ("firewall", "ports.0.findings.0.culprit.kind", "sysctl", "$.ports[0].findings[0].culprit"),
     ("firewall", "ports.0.findings.0.culprit.family", "ipx", SAME),
     ("firewall", "ports.0.findings.0.culprit.handle", -1, SAME),
-    ("local-error", "ports.0.findings.0.culprit.errno", None, SAME),
+    ("local-error", "ports.0.findings.0.culprit.errno", 13, SAME),
     ("local-error", "ports.0.findings.0.culprit.errno", "13", SAME),
     ("local-error", "ports.0.findings.0.culprit.errno", DROP, "$.ports[0].findings[0].culprit"),
     ("local-error", "ports.0.findings.0.culprit.type", "throw", SAME),
