@@ -22,6 +22,8 @@
 /* Hops tried before anything tells how long the path is, and the step by which it grows. */
 #define BLIND_HOPS 10
 #define HOPS_STEP  6
+#define OPEN_PATIENCE_NS (20 * NS_PER_MS)
+#define EARLY_BEYOND 3 /* hops behind an early answer that are looked at */
 #define HOPS_SLACK 2 /* ways there and back differ in length */
 
 enum class {
@@ -36,6 +38,7 @@ struct ctx {
 	const struct tracker *t;
 	const struct path *path;
 	int64_t now, due, round;
+	int64_t patience; /* for the last probes of a cell */
 	struct diag_advice *advice;
 	int control;
 	unsigned control_dest; /* TTL that reaches the target by the control's answers, 0 unknown */
@@ -113,6 +116,8 @@ static int choose_control(const struct ctx *c, const enum class *classes, unsign
 		else if (f->rst.seen && !f->rst.on_lo)
 			score += 6;
 		score += i >= n_tested ? 3 : classes[i] == CLASS_SILENT ? -4 : 0;
+		/* who poses as the target does so on all mail ports: only another kind of port tells */
+		score += i >= n_tested && classes[except] == CLASS_OPEN ? 10 : 0;
 		score += c->path->trace[i].sent && i >= n_tested ? 4 : 0;
 		if (score > best_score) {
 			best_score = score;
@@ -160,9 +165,9 @@ static bool want(struct ctx *c, int port, unsigned ttl, unsigned max, bool until
 	if (until_answered && cell->answered)
 		return false;
 	if (cell->sent >= max) {
-		bool waiting = cell->answered < cell->sent && age < c->due;
+		bool waiting = cell->answered < cell->sent && age < c->patience;
 		if (waiting)
-			wake_at(c, cell->last_sent_ns + c->due);
+			wake_at(c, cell->last_sent_ns + c->patience);
 		return waiting;
 	}
 	if (cell->sent && age < c->round) {
@@ -211,6 +216,10 @@ static bool trace_open(struct ctx *c, int port)
 		/* the control tells what this TTL reaches; where it matters, not just once */
 		busy |= want(c, c->control, ttl, first && ttl >= first ? MAX_SILENT_ROUNDS : 1, true);
 	}
+	/* an answer that came early: how much farther would it have been to the target? */
+	for (unsigned ttl = dest + 1; first && beyond >= first && ttl <= first + EARLY_BEYOND; ttl++)
+		if (ttl <= c->t->plan->max_hops)
+			busy |= want(c, c->control, ttl, 2, true);
 	/* the control is still on its way where this port's answer seems to come from */
 	if (beyond >= dest)
 		for (unsigned ttl = dest; ttl <= beyond && ttl <= c->t->plan->max_hops; ttl++)
@@ -354,6 +363,19 @@ static void set_timing(struct ctx *c)
 		c->round = ROUND_CEILING_NS;
 }
 
+/* An open port must not wait long for what its check drew: one round trip, and a little. */
+static int64_t open_patience(const struct tracker *t)
+{
+	int64_t rtt = 0;
+
+	for (unsigned i = 0; i < t->n_flows; i++) {
+		const struct flow *f = &t->flows[i];
+		if (f->synack.seen && f->syn_out == 1 && f->synack.t_ns - f->first_syn_ns > rtt)
+			rtt = f->synack.t_ns - f->first_syn_ns;
+	}
+	return rtt * 3 / 2 + OPEN_PATIENCE_NS;
+}
+
 void advise_path(const struct tracker *t, const struct port_facts *facts, unsigned n_tested,
 		 int64_t now, struct diag_advice *advice)
 {
@@ -374,6 +396,7 @@ void advise_path(const struct tracker *t, const struct port_facts *facts, unsign
 	}
 	for (unsigned i = 0; i < n_tested; i++) {
 		bool busy = false;
+		c.patience = c.due;
 		c.control = choose_control(&c, classes, n_tested, (int)i);
 		if (c.control < 0)
 			continue;
@@ -384,6 +407,7 @@ void advise_path(const struct tracker *t, const struct port_facts *facts, unsign
 		case CLASS_NONE:
 			break;
 		case CLASS_OPEN:
+			c.patience = open_patience(t);
 			busy = trace_open(&c, (int)i);
 			break;
 		case CLASS_ANSWER:

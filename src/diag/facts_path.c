@@ -4,7 +4,6 @@
 
 #include "base/clock.h"
 #include "diag/facts.h"
-#include "wire/decode.h"
 
 /* How sure a place can be from one end, whatever the numbers say. */
 #define SURE_DEVICE   0.97 /* one hop proven by its own address or by two agreeing signs */
@@ -19,8 +18,9 @@
 #define THROUGH_RETURN      0.08 /* nobody's in particular */
 
 /* The trace that reaches farthest is the best measure of the path; of several such, the one that
- * was probed most. */
-static int control_trace(const struct tracker *t, int port_index)
+ * was probed most. An open port is read against another kind of port if there is one: who poses as
+ * the target does so on all mail ports. */
+static int control_trace(const struct tracker *t, int port_index, bool connected)
 {
 	int best = -1;
 	unsigned best_reach = 0;
@@ -32,6 +32,8 @@ static int control_trace(const struct tracker *t, int port_index)
 		unsigned reach = 1 + path_last_hop(&t->path, c);
 		if (path_first_arrival(c, &t->plan->target))
 			reach += PLAN_MAX_HOPS;
+		if (connected && !t->plan->ports[i].tested)
+			reach += 2 * PLAN_MAX_HOPS;
 		reach = (reach << 12) + c->sent;
 		if (reach > best_reach) {
 			best_reach = reach;
@@ -39,6 +41,23 @@ static int control_trace(const struct tracker *t, int port_index)
 		}
 	}
 	return best;
+}
+
+/* The TTL with which the target's answer to the very control that the trace is read against came;
+ * another port's may come from whoever answers this one. 0 unknown. */
+static int arrival_ttl_of_control(const struct tracker *t, const struct port_facts *p)
+{
+	const struct path_trace *c = &t->path.trace[p->control_trace];
+	unsigned arrival = path_first_arrival(c, &t->plan->target);
+	const struct flow *f = tracker_main_flow(t, p->control_trace);
+
+	if (arrival && c->cell[arrival].syn_ack)
+		return c->cell[arrival].synack_ttl;
+	if (arrival && c->cell[arrival].rst)
+		return c->cell[arrival].rst_ttl;
+	if (!f || f->synack.on_lo || f->rst.on_lo)
+		return 0;
+	return f->synack.seen ? f->synack.ttl : f->rst.seen ? f->rst.ttl : 0;
 }
 
 /* The TTL at which the target is reached: by the control's own trace, else by how far its answer
@@ -50,11 +69,13 @@ static unsigned destination_ttl(const struct tracker *t, const struct port_facts
 
 	if (arrival && arrival > last)
 		return arrival;
-	if (!p->control_flow)
+	int ttl = arrival_ttl_of_control(t, p);
+	if (!ttl && p->control_flow)
+		ttl = p->control_flow->synack.seen ? p->control_flow->synack.ttl
+						   : p->control_flow->rst.ttl;
+	if (!ttl)
 		return 0;
-	const struct answer *a = p->control_flow->synack.seen ? &p->control_flow->synack
-							       : &p->control_flow->rst;
-	unsigned by_distance = wire_initial_ttl(a->ttl) - a->ttl + 1;
+	unsigned by_distance = (unsigned)path_distance(ttl) + 1;
 	return by_distance > last ? by_distance : last + 1;
 }
 
@@ -185,14 +206,6 @@ static void silent_facts(const struct tracker *t, int port, const struct path_pl
 	}
 }
 
-static int arrival_ttl_of_control(const struct port_facts *p)
-{
-	if (!p->control_flow)
-		return 0;
-	return p->control_flow->synack.seen ? p->control_flow->synack.ttl
-					    : p->control_flow->rst.ttl;
-}
-
 static void device_facts(const struct tracker *t, int port, const struct path_places *places,
 			 struct port_facts *p)
 {
@@ -206,7 +219,7 @@ static void device_facts(const struct tracker *t, int port, const struct path_pl
 	unsigned beyond = path_last_hop(&t->path, &t->path.trace[p->control_trace]);
 	bool early = path_is_early(&t->path, port, p->control_trace, first,
 				   connected ? c->synack_ttl : c->rst_ttl,
-				   arrival_ttl_of_control(p));
+				   arrival_ttl_of_control(t, p));
 	/* no answer of the target's to compare with: a RST that has come one hop less than its TTL
 	 * went is a forwarder's, which looks at the TTL first */
 	if (!connected && !p->control_flow && first == beyond + 1 &&
@@ -219,6 +232,15 @@ static void device_facts(const struct tracker *t, int port, const struct path_pl
 		/* where nothing else tells how far the target is, it is next to the last router */
 		unsigned dest = p->dest_ttl ? p->dest_ttl
 				: beyond ? beyond + 1 : 0;
+		/* Nothing but RSTs from this address: one forger may have sent them all. Where they
+		 * have come a hop less than their TTL went, that is even likely. */
+		if (p->control_flow && !p->control_flow->synack.seen &&
+		    path_distance(c->rst_ttl) + 2 == (int)first) {
+			p->looked &= ~FACT_BIT(F_RST_LIKE_CONTROL);
+			p->seen &= ~FACT_BIT(F_RST_LIKE_CONTROL);
+			fact_note(p, F_RST_LIKE_CONTROL, false, NO_EVENT);
+			dest = 0;
+		}
 		fact_note(p, F_PATH_RST_OWN, !early && dest && first >= dest, c->event);
 	}
 	if (!early)
@@ -269,7 +291,7 @@ void facts_of_path(const struct tracker *t, int port, int64_t now, struct port_f
 {
 	struct path_places places;
 
-	p->control_trace = control_trace(t, port);
+	p->control_trace = control_trace(t, port, fact_seen(p, F_CONNECTED));
 	if (!t->path.trace[port].sent || p->control_trace < 0 || !tracker_capture_whole(t))
 		return;
 	p->dest_ttl = destination_ttl(t, p);
