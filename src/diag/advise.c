@@ -12,6 +12,9 @@
 /* So long a RST or ICMP error waits for a control to be compared with. */
 #define CONTROL_WAIT_NS (1 * NS_PER_S)
 
+/* The capture thread may be this much behind the sockets on a busy machine. */
+#define TAP_LAG_NS (100 * NS_PER_MS)
+
 enum need {
 	NEED_NOTHING, /* decided */
 	NEED_WAIT,    /* something is under way: an answer, a dialogue */
@@ -82,8 +85,8 @@ static enum need need_of_port(const struct tracker *t, int port_index, const str
 				      grace > RST_GRACE_FLOOR_NS ? grace : RST_GRACE_FLOOR_NS);
 	if (fact_seen(p, F_ICMP))
 		return need_of_answer(p, p->icmp->t_ns, now, RST_GRACE_FLOOR_NS);
-	if (f->has_result)
-		return NEED_NOTHING;
+	if (f->has_result) /* the socket heard it first: the tap's packet is on its way to us */
+		return now - f->result_ns < TAP_LAG_NS ? NEED_WAIT : NEED_NOTHING;
 	if (fact_seen(p, F_NEXT_HOP_SILENT)) /* the kernel gives up after three tries, about 3 s */
 		return t->neighbour.state == 0x20 /* NUD_FAILED */ ? NEED_NOTHING : NEED_WAIT;
 	if (fact_seen(p, F_SYNACK) && now - f->synack.t_ns >= SYNACK_ACCEPT_NS)

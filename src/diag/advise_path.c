@@ -118,6 +118,8 @@ static int choose_control(const struct ctx *c, const enum class *classes, unsign
 		score += i >= n_tested ? 3 : classes[i] == CLASS_SILENT ? -4 : 0;
 		/* who poses as the target does so on all mail ports: only another kind of port tells */
 		score += i >= n_tested && classes[except] == CLASS_OPEN ? 10 : 0;
+		if (classes[except] == CLASS_ANSWER && i < n_tested && !f->synack.seen)
+			score -= 8; /* resets on several mail ports may come from one hand */
 		score += c->path->trace[i].sent && i >= n_tested ? 4 : 0;
 		if (score > best_score) {
 			best_score = score;
@@ -238,13 +240,17 @@ static bool trace_answer(struct ctx *c, int port, unsigned dest)
 	unsigned first = path_first_rst(own), unreachable = path_first_unreachable(own);
 	if (unreachable && (!first || unreachable < first))
 		first = unreachable;
-	for (unsigned ttl = 1; ttl <= h; ttl++) {
+	unsigned end = path_first_arrival(other, &c->t->plan->target);
+	for (unsigned ttl = 1; ttl <= (end ? end : h); ttl++) {
 		bool near = !first || ttl <= first + 1;
 		busy |= want(c, port, ttl, near ? MAX_SILENT_ROUNDS : 1, true);
 		busy |= want(c, c->control, ttl, near ? MAX_SILENT_ROUNDS : 1, true);
-		if (path_first_arrival(other, &c->t->plan->target) == ttl && first && ttl > first)
-			break;
 	}
+	/* A box that mirrors the TTL pays with it for the way back as well: its resets show for
+	 * TTLs far beyond what reaches the target. */
+	if (end && (!first || first > end))
+		for (unsigned ttl = end + 1; ttl <= 2 * end + 1 && ttl <= c->t->plan->max_hops; ttl++)
+			busy |= want(c, port, ttl, 1, true);
 	return busy;
 }
 

@@ -330,6 +330,7 @@ static void icmp_facts(const struct tracker *t, int port_index, struct port_fact
 
 struct port_record {
 	bool answers;     /* SYN-ACK or RST from the wire */
+	bool accepts;     /* by a SYN-ACK */
 	bool icmp;        /* an ICMP error instead */
 	bool pending;     /* a SYN is still within its time */
 	bool started;
@@ -353,6 +354,7 @@ static struct port_record port_record(const struct tracker *t, int port_index, i
 			continue; /* whoever answers that, it is not the target */
 		if (answered_from_wire(f)) {
 			r.answers = true;
+			r.accepts |= f->synack.seen;
 			if (!r.answer_flow || f->synack.seen)
 				r.answer_flow = f;
 			r.loss.sent += f->syn_out ? f->syn_out : 1;
@@ -387,6 +389,10 @@ static void control_facts(const struct tracker *t, int port_index, int64_t now,
 		any_other = true;
 		all_icmp &= r.icmp && !r.answers;
 		if (!r.answers)
+			continue;
+		/* resets on several mail ports may come from one hand: they don't vouch for each other */
+		if (own.answers && !own.accepts && !r.accepts && t->plan->ports[i].tested &&
+		    t->plan->ports[port_index].tested)
 			continue;
 		p->control.sent += r.loss.sent;
 		p->control.answered += r.loss.answered;

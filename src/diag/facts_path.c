@@ -18,9 +18,9 @@
 #define THROUGH_RETURN      0.08 /* nobody's in particular */
 
 /* The trace that reaches farthest is the best measure of the path; of several such, the one that
- * was probed most. An open port is read against another kind of port if there is one: who poses as
- * the target does so on all mail ports. */
-static int control_trace(const struct tracker *t, int port_index, bool connected)
+ * was probed most. Who poses as the target does so on all mail ports: an answer is read against
+ * another kind of port, or one that the target is known to accept. */
+static int control_trace(const struct tracker *t, int port_index, const struct port_facts *p)
 {
 	int best = -1;
 	unsigned best_reach = 0;
@@ -32,8 +32,12 @@ static int control_trace(const struct tracker *t, int port_index, bool connected
 		unsigned reach = 1 + path_last_hop(&t->path, c);
 		if (path_first_arrival(c, &t->plan->target))
 			reach += PLAN_MAX_HOPS;
-		if (connected && !t->plan->ports[i].tested)
+		if (fact_seen(p, F_CONNECTED) && !t->plan->ports[i].tested)
 			reach += 2 * PLAN_MAX_HOPS;
+		if (fact_seen(p, F_RST) && path_first_syn_ack(c))
+			reach += 2 * PLAN_MAX_HOPS;
+		else if (fact_seen(p, F_RST) && !t->plan->ports[i].tested)
+			reach += PLAN_MAX_HOPS;
 		reach = (reach << 12) + c->sent;
 		if (reach > best_reach) {
 			best_reach = reach;
@@ -291,7 +295,7 @@ void facts_of_path(const struct tracker *t, int port, int64_t now, struct port_f
 {
 	struct path_places places;
 
-	p->control_trace = control_trace(t, port, fact_seen(p, F_CONNECTED));
+	p->control_trace = control_trace(t, port, p);
 	if (!t->path.trace[port].sent || p->control_trace < 0 || !tracker_capture_whole(t))
 		return;
 	p->dest_ttl = destination_ttl(t, p);

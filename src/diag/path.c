@@ -380,6 +380,9 @@ bool path_is_early(const struct path *p, int port, int control, unsigned first, 
 
 	if (!first)
 		return false;
+	/* no host copies the TTL of what it answers */
+	if (mirrors_ttl(own, first, own->cell[first].syn_ack > 0))
+		return true;
 	/* a router at or behind that TTL answers the same port: somebody before it answered too */
 	if (own_beyond >= first)
 		return true;
@@ -500,8 +503,9 @@ void path_assign_places(const struct path *p, unsigned dest_ttl, const struct ad
 			place = PLACE_ISP;
 		else if (known && same_network(&a, &p->target))
 			place = PLACE_DESTINATION_NETWORK;
-		else if (known || dest_ttl)
-			place = PLACE_TRANSIT;
+		else if (dest_ttl || (known && ttl < reach))
+			place = PLACE_TRANSIT; /* the last one that answers may be either's, where the end is
+						  not known */
 		public_seen |= known && !inside && ttl > 1;
 		out->place[ttl] = place;
 	}

@@ -1,0 +1,775 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* For every row of the rule table at least one list of events that reaches it, and what the report
+ * must say then. */
+#ifndef SB_TESTS_DIAG_CASES_H
+#define SB_TESTS_DIAG_CASES_H
+
+#include "build.h"
+
+struct rule_case {
+	const char *rule;
+	void (*build)(struct scene *s);
+	bool v6;
+	enum state state; /* of port 25 */
+	enum mechanism mechanism;
+	enum place place;
+	enum culprit_kind culprit;
+	enum direction direction;
+	unsigned also; /* findings beside this one */
+};
+
+/* ICMP types and codes by family */
+static inline unsigned unreachable(const struct scene *s)
+{
+	return is_v6(s) ? 1 : 3;
+}
+
+static inline unsigned prohibited(const struct scene *s)
+{
+	return is_v6(s) ? 1 : 13;
+}
+
+static inline unsigned no_port(const struct scene *s)
+{
+	return is_v6(s) ? 4 : 3;
+}
+
+/* ---- this host ---- */
+
+static inline void stopped_route(struct scene *s)
+{
+	link_is(s);
+	no_route(s, 25, EACCES, ROUTE_STOP_ROUTE, "prohibit", "prohibit 198.51.100.25");
+	no_route(s, 443, EACCES, ROUTE_STOP_ROUTE, "prohibit", "prohibit 198.51.100.25");
+	failed_at_once(s, flow(s, 25), EACCES);
+	failed_at_once(s, flow(s, 443), EACCES);
+}
+
+static inline void blackhole_route(struct scene *s)
+{
+	link_is(s);
+	no_route(s, 25, EINVAL, ROUTE_STOP_ROUTE, "blackhole", "blackhole 2001:db8:5::/64");
+	failed_at_once(s, flow(s, 25), EINVAL);
+}
+
+static inline void stopped_rule(struct scene *s)
+{
+	link_is(s);
+	neighbour_is(s, NUD_REACHABLE);
+	no_route(s, 25, EACCES, ROUTE_STOP_RULE, "prohibit", "ipproto tcp dport 25 prohibit");
+	route_is(s, 443);
+	failed_at_once(s, flow(s, 25), EACCES);
+	answered(s, 443, 55);
+}
+
+static inline void down_error(struct scene *s)
+{
+	link_is(s)->up = false;
+	routes_are(s);
+	failed_at_once(s, flow(s, 25), ENETDOWN);
+}
+
+static inline void down_and_no_route(struct scene *s)
+{
+	link_is(s)->up = false;
+	no_route(s, 25, ENETUNREACH, ROUTE_STOP_NO_ROUTE, "none", "");
+	no_route(s, 443, ENETUNREACH, ROUTE_STOP_NO_ROUTE, "none", "");
+	failed_at_once(s, flow(s, 25), ENETUNREACH);
+}
+
+static inline void no_carrier(struct scene *s)
+{
+	link_is(s)->carrier = false;
+	routes_are(s);
+	flow(s, 25);
+	flow(s, 443);
+	at(s, 3000);
+}
+
+static inline void routeless(struct scene *s)
+{
+	link_is(s);
+	no_route(s, 25, ENETUNREACH, ROUTE_STOP_NO_ROUTE, "none", "");
+	no_route(s, 443, ENETUNREACH, ROUTE_STOP_NO_ROUTE, "none", "");
+	failed_at_once(s, flow(s, 25), ENETUNREACH);
+	failed_at_once(s, flow(s, 443), ENETUNREACH);
+}
+
+static inline void denied(struct scene *s)
+{
+	usual_host(s);
+	failed_at_once(s, flow(s, 25), EPERM);
+	answered(s, 443, 55);
+}
+
+static inline void no_source(struct scene *s)
+{
+	usual_host(s);
+	failed_at_once(s, flow(s, 25), EADDRNOTAVAIL);
+}
+
+/* REDIRECT to a local port: getpeername() still says the target. */
+static inline struct packet *redirected_syn(struct scene *s, unsigned f)
+{
+	struct packet *p = on_lo(syn(s, f));
+
+	p->dst = ip(is_v6(s) ? "::1" : "127.0.0.1");
+	p->tcp.dport = 2525;
+	return p;
+}
+
+static inline void redirected(struct scene *s)
+{
+	usual_host(s);
+	unsigned f = flow(s, 25);
+	redirected_syn(s, f);
+	struct packet *p = on_lo(syn_ack(s, f, 64));
+	p->src = ip(is_v6(s) ? "::1" : "127.0.0.1");
+	p->tcp.sport = 2525;
+	pass(s, 0.2);
+	connected(s, f);
+	open_dialogue(s, f);
+	answered(s, 443, 55);
+}
+
+/* DNAT to another host, seen on the wire. */
+static inline void redirected_away(struct scene *s)
+{
+	usual_host(s);
+	unsigned f = flow(s, 25);
+	syn(s, f)->dst = ip("10.9.9.9");
+	pass(s, 3);
+	syn_ack(s, f, 60)->src = ip("10.9.9.9");
+	connected(s, f);
+	open_dialogue(s, f);
+}
+
+static inline void peer_rewritten(struct scene *s)
+{
+	usual_host(s);
+	unsigned f = flow(s, 25);
+	syn(s, f)->dst = ip("10.9.9.9");
+	pass(s, 3);
+	syn_ack(s, f, 60)->src = ip("10.9.9.9");
+	connected(s, f)->peer = ip("10.9.9.9");
+	open_dialogue(s, f);
+}
+
+/* The filter of the tap did not know the other address. */
+static inline void peer_rewritten_unseen(struct scene *s)
+{
+	usual_host(s);
+	unsigned f = flow(s, 25);
+	pass(s, 3);
+	connected(s, f)->peer = ip("10.9.9.9");
+	open_dialogue(s, f);
+}
+
+static inline void looped(struct scene *s)
+{
+	usual_host(s);
+	unsigned f = flow(s, 25);
+	on_lo(syn(s, f));
+	on_lo(syn_ack(s, f, 64));
+	pass(s, 0.1);
+	connected(s, f);
+	open_dialogue(s, f);
+	answered(s, 443, 55);
+}
+
+static inline void redirect_refused(struct scene *s)
+{
+	usual_host(s);
+	unsigned f = flow(s, 25);
+	redirected_syn(s, f);
+	struct packet *p = on_lo(rst(s, f, 64));
+	p->src = ip(is_v6(s) ? "::1" : "127.0.0.1");
+	p->tcp.sport = 2525;
+	pass(s, 0.2);
+	failed(s, f, ECONNREFUSED);
+	answered(s, 443, 55);
+}
+
+static inline void redirect_silent(struct scene *s)
+{
+	usual_host(s);
+	unsigned f = flow(s, 25);
+	syn(s, f)->dst = ip("10.9.9.9");
+	answered(s, 443, 55);
+	at(s, 1000);
+	syn(s, f)->dst = ip("10.9.9.9");
+	at(s, 2000);
+}
+
+/* After three tries the kernel tells its own sockets so by ICMP, on loopback. */
+static inline void neighbour_fails(struct scene *s)
+{
+	for (unsigned i = 0; i < s->plan.n_ports; i++) {
+		unsigned f = flow(s, s->plan.ports[i].port);
+		at(s, 3100);
+		on_lo(icmp(s, f, s->source, unreachable(s), is_v6(s) ? 3 : 1, 64));
+		failed(s, f, EHOSTUNREACH);
+		at(s, 1);
+	}
+	at(s, 3200);
+}
+
+static inline void gateway_silent(struct scene *s)
+{
+	usual_host(s);
+	neighbour_fails(s);
+	neighbour_is(s, NUD_FAILED);
+}
+
+static inline void gateway_not_yet(struct scene *s)
+{
+	usual_host(s);
+	neighbour_is(s, NUD_INCOMPLETE);
+	flow(s, 25);
+	flow(s, 443);
+	at(s, 1000);
+}
+
+static inline void destination_silent(struct scene *s)
+{
+	on_link_host(s, NUD_INCOMPLETE);
+	neighbour_fails(s);
+	neighbour_is(s, NUD_FAILED)->address = s->plan.target;
+}
+
+static inline void host_reset(struct scene *s)
+{
+	usual_host(s);
+	unsigned f = flow(s, 25);
+	on_lo(rst(s, f, 64));
+	pass(s, 0.1);
+	failed(s, f, ECONNREFUSED);
+	answered(s, 443, 55);
+}
+
+static inline void host_icmp(struct scene *s)
+{
+	usual_host(s);
+	unsigned f = flow(s, 25);
+	on_lo(icmp(s, f, s->source, unreachable(s), no_port(s), 64));
+	pass(s, 0.1);
+	failed(s, f, ECONNREFUSED);
+	answered(s, 443, 55);
+}
+
+/* Known from the socket's error queue alone. */
+static inline void host_icmp_told(struct scene *s)
+{
+	usual_host(s);
+	unsigned f = flow(s, 25);
+	pass(s, 0.1);
+	told(s, f, EHOSTUNREACH, s->source, unreachable(s), prohibited(s));
+	failed(s, f, EHOSTUNREACH);
+	answered(s, 443, 55);
+}
+
+static inline void host_drop_out(struct scene *s)
+{
+	usual_host(s);
+	flow(s, 25);
+	answered(s, 443, 55);
+	at(s, 300);
+	flow(s, 25);
+	at(s, 600);
+}
+
+/* ... and the provider blocks, too: what SYNs below the firewall meet. */
+static inline void host_drop_and_path(struct scene *s)
+{
+	host_drop_out(s);
+	s->injecting = true;
+	for (unsigned i = 0; i < 8; i++) {
+		probe(s, PROBE_FULL, 25, 64, s->plan.target);
+		pass(s, 300);
+	}
+	s->injecting = false;
+	answered(s, 443, 55);
+	s->injecting = true;
+	two_traces(s, 25, 1, 443, 6, 4);
+	pass(s, 2000);
+}
+
+static inline void host_drop_in(struct scene *s)
+{
+	usual_host(s);
+	unsigned f = start(s, 25);
+	answered(s, 443, 55);
+	syn_ack(s, f, 55);
+	at(s, 1020);
+	syn(s, f);
+	at(s, 1030);
+	syn_ack(s, f, 55);
+	at(s, 1500);
+}
+
+static inline void host_drop_in_elsewhere(struct scene *s)
+{
+	usual_host(s);
+	unsigned f = start(s, 25);
+	answered(s, 443, 55);
+	on_other(syn_ack(s, f, 55));
+	at(s, 1500);
+}
+
+static inline void host_drop_in_reset(struct scene *s)
+{
+	usual_host(s);
+	unsigned f = start(s, 25);
+	answered(s, 443, 55);
+	rst(s, f, 55);
+	at(s, 1500);
+}
+
+/* ---- the path: six routers, the target behind them at TTL 7 ---- */
+
+#define HOPS  6
+#define FARTTL (64 - HOPS) /* with which the target's answers arrive */
+
+static inline void intercepted(struct scene *s)
+{
+	usual_host(s);
+	answered(s, 443, FARTTL);
+	unsigned f = answered(s, 25, 62);
+	open_dialogue(s, f);
+	hops_answer(s, 443, 1, HOPS);
+	hops_answer(s, 25, 1, 2);
+	for (unsigned ttl = 3; ttl <= HOPS; ttl++)
+		probe_syn_ack(s, trace_probe(s, 25, ttl), 62);
+}
+
+static inline void reset_early(struct scene *s)
+{
+	usual_host(s);
+	answered(s, 443, FARTTL);
+	refused(s, 25, 254);
+	hops_answer(s, 443, 1, HOPS);
+	hops_answer(s, 25, 1, 2);
+	for (unsigned ttl = 3; ttl <= HOPS; ttl++)
+		probe_rst(s, trace_probe(s, 25, ttl), 254); /* hop 2 forwards and looks after the TTL */
+}
+
+static inline void refused_own_trace(struct scene *s)
+{
+	hops_answer(s, 443, 1, HOPS);
+	hops_answer(s, 25, 1, HOPS);
+	probe_rst(s, trace_probe(s, 25, HOPS + 1), FARTTL);
+	probe_rst(s, trace_probe(s, 25, HOPS + 2), FARTTL);
+	pass(s, 10);
+}
+
+static inline void refused_own(struct scene *s)
+{
+	usual_host(s);
+	answered(s, 443, FARTTL);
+	refused(s, 25, FARTTL);
+	refused_own_trace(s);
+	probe_syn_ack(s, trace_probe(s, 443, HOPS + 1), FARTTL);
+}
+
+/* No other port of the target answers: the trace alone tells. */
+static inline void refused_own_no_control(struct scene *s)
+{
+	usual_host(s);
+	start(s, 443);
+	refused(s, 25, FARTTL);
+	refused_own_trace(s);
+	at(s, 2000);
+}
+
+static inline void refused_on_link(struct scene *s)
+{
+	on_link_host(s, NUD_REACHABLE);
+	refused(s, 25, 64);
+	refused(s, 443, 64);
+}
+
+static inline void silence_on_link(struct scene *s)
+{
+	on_link_host(s, NUD_REACHABLE);
+	silence_beside(s, 25, 443, 64, 8);
+	pass(s, 400);
+}
+
+static inline void path_stops(struct scene *s)
+{
+	usual_host(s);
+	start(s, 25);
+	answered(s, 443, FARTTL);
+	two_traces(s, 25, 2, 443, HOPS, 4);
+	pass(s, 500);
+}
+
+static inline void path_stops_first(struct scene *s)
+{
+	usual_host(s);
+	start(s, 25);
+	answered(s, 443, FARTTL);
+	two_traces(s, 25, 0, 443, HOPS, 4);
+	pass(s, 500);
+}
+
+static inline void path_through(struct scene *s)
+{
+	usual_host(s);
+	silence_beside(s, 25, 443, FARTTL, 8);
+	two_traces(s, 25, HOPS, 443, HOPS, 4);
+	pass(s, 500);
+}
+
+static inline void reset_forged(struct scene *s)
+{
+	usual_host(s);
+	unsigned f = start(s, 25);
+	pass(s, 3);
+	rst(s, f, 60);
+	failed(s, f, ECONNREFUSED);
+	pass(s, 7);
+	syn_ack(s, f, FARTTL);
+	answered(s, 443, FARTTL);
+}
+
+static inline void reset_nearer(struct scene *s)
+{
+	usual_host(s);
+	answered(s, 443, FARTTL);
+	refused(s, 25, 253);
+	at(s, 500);
+}
+
+static inline void refused_like_control(struct scene *s)
+{
+	usual_host(s);
+	answered(s, 443, FARTTL);
+	refused(s, 25, 255 - HOPS); /* kernels differ in the initial TTL of a RST */
+	at(s, 500);
+}
+
+static inline void refused_local(struct scene *s)
+{
+	s->plan.target = s->source;
+	local_host(s);
+	unsigned f = flow(s, 25);
+	on_lo(syn(s, f));
+	on_lo(rst(s, f, 64));
+	failed(s, f, ECONNREFUSED);
+	at(s, 300);
+}
+
+static inline void reset_alone(struct scene *s)
+{
+	usual_host(s);
+	start(s, 443);
+	refused(s, 25, 55);
+	at(s, 2500);
+}
+
+static inline void reset_farther(struct scene *s)
+{
+	usual_host(s);
+	answered(s, 443, FARTTL);
+	refused(s, 25, FARTTL - 4);
+	at(s, 500);
+}
+
+static inline void rejected_by(struct scene *s, struct addr from, unsigned code, unsigned hops)
+{
+	unsigned f = start(s, 25);
+
+	pass(s, 5);
+	icmp(s, f, from, unreachable(s), code, 64 - hops);
+	failed(s, f, code == no_port(s) ? ECONNREFUSED : EHOSTUNREACH);
+}
+
+static inline void icmp_refused(struct scene *s)
+{
+	usual_host(s);
+	answered(s, 443, FARTTL);
+	rejected_by(s, s->plan.target, no_port(s), HOPS);
+	at(s, 300);
+}
+
+static inline void icmp_loop(struct scene *s)
+{
+	usual_host(s);
+	for (unsigned i = 0; i < 2; i++) {
+		unsigned f = start(s, i ? 443 : 25);
+		icmp(s, f, ip(is_v6(s) ? "2001:db8:99::1" : "192.0.2.77"), is_v6(s) ? 3 : 11, 0, 1);
+		failed(s, f, EHOSTUNREACH);
+	}
+	at(s, 300);
+}
+
+static inline void icmp_destination(struct scene *s)
+{
+	usual_host(s);
+	answered(s, 443, FARTTL);
+	rejected_by(s, s->plan.target, prohibited(s), HOPS);
+	at(s, 300);
+}
+
+static inline void both_unreachable(struct scene *s)
+{
+	usual_host(s);
+	for (unsigned i = 0; i < 2; i++) {
+		unsigned f = start(s, i ? 443 : 25);
+		pass(s, 5);
+		icmp(s, f, hop(s, 4), unreachable(s), is_v6(s) ? 3 : 1, 61);
+		failed(s, f, EHOSTUNREACH);
+	}
+	at(s, 300);
+}
+
+static inline void icmp_all_placed(struct scene *s)
+{
+	both_unreachable(s);
+	hops_answer(s, 25, 1, 3);
+	hops_answer(s, 443, 1, 3);
+	for (unsigned i = 0; i < 2; i++) {
+		unsigned port = i ? 443 : 25;
+		probe_te(s, trace_probe(s, port, 4), hop(s, 4));
+		probe_icmp(s, trace_probe(s, port, 5), hop(s, 4), unreachable(s), is_v6(s) ? 3 : 1);
+	}
+	at(s, 2000);
+}
+
+static inline void icmp_hop(struct scene *s)
+{
+	usual_host(s);
+	answered(s, 443, FARTTL);
+	rejected_by(s, hop(s, 2), prohibited(s), 1);
+	hops_answer(s, 443, 1, HOPS);
+	hops_answer(s, 25, 1, 1);
+	for (unsigned ttl = 2; ttl <= 4; ttl++)
+		probe_icmp(s, trace_probe(s, 25, ttl), hop(s, 2), unreachable(s), prohibited(s));
+	pass(s, 500);
+}
+
+/* Its sender answers for no expired TTL of the control either. */
+static inline void icmp_silent_hop(struct scene *s)
+{
+	usual_host(s);
+	answered(s, 443, FARTTL);
+	rejected_by(s, ip(is_v6(s) ? "2001:db8:77::1" : "100.64.9.9"), prohibited(s), 1);
+	hops_answer(s, 443, 1, 1);
+	hops_silent(s, 443, 2, 2);
+	hops_answer(s, 443, 3, HOPS);
+	hops_answer(s, 25, 1, 1);
+	for (unsigned ttl = 2; ttl <= 4; ttl++)
+		probe_icmp(s, trace_probe(s, 25, ttl), ip(is_v6(s) ? "2001:db8:77::1" : "100.64.9.9"),
+			   unreachable(s), prohibited(s));
+	pass(s, 500);
+}
+
+static inline void icmp_gateway(struct scene *s)
+{
+	usual_host(s);
+	answered(s, 443, FARTTL);
+	rejected_by(s, s->gateway, prohibited(s), 0);
+	at(s, 300);
+}
+
+static inline void icmp_access(struct scene *s)
+{
+	usual_host(s);
+	answered(s, 443, FARTTL);
+	rejected_by(s, hop(s, 2), prohibited(s), 1);
+	at(s, 300);
+}
+
+static inline void icmp_somewhere(struct scene *s)
+{
+	usual_host(s);
+	answered(s, 443, FARTTL);
+	rejected_by(s, ip(is_v6(s) ? "2001:db8:77::1" : "192.0.2.77"), prohibited(s), 5);
+	at(s, 300);
+}
+
+static inline void path_silence(struct scene *s)
+{
+	usual_host(s);
+	silence_beside(s, 25, 443, FARTTL, 8);
+	pass(s, 500);
+}
+
+static inline void all_silent(struct scene *s)
+{
+	usual_host(s);
+	for (unsigned i = 0; i < 6; i++) {
+		start(s, 25);
+		start(s, 443);
+		pass(s, 500);
+	}
+	at(s, 6000);
+}
+
+/* ---- the session ---- */
+
+static inline unsigned session(struct scene *s)
+{
+	usual_host(s);
+	answered(s, 443, FARTTL);
+	return answered(s, 25, FARTTL);
+}
+
+static inline void session_open(struct scene *s)
+{
+	open_dialogue(s, session(s));
+}
+
+/* The run ends between the greeting and the answer to QUIT. */
+static inline void session_open_stalled_quit(struct scene *s)
+{
+	unsigned f = session(s);
+
+	greeting(s, f, 220, "mx.example.com ESMTP");
+	at(s, 8000);
+	session_end(s, f, STAGE_QUIT, SESSION_STALLED, NULL);
+}
+
+static inline void session_rejected(struct scene *s)
+{
+	unsigned f = session(s);
+
+	greeting(s, f, 554, "5.7.1 Client host rejected: listed by zen.example.org");
+	session_end(s, f, STAGE_QUIT, SESSION_CLOSED, NULL);
+}
+
+static inline void session_not_smtp(struct scene *s)
+{
+	session_end(s, session(s), STAGE_GREETING, SESSION_NOT_SMTP, "SSH-2.0-OpenSSH_9.2");
+}
+
+static inline void session_tls_failed(struct scene *s)
+{
+	s->plan.ports[0].implicit_tls = true;
+	session_end(s, session(s), STAGE_TLS, SESSION_TLS_ERROR, "wrong version number");
+}
+
+static inline void session_reset(struct scene *s)
+{
+	unsigned f = session(s);
+
+	pass(s, 20);
+	rst(s, f, FARTTL);
+	session_end(s, f, STAGE_GREETING, SESSION_RESET, NULL);
+}
+
+static inline void session_closed(struct scene *s)
+{
+	session_end(s, session(s), STAGE_GREETING, SESSION_CLOSED, NULL);
+}
+
+static inline void session_stalled(struct scene *s)
+{
+	unsigned f = session(s);
+
+	at(s, 8000);
+	session_end(s, f, STAGE_GREETING, SESSION_STALLED, NULL);
+}
+
+/* ---- the table: in the order of the rules ---- */
+
+#define HOST_ERROR STATE_BLOCKED, MECH_LOCAL_ERROR, PLACE_HOST
+#define IN DIR_INBOUND
+
+static const struct rule_case rule_cases[] = {
+	{"host-route-stop", stopped_route, 0, HOST_ERROR, CULPRIT_ROUTE},
+	{"host-route-stop", blackhole_route, 1, HOST_ERROR, CULPRIT_ROUTE},
+	{"host-rule-stop", stopped_rule, 0, HOST_ERROR, CULPRIT_IP_RULE},
+	{"host-link-down-error", down_error, 0, STATE_UNREACHABLE, MECH_LOCAL_ERROR, PLACE_HOST, CULPRIT_LINK},
+	{"host-link-down-error", down_and_no_route, 0, STATE_UNREACHABLE, MECH_LOCAL_ERROR, PLACE_HOST, CULPRIT_LINK},
+	{"host-link-down", no_carrier, 0, STATE_UNREACHABLE, MECH_SILENT_DROP, PLACE_HOST, CULPRIT_LINK},
+	{"host-no-route", routeless, 0, STATE_UNREACHABLE, MECH_LOCAL_ERROR, PLACE_HOST, CULPRIT_ROUTE},
+	{"host-no-route", routeless, 1, STATE_UNREACHABLE, MECH_LOCAL_ERROR, PLACE_HOST, CULPRIT_ROUTE},
+	{"host-denied", denied, 0, HOST_ERROR, CULPRIT_UNKNOWN},
+	{"host-error", no_source, 0, STATE_UNREACHABLE, MECH_LOCAL_ERROR, PLACE_HOST, CULPRIT_UNKNOWN},
+	{"host-redirect", redirected, 0, STATE_INTERCEPTED, MECH_INTERCEPTION, PLACE_HOST, CULPRIT_UNKNOWN},
+	{"host-redirect", redirected, 1, STATE_INTERCEPTED, MECH_INTERCEPTION, PLACE_HOST, CULPRIT_UNKNOWN},
+	{"host-redirect", redirected_away, 0, STATE_INTERCEPTED, MECH_INTERCEPTION, PLACE_HOST, CULPRIT_UNKNOWN},
+	{"host-peer-rewrite", peer_rewritten, 0, STATE_INTERCEPTED, MECH_INTERCEPTION, PLACE_HOST, CULPRIT_UNKNOWN},
+	{"host-peer-rewrite", peer_rewritten_unseen, 0, STATE_INTERCEPTED, MECH_INTERCEPTION, PLACE_HOST, CULPRIT_UNKNOWN},
+	{"host-tproxy", looped, 0, STATE_INTERCEPTED, MECH_INTERCEPTION, PLACE_HOST, CULPRIT_UNKNOWN},
+	{"host-redirect-refused", redirect_refused, 0, STATE_BLOCKED, MECH_TCP_RESET, PLACE_HOST, CULPRIT_UNKNOWN},
+	{"host-redirect-silent", redirect_silent, 0, STATE_BLOCKED, MECH_SILENT_DROP, PLACE_HOST, CULPRIT_UNKNOWN},
+	{"host-neighbour-silent", gateway_silent, 0, STATE_UNREACHABLE, MECH_LOCAL_ERROR, PLACE_GATEWAY, CULPRIT_NEIGHBOUR},
+	{"host-neighbour-silent", gateway_silent, 1, STATE_UNREACHABLE, MECH_LOCAL_ERROR, PLACE_GATEWAY, CULPRIT_NEIGHBOUR},
+	{"host-neighbour-silent", gateway_not_yet, 0, STATE_UNREACHABLE, MECH_LOCAL_ERROR, PLACE_GATEWAY, CULPRIT_NEIGHBOUR},
+	{"host-destination-silent", destination_silent, 0, STATE_UNREACHABLE, MECH_LOCAL_ERROR, PLACE_DESTINATION, CULPRIT_NEIGHBOUR},
+	{"host-reset", host_reset, 0, STATE_BLOCKED, MECH_TCP_RESET, PLACE_HOST, CULPRIT_UNKNOWN},
+	{"host-reset", host_reset, 1, STATE_BLOCKED, MECH_TCP_RESET, PLACE_HOST, CULPRIT_UNKNOWN},
+	{"host-icmp", host_icmp, 0, STATE_BLOCKED, MECH_ICMP_UNREACHABLE, PLACE_HOST, CULPRIT_UNKNOWN},
+	{"host-icmp", host_icmp, 1, STATE_BLOCKED, MECH_ICMP_UNREACHABLE, PLACE_HOST, CULPRIT_UNKNOWN},
+	{"host-icmp", host_icmp_told, 0, STATE_BLOCKED, MECH_ICMP_UNREACHABLE, PLACE_HOST, CULPRIT_UNKNOWN},
+	{"host-drop-out", host_drop_out, 0, STATE_BLOCKED, MECH_SILENT_DROP, PLACE_HOST, CULPRIT_UNKNOWN},
+	{"host-drop-out", host_drop_out, 1, STATE_BLOCKED, MECH_SILENT_DROP, PLACE_HOST, CULPRIT_UNKNOWN},
+	{"host-drop-out", host_drop_and_path, 0, STATE_BLOCKED, MECH_SILENT_DROP, PLACE_HOST, CULPRIT_UNKNOWN, .also = 1},
+	{"host-drop-in", host_drop_in, 0, STATE_BLOCKED, MECH_SILENT_DROP, PLACE_HOST, CULPRIT_UNKNOWN, IN, 0},
+	{"host-drop-in-elsewhere", host_drop_in_elsewhere, 0, STATE_BLOCKED, MECH_SILENT_DROP, PLACE_HOST, CULPRIT_UNKNOWN, IN, 0},
+	{"host-drop-in-reset", host_drop_in_reset, 0, STATE_BLOCKED, MECH_SILENT_DROP, PLACE_HOST, CULPRIT_UNKNOWN, IN, 1},
+
+	{"path-intercepted", intercepted, 0, STATE_INTERCEPTED, MECH_INTERCEPTION, PLACE_ISP, CULPRIT_MIDDLEBOX},
+	{"path-intercepted", intercepted, 1, STATE_INTERCEPTED, MECH_INTERCEPTION, PLACE_TRANSIT, CULPRIT_MIDDLEBOX},
+	{"path-reset-early", reset_early, 0, STATE_BLOCKED, MECH_TCP_RESET, PLACE_ISP, CULPRIT_HOP},
+	{"path-reset-early", reset_early, 1, STATE_BLOCKED, MECH_TCP_RESET, PLACE_ISP, CULPRIT_HOP},
+	{"path-refused-own", refused_own, 0, STATE_REFUSED, MECH_TCP_RESET, PLACE_DESTINATION, CULPRIT_SERVER},
+	{"path-refused-own", refused_own_no_control, 0, STATE_REFUSED, MECH_TCP_RESET, PLACE_DESTINATION, CULPRIT_SERVER},
+	{"path-refused-on-link", refused_on_link, 0, STATE_REFUSED, MECH_TCP_RESET, PLACE_DESTINATION, CULPRIT_SERVER},
+	{"path-silence-on-link", silence_on_link, 0, STATE_BLOCKED, MECH_SILENT_DROP, PLACE_DESTINATION, CULPRIT_UNKNOWN},
+	{"path-stops", path_stops, 0, STATE_BLOCKED, MECH_SILENT_DROP, PLACE_ISP, CULPRIT_HOP},
+	{"path-stops", path_stops, 1, STATE_BLOCKED, MECH_SILENT_DROP, PLACE_ISP, CULPRIT_HOP},
+	{"path-stops", path_stops_first, 0, STATE_BLOCKED, MECH_SILENT_DROP, PLACE_GATEWAY, CULPRIT_HOP},
+	{"path-stops", host_drop_and_path, 0, STATE_BLOCKED, MECH_SILENT_DROP, PLACE_ISP, CULPRIT_HOP, .also = 1},
+	{"path-through", path_through, 0, STATE_BLOCKED, MECH_SILENT_DROP, PLACE_DESTINATION, CULPRIT_HOP},
+	{"path-through", path_through, 1, STATE_BLOCKED, MECH_SILENT_DROP, PLACE_DESTINATION, CULPRIT_HOP},
+	{"path-reset-forged", reset_forged, 0, STATE_BLOCKED, MECH_TCP_RESET, PLACE_UNKNOWN, CULPRIT_MIDDLEBOX},
+	{"path-reset-nearer", reset_nearer, 0, STATE_BLOCKED, MECH_TCP_RESET, PLACE_UNKNOWN, CULPRIT_MIDDLEBOX},
+	{"path-refused", refused_like_control, 0, STATE_REFUSED, MECH_TCP_RESET, PLACE_DESTINATION, CULPRIT_SERVER},
+	{"path-refused", refused_like_control, 1, STATE_REFUSED, MECH_TCP_RESET, PLACE_DESTINATION, CULPRIT_SERVER},
+	{"path-refused-local", refused_local, 0, STATE_REFUSED, MECH_TCP_RESET, PLACE_DESTINATION, CULPRIT_SERVER},
+	{"path-reset-unplaced", reset_alone, 0, STATE_INCONCLUSIVE, MECH_TCP_RESET, PLACE_UNKNOWN, CULPRIT_UNKNOWN},
+	{"path-reset-unplaced", reset_farther, 0, STATE_INCONCLUSIVE, MECH_TCP_RESET, PLACE_UNKNOWN, CULPRIT_UNKNOWN},
+	{"path-icmp-refused", icmp_refused, 0, STATE_REFUSED, MECH_ICMP_UNREACHABLE, PLACE_DESTINATION, CULPRIT_SERVER},
+	{"path-icmp-refused", icmp_refused, 1, STATE_REFUSED, MECH_ICMP_UNREACHABLE, PLACE_DESTINATION, CULPRIT_SERVER},
+	{"path-icmp-loop", icmp_loop, 0, STATE_UNREACHABLE, MECH_ICMP_UNREACHABLE, PLACE_UNKNOWN, CULPRIT_HOP},
+	{"path-icmp-loop", icmp_loop, 1, STATE_UNREACHABLE, MECH_ICMP_UNREACHABLE, PLACE_UNKNOWN, CULPRIT_HOP},
+	{"path-icmp-destination", icmp_destination, 0, STATE_BLOCKED, MECH_ICMP_UNREACHABLE, PLACE_DESTINATION, CULPRIT_SERVER},
+	{"path-icmp-destination", icmp_destination, 1, STATE_BLOCKED, MECH_ICMP_UNREACHABLE, PLACE_DESTINATION, CULPRIT_SERVER},
+	{"path-icmp-all-placed", icmp_all_placed, 0, STATE_UNREACHABLE, MECH_ICMP_UNREACHABLE, PLACE_TRANSIT, CULPRIT_HOP},
+	{"path-icmp-all", both_unreachable, 0, STATE_UNREACHABLE, MECH_ICMP_UNREACHABLE, PLACE_UNKNOWN, CULPRIT_HOP},
+	{"path-icmp-hop", icmp_hop, 0, STATE_BLOCKED, MECH_ICMP_UNREACHABLE, PLACE_ISP, CULPRIT_HOP},
+	{"path-icmp-hop", icmp_hop, 1, STATE_BLOCKED, MECH_ICMP_UNREACHABLE, PLACE_ISP, CULPRIT_HOP},
+	{"path-icmp-hop", icmp_silent_hop, 0, STATE_BLOCKED, MECH_ICMP_UNREACHABLE, PLACE_ISP, CULPRIT_HOP},
+	{"path-icmp-gateway", icmp_gateway, 0, STATE_BLOCKED, MECH_ICMP_UNREACHABLE, PLACE_GATEWAY, CULPRIT_HOP},
+	{"path-icmp-access", icmp_access, 0, STATE_BLOCKED, MECH_ICMP_UNREACHABLE, PLACE_ISP, CULPRIT_HOP},
+	{"path-icmp-access", icmp_access, 1, STATE_BLOCKED, MECH_ICMP_UNREACHABLE, PLACE_ISP, CULPRIT_HOP},
+	{"path-icmp", icmp_somewhere, 0, STATE_BLOCKED, MECH_ICMP_UNREACHABLE, PLACE_UNKNOWN, CULPRIT_HOP},
+	{"path-icmp", icmp_somewhere, 1, STATE_BLOCKED, MECH_ICMP_UNREACHABLE, PLACE_UNKNOWN, CULPRIT_HOP},
+	{"path-silence", path_silence, 0, STATE_BLOCKED, MECH_SILENT_DROP, PLACE_UNKNOWN, CULPRIT_UNKNOWN},
+	{"path-all-silent", all_silent, 0, STATE_UNREACHABLE, MECH_SILENT_DROP, PLACE_UNKNOWN, CULPRIT_UNKNOWN},
+	{"path-all-silent", all_silent, 1, STATE_UNREACHABLE, MECH_SILENT_DROP, PLACE_UNKNOWN, CULPRIT_UNKNOWN},
+
+	{"session-open", session_open, 0, STATE_OPEN, MECH_UNKNOWN, PLACE_UNKNOWN, CULPRIT_UNKNOWN},
+	{"session-open", session_open_stalled_quit, 1, STATE_OPEN, MECH_UNKNOWN, PLACE_UNKNOWN, CULPRIT_UNKNOWN},
+	{"session-rejected", session_rejected, 0, STATE_REJECTED, MECH_POLICY_REJECT, PLACE_DESTINATION, CULPRIT_SERVER},
+	{"session-not-smtp", session_not_smtp, 0, STATE_NO_SERVICE, MECH_NOT_SMTP, PLACE_DESTINATION, CULPRIT_SERVER},
+	{"session-tls-failed", session_tls_failed, 0, STATE_NO_SERVICE, MECH_TLS_FAILED, PLACE_DESTINATION, CULPRIT_SERVER},
+	{"session-reset", session_reset, 0, STATE_NO_SERVICE, MECH_SESSION_RESET, PLACE_DESTINATION, CULPRIT_SERVER},
+	{"session-closed", session_closed, 0, STATE_NO_SERVICE, MECH_SESSION_CLOSE, PLACE_DESTINATION, CULPRIT_SERVER},
+	{"session-stalled", session_stalled, 0, STATE_NO_SERVICE, MECH_SESSION_STALL, PLACE_DESTINATION, CULPRIT_SERVER},
+};
+
+/* The case's report; the scene is the caller's to free. */
+static inline struct scene *scene_of(const struct rule_case *c)
+{
+	struct scene *s = scene_new(c->v6);
+
+	c->build(s);
+	return s;
+}
+
+#endif

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The rule table: every row is reached, says what it should, and hides no other. */
+#include "cases.h"
+
+#include "diag/words.h"
+
+static void expect_words(const char *rule, const char *text)
+{
+	if (!text || !text[0] || strchr(text, '{') || strstr(text, "(null)") || strstr(text, "  ") ||
+	    strstr(text, " ."))
+		fail_msg("%s: bad words: %s", rule, text ? text : "(none)");
+}
+
+static void expect_finding(const struct rule_case *c, const struct report *r,
+			   const struct finding *f)
+{
+	if (f->mechanism != c->mechanism || f->place != c->place || f->direction != c->direction ||
+	    f->culprit.kind != c->culprit)
+		fail_msg("%s: %s %s %s %s", c->rule, mechanism_name(f->mechanism), place_name(f->place),
+			 direction_name(f->direction), culprit_kind_name(f->culprit.kind));
+	/* contract: null exactly when the place is unknown */
+	assert_int_equal(f->place == PLACE_UNKNOWN, f->confidence == CONFIDENCE_NONE);
+	if (f->place != PLACE_UNKNOWN) {
+		assert_true(f->confidence > 0 && f->confidence < 1);
+		assert_true(f->n_candidates > 0);
+		assert_int_equal(f->candidates[0].place, f->place);
+	}
+	double sum = 0;
+	for (unsigned i = 0; i < f->n_candidates; i++)
+		sum += f->candidates[i].confidence;
+	assert_true(sum <= 1.0001);
+	assert_int_equal(f->has_icmp, c->mechanism == MECH_ICMP_UNREACHABLE);
+	if (!f->n_evidence)
+		fail_msg("%s: no evidence", c->rule);
+	for (unsigned i = 0; i < f->n_evidence; i++)
+		assert_in_range(f->evidence[i], 1, r->n_evidence);
+	if (!f->n_remedy)
+		fail_msg("%s: no remedy", c->rule);
+	expect_words(c->rule, f->summary);
+	expect_words(c->rule, f->culprit.text);
+	for (unsigned i = 0; i < f->n_remedy; i++)
+		expect_words(c->rule, f->remedy[i]);
+}
+
+static void test_cases(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(rule_cases); i++) {
+		const struct rule_case *c = &rule_cases[i];
+		struct scene *s = scene_of(c);
+		const struct report *r = finish(s);
+		unsigned findings = c->state == STATE_OPEN ? 0 : 1 + c->also;
+		if (state_of(r, 25) != c->state || r->ports[0].n_findings != findings)
+			fail_msg("case %zu, %s, is %s", i, c->rule, said_of(r, 25));
+		const struct finding *f = finding_of(r, 25, c->rule);
+		if (!f && findings)
+			fail_msg("case %zu, %s, is %s", i, c->rule, said_of(r, 25));
+		if (f)
+			expect_finding(c, r, f);
+		expect_words(c->rule, r->summary);
+		for (unsigned k = 0; k < r->n_evidence; k++)
+			assert_non_null(r->evidence[k].text);
+		scene_free(s);
+	}
+}
+
+/* A port that is open gives no finding: the row shows in the verdict only. */
+static void test_open_row(void **state)
+{
+	struct scene *s = scene_new(false);
+	struct port_facts facts;
+	struct port_verdict v;
+
+	(void)state;
+	session_open(s);
+	finish(s);
+	facts_of_port(&s->diag->tracker, 0, s->now, &facts);
+	diag_judge_port(&facts, NULL, &v);
+	assert_string_equal(v.rules[LAYER_SESSION]->id, "session-open");
+	assert_null(v.rules[LAYER_HOST]);
+	assert_null(v.rules[LAYER_PATH]);
+	scene_free(s);
+}
+
+static void test_every_row_has_a_case(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < rule_count; i++) {
+		bool found = false;
+		for (size_t k = 0; k < COUNT(rule_cases) && !found; k++)
+			found = strcmp(rule_cases[k].rule, rule_table[i].id) == 0;
+		if (!found)
+			fail_msg("no case reaches %s", rule_table[i].id);
+	}
+	for (size_t k = 0; k < COUNT(rule_cases); k++) {
+		bool found = false;
+		for (unsigned i = 0; i < rule_count && !found; i++)
+			found = strcmp(rule_cases[k].rule, rule_table[i].id) == 0;
+		if (!found)
+			fail_msg("%s is no row", rule_cases[k].rule);
+	}
+}
+
+static void test_rows_are_sound(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < rule_count; i++) {
+		const struct rule *r = &rule_table[i];
+		const char *prefix = layer_name(r->layer);
+		for (unsigned k = 0; k < i; k++)
+			if (strcmp(rule_table[k].id, r->id) == 0)
+				fail_msg("%s stands twice", r->id);
+		if (strncmp(r->id, prefix, strlen(prefix)) != 0)
+			fail_msg("%s is no name for the layer %s", r->id, prefix);
+		if (i && rule_table[i - 1].layer > r->layer)
+			fail_msg("%s stands among another layer's", r->id);
+		if (r->need & r->absent)
+			fail_msg("%s needs what must be absent", r->id);
+		if (!r->need || !r->summary || !r->why)
+			fail_msg("%s: a part is missing", r->id);
+		if (r->place != PLACE_UNKNOWN && (r->placed || r->confidence <= 0 || r->confidence >= 1))
+			fail_msg("%s: confidence and place disagree", r->id);
+		if (r->place == PLACE_UNKNOWN && r->confidence != CONFIDENCE_NONE)
+			fail_msg("%s: confidence of no place", r->id);
+		if (r->state != STATE_OPEN && !r->remedy[0])
+			fail_msg("%s: no remedy", r->id);
+	}
+}
+
+/* ---- shadows ---- */
+
+/* Every fact is looked at: is there a set of seen facts that row `target` matches and none of
+ * rows[i..] does? `seen` and `unseen` are what was chosen so far. */
+static bool escapes(unsigned i, unsigned target, uint64_t seen, uint64_t unseen)
+{
+	const struct rule *a = &rule_table[i];
+
+	if (i == target)
+		return true;
+	if (a->layer != rule_table[target].layer || (a->need & unseen) || (a->absent & seen))
+		return escapes(i + 1, target, seen, unseen);
+	for (int f = 0; f < F_COUNT; f++) {
+		uint64_t bit = FACT_BIT(f);
+		if ((a->need & bit & ~seen) && escapes(i + 1, target, seen, unseen | bit))
+			return true;
+		if ((a->absent & bit & ~unseen) && escapes(i + 1, target, seen | bit, unseen))
+			return true;
+	}
+	return false;
+}
+
+static void test_no_row_is_shadowed(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < rule_count; i++)
+		if (!escapes(0, i, rule_table[i].need, rule_table[i].absent))
+			fail_msg("an earlier row takes all that %s matches", rule_table[i].id);
+}
+
+/* The matcher itself, on facts by hand. */
+static void test_match(void **state)
+{
+	struct port_facts p = {0};
+	uint64_t missing;
+
+	(void)state;
+	assert_null(rules_match(LAYER_HOST, &p, &missing));
+	assert_int_equal(missing, 0); /* nothing was seen: no row is near */
+
+	p.seen = FACT_BIT(F_CONNECTED) | FACT_BIT(F_GREETING_OK);
+	p.looked = p.seen;
+	assert_null(rules_match(LAYER_SESSION, &p, &missing));
+	assert_true(missing & FACT_BIT(F_PEER_DIFFERS));
+	p.looked |= FACT_BIT(F_PEER_DIFFERS);
+	assert_string_equal(rules_match(LAYER_SESSION, &p, &missing)->id, "session-open");
+	assert_null(rules_match(LAYER_PATH, &p, &missing));
+
+	p.seen |= FACT_BIT(F_PEER_DIFFERS);
+	assert_null(rules_match(LAYER_SESSION, &p, &missing));
+	assert_int_equal(missing, 0); /* denied, not undecided */
+}
+
+/* ---- words ---- */
+
+static void test_no_template_has_an_unknown_placeholder(void **state)
+{
+	struct scene *s = scene_new(false);
+	struct port_facts facts;
+
+	(void)state;
+	icmp_hop(s);
+	finish(s);
+	facts_of_port(&s->diag->tracker, 0, s->now, &facts);
+	struct words w = {&s->report->arena, &s->diag->tracker, &facts, 25, "Port 587 works."};
+	for (unsigned i = 0; i < rule_count; i++) {
+		const struct rule *r = &rule_table[i];
+		if (strchr(words_expand(&w, r->summary), '{'))
+			fail_msg("%s: %s", r->id, r->summary);
+		for (int k = 0; k < RULE_MAX_REMEDIES && r->remedy[k]; k++)
+			if (strchr(words_expand(&w, r->remedy[k]), '{'))
+				fail_msg("%s: %s", r->id, r->remedy[k]);
+	}
+	assert_string_equal(words_expand(&w, "{no-such}x{port}{"), "{no-such}x25{");
+	scene_free(s);
+}
+
+static void test_every_fact_has_words(void **state)
+{
+	(void)state;
+	for (int f = 0; f < F_COUNT; f++) {
+		assert_non_null(fact_name((enum fact)f));
+		assert_non_null(fact_text((enum fact)f));
+		for (int g = 0; g < f; g++)
+			assert_string_not_equal(fact_name((enum fact)f), fact_name((enum fact)g));
+	}
+}
+
+/* ---- several ports, several layers ---- */
+
+static void test_what_works_instead(void **state)
+{
+	struct scene *s = scene_new(false);
+
+	(void)state;
+	s->plan.ports[0] = (struct plan_port){.port = 25, .tested = true};
+	s->plan.ports[1] = (struct plan_port){.port = 465, .tested = true};
+	s->plan.ports[2] = (struct plan_port){.port = 587, .tested = true};
+	s->plan.n_ports = 3;
+	usual_host(s);
+	open_dialogue(s, answered(s, 465, FARTTL));
+	silence_beside(s, 25, 465, FARTTL, 8);
+	open_dialogue(s, answered(s, 587, FARTTL));
+	pass(s, 500);
+	const struct report *r = finish(s);
+	assert_int_equal(state_of(r, 465), STATE_OPEN);
+	assert_int_equal(state_of(r, 587), STATE_OPEN);
+	const struct finding *f = finding_of(r, 25, "path-silence");
+	if (!f)
+		fail_msg("%s", said_of(r, 25));
+	bool said = false;
+	for (unsigned i = 0; i < f->n_remedy; i++)
+		said |= strstr(f->remedy[i], "Ports 465 and 587 work") != NULL;
+	assert_true(said);
+	assert_string_equal(r->summary, "Port 25 is blocked beyond this machine; ports 465 and 587 are open.");
+	scene_free(s);
+}
+
+static void test_two_blocks_give_two_findings(void **state)
+{
+	struct scene *s = scene_new(false);
+
+	(void)state;
+	host_drop_and_path(s);
+	const struct report *r = finish(s);
+	assert_int_equal(r->ports[0].n_findings, 2);
+	assert_string_equal(r->ports[0].findings[0].rule, "host-drop-out"); /* the nearest first */
+	assert_string_equal(r->ports[0].findings[1].rule, "path-stops");
+	assert_true(r->ports[0].upstream_tested);
+	scene_free(s);
+
+	s = scene_new(false);
+	host_drop_out(s);
+	assert_false(finish(s)->ports[0].upstream_tested);
+	scene_free(s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_cases),
+		cmocka_unit_test(test_open_row),
+		cmocka_unit_test(test_every_row_has_a_case),
+		cmocka_unit_test(test_rows_are_sound),
+		cmocka_unit_test(test_no_row_is_shadowed),
+		cmocka_unit_test(test_match),
+		cmocka_unit_test(test_no_template_has_an_unknown_placeholder),
+		cmocka_unit_test(test_every_fact_has_words),
+		cmocka_unit_test(test_what_works_instead),
+		cmocka_unit_test(test_two_blocks_give_two_findings),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
