@@ -229,29 +229,77 @@ static bool trace_open(struct ctx *c, int port)
 	return busy;
 }
 
+/* One round trip, and a little: an open port must not wait longer for what its check drew. */
+static int64_t open_patience(const struct tracker *t)
+{
+	int64_t rtt = 0;
+
+	for (unsigned i = 0; i < t->n_flows; i++) {
+		const struct flow *f = &t->flows[i];
+		if (f->synack.seen && f->syn_out == 1 && f->synack.t_ns - f->first_syn_ns > rtt)
+			rtt = f->synack.t_ns - f->first_syn_ns;
+	}
+	return rtt * 3 / 2 + OPEN_PATIENCE_NS;
+}
+
+static int64_t last_sent_ns(const struct path_trace *t)
+{
+	int64_t last = 0;
+
+	for (unsigned ttl = 0; ttl <= PLAN_MAX_HOPS; ttl++)
+		if (t->cell[ttl].last_sent_ns > last)
+			last = t->cell[ttl].last_sent_ns;
+	return last;
+}
+
+/* The cell of [from, to] that had the fewest probes and no answer; 0 when all had enough. */
+static unsigned neediest(const struct path_trace *t, unsigned from, unsigned to, unsigned max)
+{
+	unsigned best = 0;
+
+	for (unsigned ttl = from; ttl <= to; ttl++) {
+		const struct path_cell *cell = &t->cell[ttl];
+		if (!cell->answered && cell->sent < max && (!best || cell->sent < t->cell[best].sent))
+			best = ttl;
+	}
+	return best;
+}
+
+/*
+ * Which is the smallest TTL that draws the answer? A stateful router on the way (every home's NAT)
+ * lets back only what answers the latest SYN of a port: after a first round with everything in
+ * flight, the TTLs that are still silent are tried one by one, a round trip apart.
+ */
 static bool trace_answer(struct ctx *c, int port, unsigned dest)
 {
 	const struct path_trace *own = &c->path->trace[port], *other = &c->path->trace[c->control];
-	unsigned h = horizon(c, port);
+	unsigned h = horizon(c, port), max = c->t->plan->max_hops;
 	bool busy = false;
 
-	if (dest + HOPS_SLACK > h && dest + HOPS_SLACK <= c->t->plan->max_hops)
+	if (dest + HOPS_SLACK > h)
 		h = dest + HOPS_SLACK;
+	h = h > max ? max : h;
+	for (unsigned ttl = 1; ttl <= h; ttl++) {
+		busy |= want(c, port, ttl, 1, true);
+		busy |= want(c, c->control, ttl, MAX_SILENT_ROUNDS, true);
+	}
 	unsigned first = path_first_rst(own), unreachable = path_first_unreachable(own);
 	if (unreachable && (!first || unreachable < first))
 		first = unreachable;
+	unsigned passed = path_last_hop(c->path, own);
 	unsigned end = path_first_arrival(other, &c->t->plan->target);
-	for (unsigned ttl = 1; ttl <= (end ? end : h); ttl++) {
-		bool near = !first || ttl <= first + 1;
-		busy |= want(c, port, ttl, near ? MAX_SILENT_ROUNDS : 1, true);
-		busy |= want(c, c->control, ttl, near ? MAX_SILENT_ROUNDS : 1, true);
-	}
-	/* A box that mirrors the TTL pays with it for the way back as well: its resets show for
-	 * TTLs far beyond what reaches the target. */
-	if (end && (!first || first > end))
-		for (unsigned ttl = end + 1; ttl <= 2 * end + 1 && ttl <= c->t->plan->max_hops; ttl++)
-			busy |= want(c, port, ttl, 1, true);
-	return busy;
+	/* a box that mirrors the TTL pays with it for the way back as well: its resets show only for
+	 * TTLs far beyond what reaches the target, and two of them show what it does */
+	unsigned to = first ? first + 1 : end ? 2 * end + 1 : h;
+	unsigned ttl = neediest(own, passed + 1, to > max ? max : to, MAX_SILENT_ROUNDS);
+	if (!ttl)
+		return busy;
+	int64_t next = last_sent_ns(own) + open_patience(c->t);
+	if (c->now >= next)
+		ask(c, PROBE_TRACE, port, ttl, &c->t->plan->target);
+	else
+		wake_at(c, next);
+	return true;
 }
 
 /* At the border between two networks the router beyond is asked itself. */
@@ -367,19 +415,6 @@ static void set_timing(struct ctx *c)
 		c->round = ROUND_FLOOR_NS;
 	if (c->round > ROUND_CEILING_NS)
 		c->round = ROUND_CEILING_NS;
-}
-
-/* An open port must not wait long for what its check drew: one round trip, and a little. */
-static int64_t open_patience(const struct tracker *t)
-{
-	int64_t rtt = 0;
-
-	for (unsigned i = 0; i < t->n_flows; i++) {
-		const struct flow *f = &t->flows[i];
-		if (f->synack.seen && f->syn_out == 1 && f->synack.t_ns - f->first_syn_ns > rtt)
-			rtt = f->synack.t_ns - f->first_syn_ns;
-	}
-	return rtt * 3 / 2 + OPEN_PATIENCE_NS;
 }
 
 void advise_path(const struct tracker *t, const struct port_facts *facts, unsigned n_tested,

@@ -421,7 +421,9 @@ static void control_facts(const struct tracker *t, int port_index, int64_t now,
 		fact_note(p, F_SILENT, silent, NO_EVENT);
 		if (control)
 			fact_note(p, F_SILENCE_PROVEN,
-			     silent && p->silence_probability <= SILENCE_MAX_PROBABILITY, NO_EVENT);
+			     silent && own.silent_syns >= SILENCE_MIN_SYNS &&
+				     p->silence_probability <= SILENCE_MAX_PROBABILITY,
+			     NO_EVENT);
 		note_if_looked(p, F_ALL_SILENT, silent && !control && enough && !own.icmp, NO_EVENT,
 			       control || enough);
 	}
@@ -433,8 +435,14 @@ static void rst_distance_facts(struct port_facts *p)
 	if (!fact_seen(p, F_RST))
 		return;
 	p->rst_distance = hop_distance(p->flow->rst.ttl);
-	if (!p->control_flow)
+	if (!p->control_flow) {
+		/* looked for, but there is nothing to compare with */
+		if (p->looked & FACT_BIT(F_CONTROL_ANSWERS)) {
+			fact_note(p, F_RST_LIKE_CONTROL, false, NO_EVENT);
+			fact_note(p, F_RST_NEARER, false, NO_EVENT);
+		}
 		return;
+	}
 	const struct answer *a = p->control_flow->synack.seen ? &p->control_flow->synack
 							       : &p->control_flow->rst;
 	p->control_distance = hop_distance(a->ttl);

@@ -95,8 +95,11 @@ const char *fact_text(enum fact f);
 #define ANSWER_DUE_FLOOR_NS (200 * NS_PER_MS)
 #define ANSWER_DUE_CEILING_NS (1500 * NS_PER_MS)
 #define ANSWER_DUE_RTTS 3
-/* Silence is claimed below this probability of mere loss. */
-#define SILENCE_MAX_PROBABILITY 0.003
+/* Silence is claimed below this probability of mere loss. It is looked at again after every packet
+ * until it is small enough, which makes errors likelier than the number says: hence so small. */
+#define SILENCE_MAX_PROBABILITY 0.0003
+/* ... and never from fewer SYNs of the port with the usual TTL. */
+#define SILENCE_MIN_SYNS 4
 /* Without any answer there is no loss record: so many SYNs over so long a time, over all ports. */
 #define ALL_SILENT_MIN_SYNS 10
 #define ALL_SILENT_MIN_NS (3 * NS_PER_S)

@@ -13,7 +13,7 @@
 #define SURE_FIRST    0.93 /* not even the first hop answers: a filter on its way in */
 /* A silent destination behind an open path: its own filter, one just before it (a forwarder that
  * answers for its own TTL), or something that drops the SYN-ACK on its way back. */
-#define THROUGH_DESTINATION 0.72
+#define THROUGH_DESTINATION 0.65
 #define THROUGH_NEAR        0.52 /* where that forwarder is the gateway or the provider's router */
 #define THROUGH_RETURN      0.08 /* nobody's in particular */
 
@@ -71,7 +71,7 @@ static unsigned destination_ttl(const struct tracker *t, const struct port_facts
 	const struct path_trace *c = &t->path.trace[p->control_trace];
 	unsigned arrival = path_first_arrival(c, &t->plan->target), last = path_last_hop(&t->path, c);
 
-	if (arrival && arrival > last)
+	if (arrival == last + 1)
 		return arrival;
 	int ttl = arrival_ttl_of_control(t, p);
 	if (!ttl && p->control_flow)
@@ -80,7 +80,10 @@ static unsigned destination_ttl(const struct tracker *t, const struct port_facts
 	if (!ttl)
 		return 0;
 	unsigned by_distance = (unsigned)path_distance(ttl) + 1;
-	return by_distance > last ? by_distance : last + 1;
+	if (by_distance <= last)
+		return last + 1;
+	/* the smallest TTL that was answered need not be the smallest that arrives: some got lost */
+	return arrival > last && by_distance > arrival ? arrival : by_distance;
 }
 
 /* ---- places ---- */
@@ -145,7 +148,7 @@ static double readiness(enum place place)
 	switch (place) {
 	case PLACE_GATEWAY: return 0.9;
 	case PLACE_ISP: return 1.0;
-	case PLACE_TRANSIT: return 0.4;
+	case PLACE_TRANSIT: return 0.6;
 	case PLACE_DESTINATION_NETWORK:
 	case PLACE_DESTINATION: return 0.7;
 	case PLACE_HOST:
@@ -185,7 +188,8 @@ static void silent_facts(const struct tracker *t, int port, const struct path_pl
 	path_where_silent(&t->path, port, p->control_trace, p->dest_ttl, control_answers,
 			  p->silence_probability, settled_before, &s);
 	struct placed *out = &p->placed;
-	bool proven = fact_seen(p, F_SILENT) && s.probability <= SILENCE_MAX_PROBABILITY;
+	bool proven = fact_seen(p, F_SILENT) && p->silent_syns >= SILENCE_MIN_SYNS &&
+		      s.probability <= SILENCE_MAX_PROBABILITY;
 
 	out->from = s.from;
 	out->to = s.to;
@@ -284,11 +288,14 @@ static void icmp_hop_facts(const struct tracker *t, int port, const struct path_
 		return;
 	/* the sender never answers for an expired TTL: its own error shows where it is */
 	fact_note(p, F_PATH_ICMP_HOP, true, p->icmp->event);
-	p->placed.from = first - 1;
+	struct addr before = path_hop_address(&t->path, first - 1);
+	/* a router has one address for all its errors: the one before is another */
+	bool other = addr_is_set(&before);
+	p->placed.from = other ? first : first - 1;
 	p->placed.to = first;
-	p->placed.from_addr = path_hop_address(&t->path, first - 1);
+	p->placed.from_addr = other ? p->icmp->from : before;
 	p->placed.to_addr = p->icmp->from;
-	place_device(places, SURE_DEVICE, &p->placed);
+	place_device(places, other ? SURE_BY_DISTANCE : SURE_DEVICE, &p->placed);
 }
 
 void facts_of_path(const struct tracker *t, int port, int64_t now, struct port_facts *p)

@@ -260,17 +260,36 @@ static unsigned settled_sent(const struct path_cell *c, int64_t settled_before)
 	return c->sent - (c->sent > c->answered && c->last_sent_ns > settled_before);
 }
 
+/* What others met at this hop: every trace that is known to get there. The luckiest alone would make
+ * the path look better than it is. */
+static struct loss_sample hop_record(const struct path *p, int port, unsigned ttl,
+				     int64_t settled_before)
+{
+	struct loss_sample record = {0};
+
+	for (int i = 0; i < PLAN_MAX_PORTS; i++) {
+		const struct path_trace *t = &p->trace[i];
+		const struct path_cell *c = &t->cell[ttl];
+		if (i == port || !c->sent ||
+		    (path_last_hop(p, t) < ttl && !path_first_arrival(t, &p->target)))
+			continue;
+		unsigned sent = settled_sent(c, settled_before);
+		record.answered += c->answered;
+		record.sent += sent > c->answered ? sent : c->answered;
+	}
+	return record;
+}
+
 /* That this hop's silence for the port is mere loss; 1 where the control gets no answer either. */
-static double hop_probability(const struct path *p, const struct path_cell *own, const struct path_cell *other,
+static double hop_probability(const struct path *p, int port, int control, unsigned ttl,
 			      int64_t settled_before)
 {
-	struct loss_sample record = {settled_sent(other, settled_before), other->answered};
+	const struct path_cell *own = &p->trace[port].cell[ttl];
 
-	if (!hop_answered(p, other))
+	if (!hop_answered(p, &p->trace[control].cell[ttl]))
 		return 1;
-	if (record.sent < record.answered)
-		record.sent = record.answered;
-	return loss_silence_probability(record, settled_sent(own, settled_before));
+	return loss_silence_probability(hop_record(p, port, ttl, settled_before),
+					settled_sent(own, settled_before));
 }
 
 static void set_range(struct path_stop *s, unsigned last)
@@ -302,11 +321,11 @@ void path_where_silent(const struct path *p, int port, int control, unsigned des
 	if (last > PLAN_MAX_HOPS)
 		return;
 	for (unsigned j = s->from; j <= last; j++) {
-		const struct path_cell *own = &t->cell[j + 1], *other = &c->cell[j + 1];
+		const struct path_cell *other = &c->cell[j + 1];
 		s->weight[j] = weight;
 		if (j + 1 == dest_ttl)
 			break;
-		double lost = hop_probability(p, own, other, settled_before);
+		double lost = hop_probability(p, port, control, j + 1, settled_before);
 		if (hop_answered(p, other)) {
 			s->hops_beyond++;
 			if (!s->next) {
@@ -475,7 +494,7 @@ static bool assign_by_as(const struct path *p, const struct addr *source, bool t
 void path_assign_places(const struct path *p, unsigned dest_ttl, const struct addr *source,
 			bool tunnel, struct path_places *out)
 {
-	bool public_seen = false;
+	bool public_seen = false, silent_before = false;
 	unsigned last = dest_ttl ? dest_ttl - 1 : PLAN_MAX_HOPS, reach = 0;
 
 	for (unsigned i = 0; i < PLAN_MAX_PORTS; i++)
@@ -495,10 +514,14 @@ void path_assign_places(const struct path *p, unsigned dest_ttl, const struct ad
 		enum place place = PLACE_UNKNOWN;
 		if (ttl == 1)
 			place = tunnel ? PLACE_ISP : PLACE_GATEWAY;
-		else if (dest_ttl && ttl + 1 == dest_ttl && (public_seen || !known))
+		else if (dest_ttl && ttl + 1 == dest_ttl && (public_seen || silent_before || !known))
 			place = PLACE_DESTINATION_NETWORK;
+		else if (!public_seen && known && (inside || !silent_before))
+			place = PLACE_ISP;
+		else if (!public_seen && !known && ttl == 2 && (!dest_ttl || dest_ttl > 3))
+			place = PLACE_ISP;
 		else if (!public_seen)
-			place = known ? PLACE_ISP : PLACE_UNKNOWN;
+			place = PLACE_UNKNOWN; /* the first public one that answers, but is it the first? */
 		else if (known && of_our_provider(&a, source, &p->target))
 			place = PLACE_ISP;
 		else if (known && same_network(&a, &p->target))
@@ -507,6 +530,7 @@ void path_assign_places(const struct path *p, unsigned dest_ttl, const struct ad
 			place = PLACE_TRANSIT; /* the last one that answers may be either's, where the end is
 						  not known */
 		public_seen |= known && !inside && ttl > 1;
+		silent_before |= !known && ttl > 1;
 		out->place[ttl] = place;
 	}
 	/* a silent hop right behind the gateway, with the provider behind it, is the provider's */

@@ -96,6 +96,15 @@ const struct rule rule_table[] = {
 		.why = "connect() failed before a packet, for a reason that is no denial",
 	},
 	{
+		.id = "host-peer-rewrite", .layer = LAYER_HOST,
+		.need = B(F_CONNECTED) | B(F_PEER_DIFFERS),
+		.state = STATE_INTERCEPTED, .mechanism = MECH_INTERCEPTION, .place = PLACE_HOST,
+		.culprit = CULPRIT_UNKNOWN, .confidence = 0.98,
+		.summary = "This machine rewrote the destination: the socket that called {target} port {port} is connected to {peer}.",
+		.remedy = {"Look for a cgroup eBPF program that rewrites connect():", "bpftool cgroup tree"},
+		.why = "only a rewrite in connect() changes what getpeername() says",
+	},
+	{
 		.id = "host-redirect", .layer = LAYER_HOST,
 		.need = B(F_SYN_REDIRECTED) | B(F_CONNECTED), .absent = B(F_TARGET_LOCAL),
 		.state = STATE_INTERCEPTED, .mechanism = MECH_INTERCEPTION, .place = PLACE_HOST,
@@ -104,15 +113,6 @@ const struct rule rule_table[] = {
 		.remedy = {"Find the redirect:", "nft list ruleset | grep -nE 'redirect|dnat|tproxy'", "iptables-save -t nat | grep -E 'REDIRECT|DNAT'",
 			   "Hosting panels redirect all users but the mail server's to the local mail server on purpose (\"SMTP restrictions\"): then send through the local mail server, or as its user."},
 		.why = "the SYN with our source port was seen going to another address or port than the one called",
-	},
-	{
-		.id = "host-peer-rewrite", .layer = LAYER_HOST,
-		.need = B(F_CONNECTED) | B(F_PEER_DIFFERS),
-		.state = STATE_INTERCEPTED, .mechanism = MECH_INTERCEPTION, .place = PLACE_HOST,
-		.culprit = CULPRIT_UNKNOWN, .confidence = 0.98,
-		.summary = "This machine rewrote the destination: the socket that called {target} port {port} is connected to {peer}.",
-		.remedy = {"Look for a cgroup eBPF program that rewrites connect():", "bpftool cgroup tree"},
-		.why = "only a rewrite in connect() changes what getpeername() says",
 	},
 	{
 		.id = "host-tproxy", .layer = LAYER_HOST,

@@ -290,7 +290,7 @@ static inline void host_drop_and_path(struct scene *s)
 	s->injecting = false;
 	answered(s, 443, 55);
 	s->injecting = true;
-	two_traces(s, 25, 1, 443, 6, 4);
+	two_traces(s, 25, 1, 443, 6, 6);
 	pass(s, 2000);
 }
 
@@ -391,33 +391,31 @@ static inline void refused_on_link(struct scene *s)
 static inline void silence_on_link(struct scene *s)
 {
 	on_link_host(s, NUD_REACHABLE);
-	silence_beside(s, 25, 443, 64, 8);
+	silence_beside(s, 25, 443, 64, 12);
 	pass(s, 400);
 }
 
 static inline void path_stops(struct scene *s)
 {
 	usual_host(s);
-	start(s, 25);
-	answered(s, 443, FARTTL);
-	two_traces(s, 25, 2, 443, HOPS, 4);
+	silence_beside(s, 25, 443, FARTTL, 5);
+	two_traces(s, 25, 2, 443, HOPS, 6);
 	pass(s, 500);
 }
 
 static inline void path_stops_first(struct scene *s)
 {
 	usual_host(s);
-	start(s, 25);
-	answered(s, 443, FARTTL);
-	two_traces(s, 25, 0, 443, HOPS, 4);
+	silence_beside(s, 25, 443, FARTTL, 5);
+	two_traces(s, 25, 0, 443, HOPS, 6);
 	pass(s, 500);
 }
 
 static inline void path_through(struct scene *s)
 {
 	usual_host(s);
-	silence_beside(s, 25, 443, FARTTL, 8);
-	two_traces(s, 25, HOPS, 443, HOPS, 4);
+	silence_beside(s, 25, 443, FARTTL, 12);
+	two_traces(s, 25, HOPS, 443, HOPS, 6);
 	pass(s, 500);
 }
 
@@ -518,7 +516,7 @@ static inline void both_unreachable(struct scene *s)
 	for (unsigned i = 0; i < 2; i++) {
 		unsigned f = start(s, i ? 443 : 25);
 		pass(s, 5);
-		icmp(s, f, hop(s, 4), unreachable(s), is_v6(s) ? 3 : 1, 61);
+		icmp(s, f, hop(s, 3), unreachable(s), is_v6(s) ? 3 : 1, 62);
 		failed(s, f, EHOSTUNREACH);
 	}
 	at(s, 300);
@@ -531,8 +529,7 @@ static inline void icmp_all_placed(struct scene *s)
 	hops_answer(s, 443, 1, 3);
 	for (unsigned i = 0; i < 2; i++) {
 		unsigned port = i ? 443 : 25;
-		probe_te(s, trace_probe(s, port, 4), hop(s, 4));
-		probe_icmp(s, trace_probe(s, port, 5), hop(s, 4), unreachable(s), is_v6(s) ? 3 : 1);
+		probe_icmp(s, trace_probe(s, port, 4), hop(s, 3), unreachable(s), is_v6(s) ? 3 : 1);
 	}
 	at(s, 2000);
 }
@@ -577,7 +574,7 @@ static inline void icmp_access(struct scene *s)
 {
 	usual_host(s);
 	answered(s, 443, FARTTL);
-	rejected_by(s, hop(s, 2), prohibited(s), 1);
+	rejected_by(s, hop(s, 2), prohibited(s), 2); /* a forward hook comes after the TTL */
 	at(s, 300);
 }
 
@@ -592,7 +589,7 @@ static inline void icmp_somewhere(struct scene *s)
 static inline void path_silence(struct scene *s)
 {
 	usual_host(s);
-	silence_beside(s, 25, 443, FARTTL, 8);
+	silence_beside(s, 25, 443, FARTTL, 12);
 	pass(s, 500);
 }
 
@@ -674,93 +671,99 @@ static inline void session_stalled(struct scene *s)
 
 /* ---- the table: in the order of the rules ---- */
 
-#define HOST_ERROR STATE_BLOCKED, MECH_LOCAL_ERROR, PLACE_HOST
-#define IN DIR_INBOUND
+#define ROW(rule, build, v6, state, mechanism, place, culprit)                                       \
+	{rule, build, v6, STATE_##state, MECH_##mechanism, PLACE_##place, CULPRIT_##culprit,       \
+	 DIR_OUTBOUND, 0}
+#define INBOUND(rule, build, also) \
+	{rule, build, 0, STATE_BLOCKED, MECH_SILENT_DROP, PLACE_HOST, CULPRIT_UNKNOWN, DIR_INBOUND, also}
+/* two blocks behind each other */
+#define BESIDE(rule, build, place, culprit) \
+	{rule, build, 0, STATE_BLOCKED, MECH_SILENT_DROP, place, culprit, DIR_OUTBOUND, 1}
 
 static const struct rule_case rule_cases[] = {
-	{"host-route-stop", stopped_route, 0, HOST_ERROR, CULPRIT_ROUTE},
-	{"host-route-stop", blackhole_route, 1, HOST_ERROR, CULPRIT_ROUTE},
-	{"host-rule-stop", stopped_rule, 0, HOST_ERROR, CULPRIT_IP_RULE},
-	{"host-link-down-error", down_error, 0, STATE_UNREACHABLE, MECH_LOCAL_ERROR, PLACE_HOST, CULPRIT_LINK},
-	{"host-link-down-error", down_and_no_route, 0, STATE_UNREACHABLE, MECH_LOCAL_ERROR, PLACE_HOST, CULPRIT_LINK},
-	{"host-link-down", no_carrier, 0, STATE_UNREACHABLE, MECH_SILENT_DROP, PLACE_HOST, CULPRIT_LINK},
-	{"host-no-route", routeless, 0, STATE_UNREACHABLE, MECH_LOCAL_ERROR, PLACE_HOST, CULPRIT_ROUTE},
-	{"host-no-route", routeless, 1, STATE_UNREACHABLE, MECH_LOCAL_ERROR, PLACE_HOST, CULPRIT_ROUTE},
-	{"host-denied", denied, 0, HOST_ERROR, CULPRIT_UNKNOWN},
-	{"host-error", no_source, 0, STATE_UNREACHABLE, MECH_LOCAL_ERROR, PLACE_HOST, CULPRIT_UNKNOWN},
-	{"host-redirect", redirected, 0, STATE_INTERCEPTED, MECH_INTERCEPTION, PLACE_HOST, CULPRIT_UNKNOWN},
-	{"host-redirect", redirected, 1, STATE_INTERCEPTED, MECH_INTERCEPTION, PLACE_HOST, CULPRIT_UNKNOWN},
-	{"host-redirect", redirected_away, 0, STATE_INTERCEPTED, MECH_INTERCEPTION, PLACE_HOST, CULPRIT_UNKNOWN},
-	{"host-peer-rewrite", peer_rewritten, 0, STATE_INTERCEPTED, MECH_INTERCEPTION, PLACE_HOST, CULPRIT_UNKNOWN},
-	{"host-peer-rewrite", peer_rewritten_unseen, 0, STATE_INTERCEPTED, MECH_INTERCEPTION, PLACE_HOST, CULPRIT_UNKNOWN},
-	{"host-tproxy", looped, 0, STATE_INTERCEPTED, MECH_INTERCEPTION, PLACE_HOST, CULPRIT_UNKNOWN},
-	{"host-redirect-refused", redirect_refused, 0, STATE_BLOCKED, MECH_TCP_RESET, PLACE_HOST, CULPRIT_UNKNOWN},
-	{"host-redirect-silent", redirect_silent, 0, STATE_BLOCKED, MECH_SILENT_DROP, PLACE_HOST, CULPRIT_UNKNOWN},
-	{"host-neighbour-silent", gateway_silent, 0, STATE_UNREACHABLE, MECH_LOCAL_ERROR, PLACE_GATEWAY, CULPRIT_NEIGHBOUR},
-	{"host-neighbour-silent", gateway_silent, 1, STATE_UNREACHABLE, MECH_LOCAL_ERROR, PLACE_GATEWAY, CULPRIT_NEIGHBOUR},
-	{"host-neighbour-silent", gateway_not_yet, 0, STATE_UNREACHABLE, MECH_LOCAL_ERROR, PLACE_GATEWAY, CULPRIT_NEIGHBOUR},
-	{"host-destination-silent", destination_silent, 0, STATE_UNREACHABLE, MECH_LOCAL_ERROR, PLACE_DESTINATION, CULPRIT_NEIGHBOUR},
-	{"host-reset", host_reset, 0, STATE_BLOCKED, MECH_TCP_RESET, PLACE_HOST, CULPRIT_UNKNOWN},
-	{"host-reset", host_reset, 1, STATE_BLOCKED, MECH_TCP_RESET, PLACE_HOST, CULPRIT_UNKNOWN},
-	{"host-icmp", host_icmp, 0, STATE_BLOCKED, MECH_ICMP_UNREACHABLE, PLACE_HOST, CULPRIT_UNKNOWN},
-	{"host-icmp", host_icmp, 1, STATE_BLOCKED, MECH_ICMP_UNREACHABLE, PLACE_HOST, CULPRIT_UNKNOWN},
-	{"host-icmp", host_icmp_told, 0, STATE_BLOCKED, MECH_ICMP_UNREACHABLE, PLACE_HOST, CULPRIT_UNKNOWN},
-	{"host-drop-out", host_drop_out, 0, STATE_BLOCKED, MECH_SILENT_DROP, PLACE_HOST, CULPRIT_UNKNOWN},
-	{"host-drop-out", host_drop_out, 1, STATE_BLOCKED, MECH_SILENT_DROP, PLACE_HOST, CULPRIT_UNKNOWN},
-	{"host-drop-out", host_drop_and_path, 0, STATE_BLOCKED, MECH_SILENT_DROP, PLACE_HOST, CULPRIT_UNKNOWN, .also = 1},
-	{"host-drop-in", host_drop_in, 0, STATE_BLOCKED, MECH_SILENT_DROP, PLACE_HOST, CULPRIT_UNKNOWN, IN, 0},
-	{"host-drop-in-elsewhere", host_drop_in_elsewhere, 0, STATE_BLOCKED, MECH_SILENT_DROP, PLACE_HOST, CULPRIT_UNKNOWN, IN, 0},
-	{"host-drop-in-reset", host_drop_in_reset, 0, STATE_BLOCKED, MECH_SILENT_DROP, PLACE_HOST, CULPRIT_UNKNOWN, IN, 1},
+	ROW("host-route-stop", stopped_route, 0, BLOCKED, LOCAL_ERROR, HOST, ROUTE),
+	ROW("host-route-stop", blackhole_route, 1, BLOCKED, LOCAL_ERROR, HOST, ROUTE),
+	ROW("host-rule-stop", stopped_rule, 0, BLOCKED, LOCAL_ERROR, HOST, IP_RULE),
+	ROW("host-link-down-error", down_error, 0, UNREACHABLE, LOCAL_ERROR, HOST, LINK),
+	ROW("host-link-down-error", down_and_no_route, 0, UNREACHABLE, LOCAL_ERROR, HOST, LINK),
+	ROW("host-link-down", no_carrier, 0, UNREACHABLE, SILENT_DROP, HOST, LINK),
+	ROW("host-no-route", routeless, 0, UNREACHABLE, LOCAL_ERROR, HOST, ROUTE),
+	ROW("host-no-route", routeless, 1, UNREACHABLE, LOCAL_ERROR, HOST, ROUTE),
+	ROW("host-denied", denied, 0, BLOCKED, LOCAL_ERROR, HOST, UNKNOWN),
+	ROW("host-error", no_source, 0, UNREACHABLE, LOCAL_ERROR, HOST, UNKNOWN),
+	ROW("host-redirect", redirected, 0, INTERCEPTED, INTERCEPTION, HOST, UNKNOWN),
+	ROW("host-redirect", redirected, 1, INTERCEPTED, INTERCEPTION, HOST, UNKNOWN),
+	ROW("host-redirect", redirected_away, 0, INTERCEPTED, INTERCEPTION, HOST, UNKNOWN),
+	ROW("host-peer-rewrite", peer_rewritten, 0, INTERCEPTED, INTERCEPTION, HOST, UNKNOWN),
+	ROW("host-peer-rewrite", peer_rewritten_unseen, 0, INTERCEPTED, INTERCEPTION, HOST, UNKNOWN),
+	ROW("host-tproxy", looped, 0, INTERCEPTED, INTERCEPTION, HOST, UNKNOWN),
+	ROW("host-redirect-refused", redirect_refused, 0, BLOCKED, TCP_RESET, HOST, UNKNOWN),
+	ROW("host-redirect-silent", redirect_silent, 0, BLOCKED, SILENT_DROP, HOST, UNKNOWN),
+	ROW("host-neighbour-silent", gateway_silent, 0, UNREACHABLE, LOCAL_ERROR, GATEWAY, NEIGHBOUR),
+	ROW("host-neighbour-silent", gateway_silent, 1, UNREACHABLE, LOCAL_ERROR, GATEWAY, NEIGHBOUR),
+	ROW("host-neighbour-silent", gateway_not_yet, 0, UNREACHABLE, LOCAL_ERROR, GATEWAY, NEIGHBOUR),
+	ROW("host-destination-silent", destination_silent, 0, UNREACHABLE, LOCAL_ERROR, DESTINATION, NEIGHBOUR),
+	ROW("host-reset", host_reset, 0, BLOCKED, TCP_RESET, HOST, UNKNOWN),
+	ROW("host-reset", host_reset, 1, BLOCKED, TCP_RESET, HOST, UNKNOWN),
+	ROW("host-icmp", host_icmp, 0, BLOCKED, ICMP_UNREACHABLE, HOST, UNKNOWN),
+	ROW("host-icmp", host_icmp, 1, BLOCKED, ICMP_UNREACHABLE, HOST, UNKNOWN),
+	ROW("host-icmp", host_icmp_told, 0, BLOCKED, ICMP_UNREACHABLE, HOST, UNKNOWN),
+	ROW("host-drop-out", host_drop_out, 0, BLOCKED, SILENT_DROP, HOST, UNKNOWN),
+	ROW("host-drop-out", host_drop_out, 1, BLOCKED, SILENT_DROP, HOST, UNKNOWN),
+	BESIDE("host-drop-out", host_drop_and_path, PLACE_HOST, CULPRIT_UNKNOWN),
+	INBOUND("host-drop-in", host_drop_in, 0),
+	INBOUND("host-drop-in-elsewhere", host_drop_in_elsewhere, 0),
+	INBOUND("host-drop-in-reset", host_drop_in_reset, 1),
 
-	{"path-intercepted", intercepted, 0, STATE_INTERCEPTED, MECH_INTERCEPTION, PLACE_ISP, CULPRIT_MIDDLEBOX},
-	{"path-intercepted", intercepted, 1, STATE_INTERCEPTED, MECH_INTERCEPTION, PLACE_TRANSIT, CULPRIT_MIDDLEBOX},
-	{"path-reset-early", reset_early, 0, STATE_BLOCKED, MECH_TCP_RESET, PLACE_ISP, CULPRIT_HOP},
-	{"path-reset-early", reset_early, 1, STATE_BLOCKED, MECH_TCP_RESET, PLACE_ISP, CULPRIT_HOP},
-	{"path-refused-own", refused_own, 0, STATE_REFUSED, MECH_TCP_RESET, PLACE_DESTINATION, CULPRIT_SERVER},
-	{"path-refused-own", refused_own_no_control, 0, STATE_REFUSED, MECH_TCP_RESET, PLACE_DESTINATION, CULPRIT_SERVER},
-	{"path-refused-on-link", refused_on_link, 0, STATE_REFUSED, MECH_TCP_RESET, PLACE_DESTINATION, CULPRIT_SERVER},
-	{"path-silence-on-link", silence_on_link, 0, STATE_BLOCKED, MECH_SILENT_DROP, PLACE_DESTINATION, CULPRIT_UNKNOWN},
-	{"path-stops", path_stops, 0, STATE_BLOCKED, MECH_SILENT_DROP, PLACE_ISP, CULPRIT_HOP},
-	{"path-stops", path_stops, 1, STATE_BLOCKED, MECH_SILENT_DROP, PLACE_ISP, CULPRIT_HOP},
-	{"path-stops", path_stops_first, 0, STATE_BLOCKED, MECH_SILENT_DROP, PLACE_GATEWAY, CULPRIT_HOP},
-	{"path-stops", host_drop_and_path, 0, STATE_BLOCKED, MECH_SILENT_DROP, PLACE_ISP, CULPRIT_HOP, .also = 1},
-	{"path-through", path_through, 0, STATE_BLOCKED, MECH_SILENT_DROP, PLACE_DESTINATION, CULPRIT_HOP},
-	{"path-through", path_through, 1, STATE_BLOCKED, MECH_SILENT_DROP, PLACE_DESTINATION, CULPRIT_HOP},
-	{"path-reset-forged", reset_forged, 0, STATE_BLOCKED, MECH_TCP_RESET, PLACE_UNKNOWN, CULPRIT_MIDDLEBOX},
-	{"path-reset-nearer", reset_nearer, 0, STATE_BLOCKED, MECH_TCP_RESET, PLACE_UNKNOWN, CULPRIT_MIDDLEBOX},
-	{"path-refused", refused_like_control, 0, STATE_REFUSED, MECH_TCP_RESET, PLACE_DESTINATION, CULPRIT_SERVER},
-	{"path-refused", refused_like_control, 1, STATE_REFUSED, MECH_TCP_RESET, PLACE_DESTINATION, CULPRIT_SERVER},
-	{"path-refused-local", refused_local, 0, STATE_REFUSED, MECH_TCP_RESET, PLACE_DESTINATION, CULPRIT_SERVER},
-	{"path-reset-unplaced", reset_alone, 0, STATE_INCONCLUSIVE, MECH_TCP_RESET, PLACE_UNKNOWN, CULPRIT_UNKNOWN},
-	{"path-reset-unplaced", reset_farther, 0, STATE_INCONCLUSIVE, MECH_TCP_RESET, PLACE_UNKNOWN, CULPRIT_UNKNOWN},
-	{"path-icmp-refused", icmp_refused, 0, STATE_REFUSED, MECH_ICMP_UNREACHABLE, PLACE_DESTINATION, CULPRIT_SERVER},
-	{"path-icmp-refused", icmp_refused, 1, STATE_REFUSED, MECH_ICMP_UNREACHABLE, PLACE_DESTINATION, CULPRIT_SERVER},
-	{"path-icmp-loop", icmp_loop, 0, STATE_UNREACHABLE, MECH_ICMP_UNREACHABLE, PLACE_UNKNOWN, CULPRIT_HOP},
-	{"path-icmp-loop", icmp_loop, 1, STATE_UNREACHABLE, MECH_ICMP_UNREACHABLE, PLACE_UNKNOWN, CULPRIT_HOP},
-	{"path-icmp-destination", icmp_destination, 0, STATE_BLOCKED, MECH_ICMP_UNREACHABLE, PLACE_DESTINATION, CULPRIT_SERVER},
-	{"path-icmp-destination", icmp_destination, 1, STATE_BLOCKED, MECH_ICMP_UNREACHABLE, PLACE_DESTINATION, CULPRIT_SERVER},
-	{"path-icmp-all-placed", icmp_all_placed, 0, STATE_UNREACHABLE, MECH_ICMP_UNREACHABLE, PLACE_TRANSIT, CULPRIT_HOP},
-	{"path-icmp-all", both_unreachable, 0, STATE_UNREACHABLE, MECH_ICMP_UNREACHABLE, PLACE_UNKNOWN, CULPRIT_HOP},
-	{"path-icmp-hop", icmp_hop, 0, STATE_BLOCKED, MECH_ICMP_UNREACHABLE, PLACE_ISP, CULPRIT_HOP},
-	{"path-icmp-hop", icmp_hop, 1, STATE_BLOCKED, MECH_ICMP_UNREACHABLE, PLACE_ISP, CULPRIT_HOP},
-	{"path-icmp-hop", icmp_silent_hop, 0, STATE_BLOCKED, MECH_ICMP_UNREACHABLE, PLACE_ISP, CULPRIT_HOP},
-	{"path-icmp-gateway", icmp_gateway, 0, STATE_BLOCKED, MECH_ICMP_UNREACHABLE, PLACE_GATEWAY, CULPRIT_HOP},
-	{"path-icmp-access", icmp_access, 0, STATE_BLOCKED, MECH_ICMP_UNREACHABLE, PLACE_ISP, CULPRIT_HOP},
-	{"path-icmp-access", icmp_access, 1, STATE_BLOCKED, MECH_ICMP_UNREACHABLE, PLACE_ISP, CULPRIT_HOP},
-	{"path-icmp", icmp_somewhere, 0, STATE_BLOCKED, MECH_ICMP_UNREACHABLE, PLACE_UNKNOWN, CULPRIT_HOP},
-	{"path-icmp", icmp_somewhere, 1, STATE_BLOCKED, MECH_ICMP_UNREACHABLE, PLACE_UNKNOWN, CULPRIT_HOP},
-	{"path-silence", path_silence, 0, STATE_BLOCKED, MECH_SILENT_DROP, PLACE_UNKNOWN, CULPRIT_UNKNOWN},
-	{"path-all-silent", all_silent, 0, STATE_UNREACHABLE, MECH_SILENT_DROP, PLACE_UNKNOWN, CULPRIT_UNKNOWN},
-	{"path-all-silent", all_silent, 1, STATE_UNREACHABLE, MECH_SILENT_DROP, PLACE_UNKNOWN, CULPRIT_UNKNOWN},
+	ROW("path-intercepted", intercepted, 0, INTERCEPTED, INTERCEPTION, ISP, MIDDLEBOX),
+	ROW("path-intercepted", intercepted, 1, INTERCEPTED, INTERCEPTION, TRANSIT, MIDDLEBOX),
+	ROW("path-reset-early", reset_early, 0, BLOCKED, TCP_RESET, ISP, HOP),
+	ROW("path-reset-early", reset_early, 1, BLOCKED, TCP_RESET, ISP, HOP),
+	ROW("path-refused-own", refused_own, 0, REFUSED, TCP_RESET, DESTINATION, SERVER),
+	ROW("path-refused-own", refused_own_no_control, 0, REFUSED, TCP_RESET, DESTINATION, SERVER),
+	ROW("path-refused-on-link", refused_on_link, 0, REFUSED, TCP_RESET, DESTINATION, SERVER),
+	ROW("path-silence-on-link", silence_on_link, 0, BLOCKED, SILENT_DROP, DESTINATION, UNKNOWN),
+	ROW("path-stops", path_stops, 0, BLOCKED, SILENT_DROP, ISP, HOP),
+	ROW("path-stops", path_stops, 1, BLOCKED, SILENT_DROP, ISP, HOP),
+	ROW("path-stops", path_stops_first, 0, BLOCKED, SILENT_DROP, GATEWAY, HOP),
+	BESIDE("path-stops", host_drop_and_path, PLACE_ISP, CULPRIT_HOP),
+	ROW("path-through", path_through, 0, BLOCKED, SILENT_DROP, DESTINATION, HOP),
+	ROW("path-through", path_through, 1, BLOCKED, SILENT_DROP, DESTINATION, HOP),
+	ROW("path-reset-forged", reset_forged, 0, BLOCKED, TCP_RESET, UNKNOWN, MIDDLEBOX),
+	ROW("path-reset-nearer", reset_nearer, 0, BLOCKED, TCP_RESET, UNKNOWN, MIDDLEBOX),
+	ROW("path-refused", refused_like_control, 0, REFUSED, TCP_RESET, DESTINATION, SERVER),
+	ROW("path-refused", refused_like_control, 1, REFUSED, TCP_RESET, DESTINATION, SERVER),
+	ROW("path-refused-local", refused_local, 0, REFUSED, TCP_RESET, DESTINATION, SERVER),
+	ROW("path-reset-unplaced", reset_alone, 0, INCONCLUSIVE, TCP_RESET, UNKNOWN, UNKNOWN),
+	ROW("path-reset-unplaced", reset_farther, 0, INCONCLUSIVE, TCP_RESET, UNKNOWN, UNKNOWN),
+	ROW("path-icmp-refused", icmp_refused, 0, REFUSED, ICMP_UNREACHABLE, DESTINATION, SERVER),
+	ROW("path-icmp-refused", icmp_refused, 1, REFUSED, ICMP_UNREACHABLE, DESTINATION, SERVER),
+	ROW("path-icmp-loop", icmp_loop, 0, UNREACHABLE, ICMP_UNREACHABLE, UNKNOWN, HOP),
+	ROW("path-icmp-loop", icmp_loop, 1, UNREACHABLE, ICMP_UNREACHABLE, UNKNOWN, HOP),
+	ROW("path-icmp-destination", icmp_destination, 0, BLOCKED, ICMP_UNREACHABLE, DESTINATION, SERVER),
+	ROW("path-icmp-destination", icmp_destination, 1, BLOCKED, ICMP_UNREACHABLE, DESTINATION, SERVER),
+	ROW("path-icmp-all-placed", icmp_all_placed, 0, UNREACHABLE, ICMP_UNREACHABLE, ISP, HOP),
+	ROW("path-icmp-all", both_unreachable, 0, UNREACHABLE, ICMP_UNREACHABLE, UNKNOWN, HOP),
+	ROW("path-icmp-hop", icmp_hop, 0, BLOCKED, ICMP_UNREACHABLE, ISP, HOP),
+	ROW("path-icmp-hop", icmp_hop, 1, BLOCKED, ICMP_UNREACHABLE, ISP, HOP),
+	ROW("path-icmp-hop", icmp_silent_hop, 0, BLOCKED, ICMP_UNREACHABLE, ISP, HOP),
+	ROW("path-icmp-gateway", icmp_gateway, 0, BLOCKED, ICMP_UNREACHABLE, GATEWAY, HOP),
+	ROW("path-icmp-access", icmp_access, 0, BLOCKED, ICMP_UNREACHABLE, ISP, HOP),
+	ROW("path-icmp-access", icmp_access, 1, BLOCKED, ICMP_UNREACHABLE, ISP, HOP),
+	ROW("path-icmp", icmp_somewhere, 0, BLOCKED, ICMP_UNREACHABLE, UNKNOWN, HOP),
+	ROW("path-icmp", icmp_somewhere, 1, BLOCKED, ICMP_UNREACHABLE, UNKNOWN, HOP),
+	ROW("path-silence", path_silence, 0, BLOCKED, SILENT_DROP, UNKNOWN, UNKNOWN),
+	ROW("path-all-silent", all_silent, 0, UNREACHABLE, SILENT_DROP, UNKNOWN, UNKNOWN),
+	ROW("path-all-silent", all_silent, 1, UNREACHABLE, SILENT_DROP, UNKNOWN, UNKNOWN),
 
-	{"session-open", session_open, 0, STATE_OPEN, MECH_UNKNOWN, PLACE_UNKNOWN, CULPRIT_UNKNOWN},
-	{"session-open", session_open_stalled_quit, 1, STATE_OPEN, MECH_UNKNOWN, PLACE_UNKNOWN, CULPRIT_UNKNOWN},
-	{"session-rejected", session_rejected, 0, STATE_REJECTED, MECH_POLICY_REJECT, PLACE_DESTINATION, CULPRIT_SERVER},
-	{"session-not-smtp", session_not_smtp, 0, STATE_NO_SERVICE, MECH_NOT_SMTP, PLACE_DESTINATION, CULPRIT_SERVER},
-	{"session-tls-failed", session_tls_failed, 0, STATE_NO_SERVICE, MECH_TLS_FAILED, PLACE_DESTINATION, CULPRIT_SERVER},
-	{"session-reset", session_reset, 0, STATE_NO_SERVICE, MECH_SESSION_RESET, PLACE_DESTINATION, CULPRIT_SERVER},
-	{"session-closed", session_closed, 0, STATE_NO_SERVICE, MECH_SESSION_CLOSE, PLACE_DESTINATION, CULPRIT_SERVER},
-	{"session-stalled", session_stalled, 0, STATE_NO_SERVICE, MECH_SESSION_STALL, PLACE_DESTINATION, CULPRIT_SERVER},
+	ROW("session-open", session_open, 0, OPEN, UNKNOWN, UNKNOWN, UNKNOWN),
+	ROW("session-open", session_open_stalled_quit, 1, OPEN, UNKNOWN, UNKNOWN, UNKNOWN),
+	ROW("session-rejected", session_rejected, 0, REJECTED, POLICY_REJECT, DESTINATION, SERVER),
+	ROW("session-not-smtp", session_not_smtp, 0, NO_SERVICE, NOT_SMTP, DESTINATION, SERVER),
+	ROW("session-tls-failed", session_tls_failed, 0, NO_SERVICE, TLS_FAILED, DESTINATION, SERVER),
+	ROW("session-reset", session_reset, 0, NO_SERVICE, SESSION_RESET, DESTINATION, SERVER),
+	ROW("session-closed", session_closed, 0, NO_SERVICE, SESSION_CLOSE, DESTINATION, SERVER),
+	ROW("session-stalled", session_stalled, 0, NO_SERVICE, SESSION_STALL, DESTINATION, SERVER),
 };
 
 /* The case's report; the scene is the caller's to free. */
