@@ -199,49 +199,6 @@ static unsigned horizon(const struct ctx *c, int port)
 	return h > max ? max : h;
 }
 
-/* ---- the three questions ---- */
-
-/* TTLs that do not reach the target must not draw a SYN-ACK. They travel while the server is
- * still thinking about its greeting. */
-static bool trace_open(struct ctx *c, int port)
-{
-	unsigned dest = distance_ttl(tracker_main_flow(c->t, port));
-	const struct path_trace *own = &c->path->trace[port], *other = &c->path->trace[c->control];
-	bool busy = false;
-
-	if (dest > c->t->plan->max_hops)
-		dest = c->t->plan->max_hops;
-	unsigned first = path_first_syn_ack(own), beyond = path_last_hop(c->path, other);
-	for (unsigned ttl = 1; ttl <= dest; ttl++) {
-		if (ttl < dest)
-			busy |= want(c, port, ttl, 1, true);
-		/* the control tells what this TTL reaches; where it matters, not just once */
-		busy |= want(c, c->control, ttl, first && ttl >= first ? MAX_SILENT_ROUNDS : 1, true);
-	}
-	/* an answer that came early: how much farther would it have been to the target? */
-	for (unsigned ttl = dest + 1; first && beyond >= first && ttl <= first + EARLY_BEYOND; ttl++)
-		if (ttl <= c->t->plan->max_hops)
-			busy |= want(c, c->control, ttl, 2, true);
-	/* the control is still on its way where this port's answer seems to come from */
-	if (beyond >= dest)
-		for (unsigned ttl = dest; ttl <= beyond && ttl <= c->t->plan->max_hops; ttl++)
-			busy |= want(c, port, ttl, 2, true);
-	return busy;
-}
-
-/* One round trip, and a little: an open port must not wait longer for what its check drew. */
-static int64_t open_patience(const struct tracker *t)
-{
-	int64_t rtt = 0;
-
-	for (unsigned i = 0; i < t->n_flows; i++) {
-		const struct flow *f = &t->flows[i];
-		if (f->synack.seen && f->syn_out == 1 && f->synack.t_ns - f->first_syn_ns > rtt)
-			rtt = f->synack.t_ns - f->first_syn_ns;
-	}
-	return rtt * 3 / 2 + OPEN_PATIENCE_NS;
-}
-
 static int64_t last_sent_ns(const struct path_trace *t)
 {
 	int64_t last = 0;
@@ -265,11 +222,74 @@ static unsigned neediest(const struct path_trace *t, unsigned from, unsigned to,
 	return best;
 }
 
+/* One round trip, and a little: an open port must not wait longer for what its check drew. */
+static int64_t open_patience(const struct tracker *t)
+{
+	int64_t rtt = 0;
+
+	for (unsigned i = 0; i < t->n_flows; i++) {
+		const struct flow *f = &t->flows[i];
+		if (f->synack.seen && f->syn_out == 1 && f->synack.t_ns - f->first_syn_ns > rtt)
+			rtt = f->synack.t_ns - f->first_syn_ns;
+	}
+	return rtt * 3 / 2 + OPEN_PATIENCE_NS;
+}
+
 /*
- * Which is the smallest TTL that draws the answer? A stateful router on the way (every home's NAT)
- * lets back only what answers the latest SYN of a port: after a first round with everything in
- * flight, the TTLs that are still silent are tried one by one, a round trip apart.
+ * A stateful router on the way (every home's NAT) lets back only what answers the latest SYN of a
+ * port. So after a first round with everything in flight, TTLs from..to that are still silent are
+ * tried one by one, a round trip apart. True while that goes on.
  */
+static bool ask_one_by_one(struct ctx *c, int port, unsigned from, unsigned to)
+{
+	const struct path_trace *own = &c->path->trace[port];
+	unsigned max = c->t->plan->max_hops;
+	unsigned ttl = neediest(own, from, to > max ? max : to, MAX_SILENT_ROUNDS);
+
+	if (!ttl)
+		return false;
+	int64_t next = last_sent_ns(own) + open_patience(c->t);
+	if (c->now >= next)
+		ask(c, PROBE_TRACE, port, ttl, &c->t->plan->target);
+	else
+		wake_at(c, next);
+	return true;
+}
+
+/* ---- the three questions ---- */
+
+/* TTLs that do not reach the target must not draw a SYN-ACK. They travel while the server is
+ * still thinking about its greeting. */
+static bool trace_open(struct ctx *c, int port)
+{
+	unsigned dest = distance_ttl(tracker_main_flow(c->t, port));
+	const struct path_trace *own = &c->path->trace[port], *other = &c->path->trace[c->control];
+	bool busy = false;
+
+	if (dest > c->t->plan->max_hops)
+		dest = c->t->plan->max_hops;
+	unsigned first = path_first_syn_ack(own), beyond = path_last_hop(c->path, other);
+	/* one TTL more for the control: the hop of whoever answers may be a silent one */
+	for (unsigned ttl = 1; ttl <= dest + 1 && ttl <= c->t->plan->max_hops; ttl++) {
+		if (ttl < dest)
+			busy |= want(c, port, ttl, 1, true);
+		/* the control tells what this TTL reaches; where it matters, not just once */
+		busy |= want(c, c->control, ttl, first && ttl >= first ? MAX_SILENT_ROUNDS : 1, true);
+	}
+	/* an answer that came early: how much farther would it have been to the target? */
+	for (unsigned ttl = dest + 1; first && beyond >= first && ttl <= first + EARLY_BEYOND; ttl++)
+		if (ttl <= c->t->plan->max_hops)
+			busy |= want(c, c->control, ttl, 2, true);
+	if (first && beyond >= first)
+		busy |= ask_one_by_one(c, port, path_last_hop(c->path, own) + 1, first);
+	/* the control is still on its way where this port's answer seems to come from */
+	if (beyond >= dest)
+		for (unsigned ttl = dest; ttl <= beyond && ttl <= c->t->plan->max_hops; ttl++)
+			busy |= want(c, port, ttl, 2, true);
+	return busy;
+}
+
+/* Which is the smallest TTL that draws the answer? */
 static bool trace_answer(struct ctx *c, int port, unsigned dest)
 {
 	const struct path_trace *own = &c->path->trace[port], *other = &c->path->trace[c->control];
@@ -291,15 +311,7 @@ static bool trace_answer(struct ctx *c, int port, unsigned dest)
 	/* a box that mirrors the TTL pays with it for the way back as well: its resets show only for
 	 * TTLs far beyond what reaches the target, and two of them show what it does */
 	unsigned to = first ? first + 1 : end ? 2 * end + 1 : h;
-	unsigned ttl = neediest(own, passed + 1, to > max ? max : to, MAX_SILENT_ROUNDS);
-	if (!ttl)
-		return busy;
-	int64_t next = last_sent_ns(own) + open_patience(c->t);
-	if (c->now >= next)
-		ask(c, PROBE_TRACE, port, ttl, &c->t->plan->target);
-	else
-		wake_at(c, next);
-	return true;
+	return ask_one_by_one(c, port, passed + 1, to) || busy;
 }
 
 /* At the border between two networks the router beyond is asked itself. */

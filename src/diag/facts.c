@@ -228,7 +228,10 @@ static void outbound_facts(const struct tracker *t, int port_index, int64_t now,
 			loop_why = f->redirect_event;
 		}
 	}
-	note_if_looked(p, F_SYN_LEFT, left, left_why, whole && due && !tap_is_blind(t));
+	/* the answer came on loopback: the SYN went no other way, whatever the tap lost */
+	bool turned_back = looped && p->flow->synack.seen && p->flow->synack.on_lo;
+	note_if_looked(p, F_SYN_LEFT, left, left_why,
+		       (whole && due && !tap_is_blind(t)) || turned_back);
 	note_if_looked(p, F_SYN_REDIRECTED, redirected, redirect_why, whole);
 	note_if_looked(p, F_SYN_LOOPED, looped, loop_why, whole);
 }

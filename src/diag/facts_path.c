@@ -230,16 +230,20 @@ static void device_facts(const struct tracker *t, int port, const struct path_pl
 				   arrival_ttl_of_control(t, p));
 	/* no answer of the target's to compare with: a RST that has come one hop less than its TTL
 	 * went is a forwarder's, which looks at the TTL first */
-	if (!connected && !p->control_flow && first == beyond + 1 &&
+	bool whole = tracker_capture_whole(t);
+	if (!connected && whole && !p->control_flow && first == beyond + 1 &&
 	    path_distance(c->rst_ttl) + 2 == (int)first)
 		early = true;
+	/* an early answer that was seen counts; that none was, only where nothing was lost */
+	if (!early && !whole)
+		return;
 	if (connected) {
 		fact_note(p, F_PATH_SYNACK_EARLY, early, c->event);
 	} else {
 		fact_note(p, F_PATH_RST_EARLY, early, c->event);
 		/* where nothing else tells how far the target is, it is next to the last router */
 		unsigned dest = p->dest_ttl ? p->dest_ttl
-				: beyond ? beyond + 1 : 0;
+				: beyond && trace->cell[first - 1].time_exceeded ? beyond + 1 : 0;
 		/* Nothing but RSTs from this address: one forger may have sent them all. Where they
 		 * have come a hop less than their TTL went, that is even likely. */
 		if (p->control_flow && !p->control_flow->synack.seen &&
@@ -303,7 +307,7 @@ void facts_of_path(const struct tracker *t, int port, int64_t now, struct port_f
 	struct path_places places;
 
 	p->control_trace = control_trace(t, port, p);
-	if (!t->path.trace[port].sent || p->control_trace < 0 || !tracker_capture_whole(t))
+	if (!t->path.trace[port].sent || p->control_trace < 0)
 		return;
 	p->dest_ttl = destination_ttl(t, p);
 	path_assign_places(&t->path, p->dest_ttl, &p->flow->local,

@@ -488,6 +488,24 @@ static bool assign_by_as(const struct path *p, const struct addr *source, bool t
 	return true;
 }
 
+/* A hop without an address is in its neighbours' network where both are in the same; between two
+ * networks nobody knows. */
+static void place_silent_hops(const struct path *p, unsigned last, struct path_places *out)
+{
+	for (unsigned ttl = 3; ttl < last; ttl++) {
+		struct addr a = path_hop_address(p, ttl);
+		unsigned near = ttl - 1, far = ttl + 1;
+		if (addr_is_set(&a))
+			continue;
+		for (a = path_hop_address(p, far); far < last && !addr_is_set(&a);)
+			a = path_hop_address(p, ++far);
+		if (out->place[near] != out->place[far])
+			out->place[ttl] = PLACE_UNKNOWN;
+		else
+			out->place[ttl] = out->place[near];
+	}
+}
+
 /* Contract, PLACE without AS data: the first router is the gateway; private and shared addresses
  * beyond it and the first public one are the provider's; the last hop before the destination, and
  * what shares its prefix, is the destination's network; transit lies between. */
@@ -537,6 +555,7 @@ void path_assign_places(const struct path *p, unsigned dest_ttl, const struct ad
 	for (unsigned ttl = 2; ttl <= last && ttl < PLAN_MAX_HOPS; ttl++)
 		if (out->place[ttl] == PLACE_UNKNOWN && out->place[ttl + 1] == PLACE_ISP)
 			out->place[ttl] = PLACE_ISP;
+	place_silent_hops(p, last < reach ? last : reach, out);
 	if (dest_ttl && dest_ttl <= PLAN_MAX_HOPS)
 		out->place[dest_ttl] = PLACE_DESTINATION;
 }
