@@ -287,19 +287,22 @@ static void icmp_hop_facts(const struct tracker *t, int port, const struct path_
 		place_device(places, SURE_DEVICE, &p->placed);
 		return;
 	}
-	unsigned first = path_first_unreachable(&t->path.trace[port]);
-	if (!first)
+	/* The sender never answers for an expired TTL: what is left of the TTL in its quote tells how
+	 * far the SYN came. A forward hook quotes it a hop later than a filter on the way in does. */
+	unsigned hop = p->icmp->msg.quote.present
+			       ? (unsigned)path_distance(p->icmp->msg.quote.ttl)
+			       : path_first_unreachable(&t->path.trace[port]);
+	if (fact_seen(p, F_ICMP_FROM_GATEWAY))
+		hop = 0;
+	else if (!p->icmp->msg.quote.present && !hop)
 		return;
-	/* the sender never answers for an expired TTL: its own error shows where it is */
 	fact_note(p, F_PATH_ICMP_HOP, true, p->icmp->event);
-	struct addr before = path_hop_address(&t->path, first - 1);
-	/* a router has one address for all its errors: the one before is another */
-	bool other = addr_is_set(&before);
-	p->placed.from = other ? first : first - 1;
-	p->placed.to = first;
-	p->placed.from_addr = other ? p->icmp->from : before;
+	bool by_quote = p->icmp->msg.quote.present;
+	p->placed.from = hop == 0 ? 1 : by_quote ? hop : hop - 1;
+	p->placed.to = by_quote || hop == 0 ? hop + 1 : hop;
+	p->placed.from_addr = path_hop_address(&t->path, p->placed.from);
 	p->placed.to_addr = p->icmp->from;
-	place_device(places, other ? SURE_BY_DISTANCE : SURE_DEVICE, &p->placed);
+	place_device(places, SURE_DEVICE, &p->placed);
 }
 
 void facts_of_path(const struct tracker *t, int port, int64_t now, struct port_facts *p)

@@ -77,7 +77,7 @@ const struct rule rule_table[] = {
 	{
 		.id = "host-denied", .layer = LAYER_HOST,
 		.need = B(F_ERROR_AT_ONCE) | B(F_ERROR_DENIED),
-		.absent = B(F_STOP_ROUTE) | B(F_STOP_RULE) | B(F_SYN_LEFT),
+		.absent = B(F_STOP_ROUTE) | B(F_STOP_RULE) | B(F_SYN_LEFT) | B(F_RST_ON_LO) | B(F_ICMP_ON_LO),
 		.state = STATE_BLOCKED, .mechanism = MECH_LOCAL_ERROR, .place = PLACE_HOST,
 		.culprit = CULPRIT_UNKNOWN, .confidence = 0.98,
 		.summary = "This machine's kernel refused connect() to port {port} with {errno}; routing allows it, and no packet left.",
@@ -88,7 +88,8 @@ const struct rule rule_table[] = {
 	{
 		.id = "host-error", .layer = LAYER_HOST,
 		.need = B(F_ERROR_AT_ONCE),
-		.absent = B(F_SYN_LEFT) | B(F_ERROR_DENIED) | B(F_STOP_ROUTE) | B(F_STOP_RULE) | B(F_NO_ROUTE),
+		.absent = B(F_SYN_LEFT) | B(F_ERROR_DENIED) | B(F_STOP_ROUTE) | B(F_STOP_RULE) | B(F_NO_ROUTE) |
+			  B(F_RST_ON_LO) | B(F_ICMP_ON_LO),
 		.state = STATE_UNREACHABLE, .mechanism = MECH_LOCAL_ERROR, .place = PLACE_HOST,
 		.culprit = CULPRIT_UNKNOWN, .confidence = 0.97,
 		.summary = "This machine's kernel cannot connect to {target} port {port}: {errno}. No packet left.",

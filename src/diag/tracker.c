@@ -194,12 +194,26 @@ static void feed_syn(struct tracker *t, const struct packet *p, size_t index)
 	}
 }
 
+/* The same ports between other hosts (a bridge, a container behind us) are somebody else's. */
+static bool is_between_us(const struct tracker *t, const struct flow *f, const struct packet *p)
+{
+	struct addr any = {.family = f->local.family};
+
+	if (p->loopback)
+		return true;
+	if (!addr_equal(&p->src, &t->plan->target) && !f->redirected)
+		return false;
+	return addr_equal(&f->local, &any) || addr_equal(&p->dst, &f->local) ||
+	       (f->translated && addr_equal(&p->dst, &f->translated_src));
+}
+
 /* The flow that this packet from the other side belongs to. */
 static struct flow *flow_of_answer(struct tracker *t, const struct packet *p)
 {
 	struct flow *f = flow_by_lport(t, p->tcp.dport);
 
-	if (f && (p->tcp.sport == f->port || (f->redirected && p->tcp.sport == f->redirect_dport)))
+	if (f && is_between_us(t, f, p) &&
+	    (p->tcp.sport == f->port || (f->redirected && p->tcp.sport == f->redirect_dport)))
 		return f;
 	for (unsigned i = 0; i < t->n_flows; i++) {
 		f = &t->flows[i];
@@ -213,9 +227,15 @@ static struct flow *flow_of_answer(struct tracker *t, const struct packet *p)
 static void note_answer(struct answer *a, const struct flow *f, const struct packet *p,
 			size_t index)
 {
-	if (a->seen) {
-		/* one packet shows on several interfaces: count it once */
-		a->count += p->ifindex == a->ifindex;
+	bool acks_our_syn = f->has_isn && p->tcp.ack == f->isn + 1;
+
+	/* what answers an older SYN must not hide the answer to ours */
+	if (a->seen && (a->acks_our_syn || !acks_our_syn)) {
+		/* one packet shows on several interfaces: count it once, by the SYN's own */
+		if (p->ifindex == a->ifindex)
+			a->count++;
+		else if (p->ifindex == f->syn_ifindex)
+			a->ifindex = p->ifindex;
 		return;
 	}
 	*a = (struct answer){
@@ -232,7 +252,7 @@ static void note_answer(struct answer *a, const struct flow *f, const struct pac
 		.has_options = p->tcp.has_mss || p->tcp.has_wscale || p->tcp.has_ts,
 		.on_lo = p->loopback,
 		.ifindex = p->ifindex,
-		.acks_our_syn = f->has_isn && p->tcp.ack == f->isn + 1,
+		.acks_our_syn = acks_our_syn,
 		.event = index,
 	};
 }
@@ -269,6 +289,10 @@ static void feed_icmp_packet(struct tracker *t, const struct packet *p, size_t i
 		if (t->flows[i].translated && t->flows[i].translated_sport == q->sport)
 			f = &t->flows[i];
 	if (!f || (q->dport != f->port && !(f->redirected && q->dport == f->redirect_dport)))
+		return;
+	/* a translation on the way changes either, somebody else's packet bears neither */
+	if (!addr_equal(&q->dst, &t->plan->target) && !f->redirected &&
+	    !(f->has_isn && q->seq == f->isn))
 		return;
 	a.on_lo = p->loopback || addr_equal(&p->src, &f->local);
 	add_icmp(f, &a);

@@ -257,6 +257,25 @@ static inline void host_icmp(struct scene *s)
 	answered(s, 443, 55);
 }
 
+/* The RST is there before connect() returns. */
+static inline void host_reset_at_once(struct scene *s)
+{
+	usual_host(s);
+	unsigned f = flow(s, 25);
+	on_lo(rst(s, f, 64));
+	failed_at_once(s, f, ECONNREFUSED);
+	answered(s, 443, 55);
+}
+
+static inline void host_icmp_at_once(struct scene *s)
+{
+	usual_host(s);
+	unsigned f = flow(s, 25);
+	on_lo(icmp(s, f, s->source, unreachable(s), prohibited(s), 64));
+	failed_at_once(s, f, is_v6(s) ? EACCES : EHOSTUNREACH);
+	answered(s, 443, 55);
+}
+
 /* Known from the socket's error queue alone. */
 static inline void host_icmp_told(struct scene *s)
 {
@@ -705,6 +724,9 @@ static const struct rule_case rule_cases[] = {
 	ROW("host-destination-silent", destination_silent, 0, UNREACHABLE, LOCAL_ERROR, DESTINATION, NEIGHBOUR),
 	ROW("host-reset", host_reset, 0, BLOCKED, TCP_RESET, HOST, UNKNOWN),
 	ROW("host-reset", host_reset, 1, BLOCKED, TCP_RESET, HOST, UNKNOWN),
+	ROW("host-reset", host_reset_at_once, 0, BLOCKED, TCP_RESET, HOST, UNKNOWN),
+	ROW("host-icmp", host_icmp_at_once, 0, BLOCKED, ICMP_UNREACHABLE, HOST, UNKNOWN),
+	ROW("host-icmp", host_icmp_at_once, 1, BLOCKED, ICMP_UNREACHABLE, HOST, UNKNOWN),
 	ROW("host-icmp", host_icmp, 0, BLOCKED, ICMP_UNREACHABLE, HOST, UNKNOWN),
 	ROW("host-icmp", host_icmp, 1, BLOCKED, ICMP_UNREACHABLE, HOST, UNKNOWN),
 	ROW("host-icmp", host_icmp_told, 0, BLOCKED, ICMP_UNREACHABLE, HOST, UNKNOWN),
