@@ -300,8 +300,16 @@ static void icmp_hop_facts(const struct tracker *t, int port, const struct path_
 	bool by_quote = p->icmp->msg.quote.present;
 	p->placed.from = hop == 0 ? 1 : by_quote ? hop : hop - 1;
 	p->placed.to = by_quote || hop == 0 ? hop + 1 : hop;
+	/* a hop that is known by another address is not the sender */
 	p->placed.from_addr = path_hop_address(&t->path, p->placed.from);
+	p->placed.to_addr = path_hop_address(&t->path, p->placed.to);
+	if (p->placed.from < p->placed.to && addr_is_set(&p->placed.from_addr))
+		p->placed.from = p->placed.to;
+	else if (p->placed.from < p->placed.to && addr_is_set(&p->placed.to_addr))
+		p->placed.to = p->placed.from;
 	p->placed.to_addr = p->icmp->from;
+	if (p->placed.from == p->placed.to)
+		p->placed.from_addr = p->icmp->from;
 	place_device(places, SURE_DEVICE, &p->placed);
 }
 
