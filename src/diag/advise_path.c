@@ -282,6 +282,12 @@ static bool trace_open(struct ctx *c, int port)
 			busy |= want(c, c->control, ttl, 2, true);
 	if (first && beyond >= first)
 		busy |= ask_one_by_one(c, port, path_last_hop(c->path, own) + 1, first);
+	/* an answer from nearer than the control's: what lies between must show itself */
+	for (unsigned ttl = dest; c->control_dest > dest + 1 && ttl < c->control_dest &&
+				  ttl < dest + EARLY_BEYOND && ttl <= c->t->plan->max_hops; ttl++) {
+		busy |= want(c, port, ttl, MAX_SILENT_ROUNDS, true);
+		busy |= want(c, c->control, ttl, MAX_SILENT_ROUNDS, true);
+	}
 	/* the control is still on its way where this port's answer seems to come from */
 	if (beyond >= dest)
 		for (unsigned ttl = dest; ttl <= beyond && ttl <= c->t->plan->max_hops; ttl++)

@@ -450,7 +450,8 @@ static void rst_distance_facts(struct port_facts *p)
 							       : &p->control_flow->rst;
 	p->control_distance = hop_distance(a->ttl);
 	fact_note(p, F_RST_LIKE_CONTROL, p->rst_distance == p->control_distance, p->flow->rst.event);
-	fact_note(p, F_RST_NEARER, p->rst_distance < p->control_distance, p->flow->rst.event);
+	fact_note(p, F_RST_NEARER, p->rst_distance + RST_NEARER_HOPS <= p->control_distance,
+		  p->flow->rst.event);
 }
 
 /* ---- session ---- */

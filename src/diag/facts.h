@@ -103,6 +103,8 @@ const char *fact_text(enum fact f);
 /* Without any answer there is no loss record: so many SYNs over so long a time, over all ports. */
 #define ALL_SILENT_MIN_SYNS 10
 #define ALL_SILENT_MIN_NS (3 * NS_PER_S)
+/* Branches of unequal length (ECMP) bring answers of one host here over one hop more or less. */
+#define RST_NEARER_HOPS 2
 /* A genuine SYN-ACK that lost the race against a forged RST follows within this. */
 #define RST_GRACE_FLOOR_NS (60 * NS_PER_MS)
 

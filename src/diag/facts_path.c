@@ -253,7 +253,9 @@ static void device_facts(const struct tracker *t, int port, const struct path_pl
 			fact_note(p, F_RST_LIKE_CONTROL, false, NO_EVENT);
 			dest = 0;
 		}
-		fact_note(p, F_PATH_RST_OWN, !early && dest && first >= dest, c->event);
+		int distance = path_distance(c->rst_ttl);
+		bool nearer = distance < path_distance(arrival_ttl_of_control(t, p));
+		fact_note(p, F_PATH_RST_OWN, !early && dest && first >= dest && !nearer, c->event);
 	}
 	if (!early)
 		return;

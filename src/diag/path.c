@@ -315,6 +315,11 @@ void path_where_silent(const struct path *p, int port, int control, unsigned des
 	double weight = 1;
 
 	*s = (struct path_stop){.probability = 1, .from = path_last_hop(p, t)};
+	/* on a longer branch (ECMP) the control meets the port's last router a hop later */
+	const struct path_cell *same = &t->cell[s->from], *later = &c->cell[s->from + 1];
+	if (s->from && s->from < PLAN_MAX_HOPS && hop_answered(p, later) &&
+	    addr_equal(&same->te_from, &later->te_from))
+		s->from++;
 	/* j = last: the block is behind the last router, or at the destination's own door */
 	last = control_answers && dest_ttl > s->from ? dest_ttl - 1
 	       : control_last > s->from ? control_last - 1 : s->from;
@@ -410,8 +415,13 @@ bool path_is_early(const struct path *p, int port, int control, unsigned first, 
 	 * forwarder right in front of it */
 	if (beyond < first)
 		return beyond + 1 == first && distance >= 0 && distance < control_distance;
-	/* Branches of unequal length (ECMP) bring one port there with a hop less: then the answer
-	 * still comes from as far as the control's. */
+	/* Branches of unequal length (ECMP) bring one port there with a hop less: then the last router
+	 * before the target is the control's last one, too, */
+	const struct path_cell *mine = &own->cell[first - 1], *theirs = &other->cell[beyond];
+	if (hop_answered(p, mine) && addr_equal(&mine->te_from, &theirs->te_from) &&
+	    path_first_arrival(other, &p->target) == beyond + 1)
+		return false;
+	/* or the answer still comes from as far as the control's */
 	return distance != control_distance || distance < 0 || beyond > first + 1;
 }
 
@@ -480,8 +490,8 @@ static bool assign_by_as(const struct path *p, const struct addr *source, bool t
 			out->place[ttl] = tunnel ? PLACE_ISP : PLACE_GATEWAY;
 		else if (ttl >= dest_begin)
 			out->place[ttl] = PLACE_DESTINATION_NETWORK;
-		else if (ttl <= isp_end || (inside && isp_end == 0))
-			out->place[ttl] = PLACE_ISP;
+		else if (ttl <= isp_end || (inside && isp_end == 0) || (ttl == 2 && !addr_is_set(&a)))
+			out->place[ttl] = PLACE_ISP; /* right behind the gateway is the provider's */
 		else
 			out->place[ttl] = PLACE_TRANSIT;
 	}
@@ -548,7 +558,7 @@ void path_assign_places(const struct path *p, unsigned dest_ttl, const struct ad
 			place = PLACE_TRANSIT; /* the last one that answers may be either's, where the end is
 						  not known */
 		public_seen |= known && !inside && ttl > 1;
-		silent_before |= !known && ttl > 1;
+		silent_before = !inside && (silent_before || (!known && ttl > 1));
 		out->place[ttl] = place;
 	}
 	/* a silent hop right behind the gateway, with the provider behind it, is the provider's */

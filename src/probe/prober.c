@@ -132,8 +132,14 @@ int prober_new(struct prober **out, const struct plan *plan, struct event_log *l
 	p->plan = plan;
 	p->log = log;
 	p->ca_file = ca_file;
+	/* trust anchors that somebody names must be good before anything is sent */
+	if (ca_file && tls_context_new(&p->tls, ca_file, e) != 0) {
+		free(p);
+		return -1;
+	}
 	p->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (p->epoll < 0) {
+		SSL_CTX_free(p->tls);
 		free(p);
 		return err_set(e, ERR_RUN, "epoll: %s", strerror(errno));
 	}

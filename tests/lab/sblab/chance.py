@@ -117,6 +117,8 @@ class Drawn(scenario.Scenario):
                 places.add("destination-network")
             if role == "dst" and ttl < len(roles):
                 places.add("transit")  # by the contract's words, in spite of its address
+            if space == "isp" and role == "dst" and not self.nat:
+                places.add("isp")  # an address of the provider's block; the last router only if that is known
             self.routers.append(Router(f"{role}{number}" if role != "gw" else "gw", role, space, {ttl}, places))
 
     def draw_twins(self):
@@ -464,6 +466,8 @@ table inet own {{
     # --- truth --------------------------------------------------------------------------
 
     def fate(self, port):
+        if self.mechanism.startswith("server") and self.mechanism != "server-down" and self.own[port] == "dropped":
+            return "server-drop"  # the server's own chain comes first
         if self.mechanism != "server-closed" and (self.stopped is None or port in self.stopped):
             return self.mechanism
         return {"open": "none", "closed": "server-closed", "dropped": "server-drop"}[self.own[port]]

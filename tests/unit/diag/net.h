@@ -105,6 +105,7 @@ struct net {
 	unsigned target_back;
 	bool branch;        /* after router branch_at some flows meet one router more */
 	unsigned branch_at;
+	uint32_t branch_salt, back_salt; /* of the hash that chooses, there and back */
 	double loss_out, loss_back;
 	unsigned loss_link; /* the link that loses: 0 is this host's own */
 	int64_t rtt_ns, jitter_ns;
@@ -205,12 +206,23 @@ struct traveller {
 	uint8_t ttl;
 };
 
+static inline bool takes_longer(uint32_t sport, uint32_t salt)
+{
+	uint32_t h = (sport ^ salt) * 2654435761u;
+
+	return ((h ^ (h >> 15)) * 2246822519u) >> 31;
+}
+
 /* Routers that this flow meets before router i of the plain path. */
 static inline unsigned distance_to(const struct net *net, const struct traveller *y, unsigned i)
 {
-	bool longer = net->branch && i > net->branch_at && (y->sport * 2654435761u) >> 31;
+	return i - 1 + (net->branch && i > net->branch_at && takes_longer(y->sport, net->branch_salt));
+}
 
-	return i - 1 + longer;
+/* ... and that its answers meet. */
+static inline unsigned distance_back(const struct net *net, const struct traveller *y, unsigned i)
+{
+	return i - 1 + (net->branch && i > net->branch_at && takes_longer(y->sport, net->back_salt));
 }
 
 static inline void arrive(struct sim *m, const struct traveller *y, unsigned distance, int ttl,
@@ -277,10 +289,11 @@ static inline void time_exceeded(struct sim *m, const struct traveller *y, struc
 }
 
 /* False when the SYN goes no farther. */
-static inline bool meet_filter(struct sim *m, const struct traveller *y, unsigned distance, int ttl)
+static inline bool meet_filter(struct sim *m, const struct traveller *y, int ttl)
 {
 	struct net *net = m->net;
 	const struct filter *f = &net->filter;
+	unsigned distance = distance_back(net, y, f->at);
 	const struct router *r = &net->router[f->at];
 	int at_first = f->mirrors ? ttl : f->ttl;
 	bool v6 = y->dst.family == ADDR_V6;
@@ -321,7 +334,7 @@ static inline void travel(struct sim *m, const struct traveller *y)
 		if (ttl < 1)
 			return; /* expired on the branch, whose router keeps silent */
 		if (here && !f->outbound && !(own && f->spares_own) &&
-		    !meet_filter(m, y, distance, ttl))
+		    !meet_filter(m, y, ttl))
 			return;
 		if (own) {
 			if (!r->deaf)
@@ -332,12 +345,13 @@ static inline void travel(struct sim *m, const struct traveller *y)
 			time_exceeded(m, y, r, distance);
 			return;
 		}
-		if (here && f->outbound && !meet_filter(m, y, distance, ttl - 1))
+		if (here && f->outbound && !meet_filter(m, y, ttl - 1))
 			return;
 	}
-	distance = distance_to(net, y, net->n + 1);
-	if (lost || y->ttl <= distance || !addr_equal(&y->dst, &m->s->plan.target))
+	if (lost || y->ttl <= distance_to(net, y, net->n + 1) ||
+	    !addr_equal(&y->dst, &m->s->plan.target))
 		return;
+	distance = distance_back(net, y, net->n + 1);
 	switch (service_of(net, y->dport)) {
 	case SERVICE_OPEN:
 		reply_tcp(m, y, distance, net->syn_ack_ttl - (int)(distance + net->target_back),
@@ -546,16 +560,17 @@ static inline const struct report *sim_run(struct sim *m, struct scene *s, struc
 	return s->report;
 }
 
-/* Without advice: so many rounds of all TTLs for both ports, `gap_ms` apart, and SYNs beside them. */
+/* Without advice: so many rounds of the TTLs 1..last for both ports, `gap_ms` apart, and SYNs
+ * beside them. */
 static inline const struct report *sim_rounds(struct sim *m, struct scene *s, struct net *net,
-					      unsigned rounds, double gap_ms)
+					      unsigned rounds, double gap_ms, unsigned last)
 {
 	*m = (struct sim){.s = s, .net = net};
 	sim_host(m);
 	for (unsigned k = 0; k < rounds; k++) {
 		for (unsigned i = 0; i < s->plan.n_ports; i++)
 			sim_start(m, i);
-		for (unsigned ttl = 1; ttl <= net->n + 2; ttl++)
+		for (unsigned ttl = 1; ttl <= last; ttl++)
 			for (unsigned i = 0; i < s->plan.n_ports; i++) {
 				unsigned one = (i + k + ttl) % s->plan.n_ports;
 				sim_probe(m, PROBE_TRACE, s->plan.ports[one].port, ttl,
