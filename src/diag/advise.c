@@ -70,7 +70,8 @@ static enum need need_of_port(const struct tracker *t, int port_index, const str
 
 	if (!f)
 		return NEED_WAIT;
-	if (f->has_end || fact_seen(p, F_ERROR_AT_ONCE))
+	/* QUIT is sent with the greeting's last byte: its reply changes nothing */
+	if (f->has_end || f->has_reply || fact_seen(p, F_ERROR_AT_ONCE))
 		return NEED_NOTHING;
 	if (fact_seen(p, F_CONNECTED))
 		return NEED_WAIT; /* the dialogue goes on */

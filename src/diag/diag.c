@@ -666,12 +666,20 @@ static bool injected_any(const struct builder *b)
 
 static void fill_notes(struct builder *b)
 {
-	const char **list = arena_alloc(&b->r->arena, sizeof(*list));
+	const char **list = arena_alloc(&b->r->arena, (1 + PLAN_MAX_PORTS) * sizeof(*list));
 
 	if (injected_any(b))
 		list[b->r->n_notes++] =
 			"this machine blocks, so SYNs were sent below its firewall to see what "
 			"lies behind (--no-inject turns that off)";
+	for (unsigned i = 0; i < b->n_tested; i++)
+		if (b->has_injected[i] && !b->verdicts[i].rules[LAYER_PATH] &&
+		    fact_seen(&b->injected[i], F_CONNECTED))
+			list[b->r->n_notes++] = arena_printf(
+				&b->r->arena,
+				"below this machine's firewall port %u is answered by the destination: "
+				"nothing else on the way stops it",
+				b->d->tracker.plan->ports[i].port);
 	b->r->notes = list;
 }
 

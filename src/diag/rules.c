@@ -317,7 +317,7 @@ const struct rule rule_table[] = {
 		.id = "path-refused", .layer = LAYER_PATH,
 		.need = B(F_SYN_LEFT) | B(F_RST) | B(F_RST_LIKE_CONTROL), .absent = B(F_SYNACK),
 		.state = STATE_REFUSED, .mechanism = MECH_TCP_RESET, .place = PLACE_DESTINATION,
-		.culprit = CULPRIT_SERVER, .confidence = 0.9,
+		.culprit = CULPRIT_SERVER, .confidence = 0.8,
 		.summary = "{target} itself refuses port {port}: nothing listens there.",
 		.remedy = {"Check the port number and the host name: nobody offers SMTP on {target} port {port}.", REMEDY_SUBMISSION},
 		.why = "the RST came as many hops as the same address's answer on a control port",

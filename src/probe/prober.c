@@ -124,6 +124,16 @@ int prober_hold(struct prober *p, uint16_t *ports, struct err *e)
 	return 0;
 }
 
+void prober_warm_up(void)
+{
+	struct err ignored;
+	SSL_CTX *ctx = NULL;
+
+	if (tls_context_new(&ctx, NULL, &ignored) == 0)
+		SSL_free(SSL_new(ctx));
+	SSL_CTX_free(ctx);
+}
+
 int prober_new(struct prober **out, const struct plan *plan, struct event_log *log,
 	       const char *ca_file, struct err *e)
 {

@@ -26,6 +26,10 @@ int prober_new(struct prober **out, const struct plan *plan, struct event_log *l
 	       const char *ca_file, struct err *e);
 void prober_free(struct prober *p); /* closes every socket; NULL is fine */
 
+/* Makes OpenSSL ready, which takes it some 20 ms of its own: for a thread beside the opening of the
+ * tap, which mostly waits. */
+void prober_warm_up(void);
+
 /* Binds n sockets (-i and -s applied) and writes their source ports to ports[n]. ERR_USAGE when the
  * source address is not this host's. */
 int prober_reserve(struct prober *p, size_t n, uint16_t *ports, struct err *e);

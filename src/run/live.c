@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/neighbour.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,14 +67,32 @@ struct run {
 	int egress;         /* interface index of the route */
 };
 
+static void *close_sender(void *sender)
+{
+	path_sender_free(sender);
+	return NULL;
+}
+
+static void *warm_up_tls(void *unused)
+{
+	prober_warm_up();
+	return unused;
+}
+
 int run_open(struct live **out, const struct live_options *opt, struct err *e)
 {
 	struct live *l = xcalloc(1, sizeof(*l));
+	pthread_t warm_up;
 
 	l->opt = *opt;
 	if (opt->netns && netns_enter(opt->netns, e) != 0)
 		goto out;
-	if (host_open(&l->host, e) != 0 || capture_open_live(&l->capture, e) != 0)
+	/* joined before privileges are dropped: they belong to each thread */
+	bool warming = pthread_create(&warm_up, NULL, warm_up_tls, NULL) == 0;
+	int opened = host_open(&l->host, e) == 0 && capture_open_live(&l->capture, e) == 0;
+	if (warming)
+		pthread_join(warm_up, NULL);
+	if (!opened)
 		goto out;
 	struct err raw;
 	if (path_sender_new(&l->sender, &raw) != 0)
@@ -93,9 +112,15 @@ void run_free(struct live *l)
 {
 	if (!l)
 		return;
+	/* closing a packet socket waits for the kernel (RCU) some 20 ms each: the two at once */
+	pthread_t closing;
+	bool beside = l->sender && pthread_create(&closing, NULL, close_sender, l->sender) == 0;
 	capture_free(l->capture);
+	if (beside)
+		pthread_join(closing, NULL);
+	else
+		path_sender_free(l->sender);
 	host_free(l->host);
-	path_sender_free(l->sender);
 	asn_db_close(l->asn_db);
 	free(l);
 }

@@ -17,7 +17,8 @@ fail() {
 
 cmake -S "$source" -B "$work/build" -DCMAKE_BUILD_TYPE=Release >"$work/log" ||
 	{ cat "$work/log"; fail "cmake fails"; }
-cmake --build "$work/build" --parallel >"$work/log" 2>&1 || { cat "$work/log"; fail "the build fails"; }
+# not the tests: they take a minute, and are not installed
+cmake --build "$work/build" --parallel --target smtpblame >"$work/log" 2>&1 || { cat "$work/log"; fail "the build fails"; }
 ! grep 'warning:' "$work/log" || fail "the build warns"
 cmake --install "$work/build" --prefix "$work/prefix" >/dev/null
 rm -r "$work/build" # what is installed must not need it

@@ -690,7 +690,7 @@ static inline void session_stalled(struct scene *s)
 
 /* ---- the table: in the order of the rules ---- */
 
-#define ROW(rule, build, v6, state, mechanism, place, culprit)                                       \
+#define ROW(rule, build, v6, state, mechanism, place, culprit)                                 \
 	{rule, build, v6, STATE_##state, MECH_##mechanism, PLACE_##place, CULPRIT_##culprit,       \
 	 DIR_OUTBOUND, 0}
 #define INBOUND(rule, build, also) \
@@ -721,7 +721,8 @@ static const struct rule_case rule_cases[] = {
 	ROW("host-neighbour-silent", gateway_silent, 0, UNREACHABLE, LOCAL_ERROR, GATEWAY, NEIGHBOUR),
 	ROW("host-neighbour-silent", gateway_silent, 1, UNREACHABLE, LOCAL_ERROR, GATEWAY, NEIGHBOUR),
 	ROW("host-neighbour-silent", gateway_not_yet, 0, UNREACHABLE, LOCAL_ERROR, GATEWAY, NEIGHBOUR),
-	ROW("host-destination-silent", destination_silent, 0, UNREACHABLE, LOCAL_ERROR, DESTINATION, NEIGHBOUR),
+	ROW("host-destination-silent", destination_silent, 0, UNREACHABLE, LOCAL_ERROR, DESTINATION,
+	    NEIGHBOUR),
 	ROW("host-reset", host_reset, 0, BLOCKED, TCP_RESET, HOST, UNKNOWN),
 	ROW("host-reset", host_reset, 1, BLOCKED, TCP_RESET, HOST, UNKNOWN),
 	ROW("host-reset", host_reset_at_once, 0, BLOCKED, TCP_RESET, HOST, UNKNOWN),

@@ -365,7 +365,6 @@ static void test_places(void **state)
 		assert_int_equal(places.place[0], PLACE_HOST);
 		for (unsigned k = 1; k <= c->dest_ttl; k++)
 			got[k - 1] = letter_of(places.place[k]);
-		/* '?' stands for what may be either */
 		if (strcmp(got, c->expected) != 0) {
 			print_error("row %zu: %s, not %s\n", i, got, c->expected);
 			faults++;
@@ -565,7 +564,8 @@ static const char *truth_words(const struct net *net, const struct truth *t)
 {
 	static char text[200];
 
-	snprintf(text, sizeof(text), "%s at %s, hop %u%s of %u (deed %d%s, ttl %u%s)%s loss %.2f %.2f link %u",
+	snprintf(text, sizeof(text),
+		 "%s at %s, hop %u%s of %u (deed %d%s, ttl %u%s)%s loss %.2f %.2f link %u",
 		 state_name(t->state), place_name(t->place), t->at, net->filter.outbound ? " outbound" : "",
 		 net->n, net->filter.deed, net->filter.mirrors ? " mirrored" : "", net->filter.ttl,
 		 net->filter.spares_own ? " spares own" : "", net->branch ? " branch" : "", net->loss_out,

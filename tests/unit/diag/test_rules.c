@@ -247,7 +247,8 @@ static void test_what_works_instead(void **state)
 	for (unsigned i = 0; i < f->n_remedy; i++)
 		said |= strstr(f->remedy[i], "Ports 465 and 587 work") != NULL;
 	assert_true(said);
-	assert_string_equal(r->summary, "Port 25 is blocked beyond this machine; ports 465 and 587 are open.");
+	assert_string_equal(r->summary,
+			    "Port 25 is blocked beyond this machine; ports 465 and 587 are open.");
 	scene_free(s);
 }
 
