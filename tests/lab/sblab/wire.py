@@ -59,7 +59,7 @@ def observe(target, port, scenario, patient):
         words, sock = connect(target, port, CONNECT_SECONDS if patient else DECIDED_SECONDS)
         with contextlib.closing(sock):
             local_port = sock.getsockname()[1]
-            if "connected" in words:
+            if "connected" in words and "reset" not in words:
                 words.add(session(sock))
             words |= packets(tap, local_port, port, scenario)
     if "syn" not in words:
@@ -77,6 +77,8 @@ def connect(target, port, patience):
     if error == errno.EINPROGRESS:
         ready = select.select([], [sock], [], patience)[1]
         error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) if ready else errno.ETIMEDOUT
+    if error == errno.ECONNRESET:  # SYN_SENT ends in ECONNREFUSED: this one was connected, and reset since
+        return {"connected", "reset"}, sock
     names = {0: "connected", errno.ECONNREFUSED: "refused", errno.ETIMEDOUT: "timeout"}
     return {names.get(error) or errno.errorcode[error]}, sock
 
