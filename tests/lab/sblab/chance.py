@@ -51,6 +51,7 @@ class Truth:
     states: set
     places: set
     ttls: set           # where the device is; empty: not on the path
+    behind: "Truth" = None  # what a further finding may say: the server's own doing behind this host's
 
 
 class Drawn(scenario.Scenario):
@@ -488,13 +489,16 @@ table inet own {{
         if fate in ON_PATH:
             return Truth(fate, states, set(self.router.places), set(self.router.ttls))
         if fate.startswith("host"):
-            return Truth(fate, states, {"host"}, {0})
+            behind = self.server_truth() if self.own[port] != "open" else None
+            return Truth(fate, states, {"host"}, {0}, behind)
         if fate == "server-down":
             return Truth(fate, states, {"destination", "destination-network"}, set())
         if fate.startswith("server"):
-            end = {ttl + 1 for ttl in self.routers[-1].ttls}
-            return Truth(fate, states, {"destination"}, end)
+            return self.server_truth(fate, states)
         return Truth(fate, states, set(), set())
+
+    def server_truth(self, fate="server-drop", states=frozenset()):
+        return Truth(fate, set(states), {"destination"}, {ttl + 1 for ttl in self.routers[-1].ttls})
 
     # --- words ----------------------------------------------------------------------------
 

@@ -47,8 +47,8 @@ def judge(truths, document):
         port = seen[number]
         judge_state(judged, number, truth, port["state"])
         judged.said.append(words(number, port))
-        for finding in port["findings"]:
-            judge_finding(judged, number, truth, finding, places, ranges)
+        for position, finding in enumerate(port["findings"]):
+            judge_finding(judged, number, truth.behind if position and truth.behind else truth, finding, places, ranges)
     judged.places = [(confidence, right) for *_, confidence, right in sorted(places)]
     judged.ranges = [(right, width) for *_, right, width in sorted(ranges)]
     return judged
