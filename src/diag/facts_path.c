@@ -247,7 +247,7 @@ static void device_facts(const struct tracker *t, int port, const struct path_pl
 		/* Nothing but RSTs from this address: one forger may have sent them all. Where they
 		 * have come a hop less than their TTL went, that is even likely. */
 		if (p->control_flow && !p->control_flow->synack.seen &&
-		    path_distance(c->rst_ttl) + 2 == (int)first) {
+		    path_distance(c->rst_ttl) + 2 <= (int)first) {
 			p->looked &= ~FACT_BIT(F_RST_LIKE_CONTROL);
 			p->seen &= ~FACT_BIT(F_RST_LIKE_CONTROL);
 			fact_note(p, F_RST_LIKE_CONTROL, false, NO_EVENT);
