@@ -107,6 +107,7 @@ static struct plan make_plan(const struct check *c, const char *input, const cha
 		.timeout_ns = c->opt.timeout_ns,
 		.no_path = c->opt.no_path,
 		.no_inject = c->opt.no_inject,
+		.no_trace = c->opt.no_trace,
 		.max_hops = c->opt.max_hops < PLAN_MAX_HOPS ? c->opt.max_hops : PLAN_MAX_HOPS,
 	};
 

@@ -50,6 +50,18 @@ struct diag_advice {
 
 void diag_advise(const struct diag *d, int64_t now, struct diag_advice *out);
 
+/* What the privileged process should be asked before the books are closed. */
+enum diag_look {
+	DIAG_LOOK_NOTHING,
+	DIAG_LOOK_PROGRAMS, /* what is in force: something may stand before the tap */
+	DIAG_LOOK_CLOSER,   /* around one more attempt: this host stops it, nobody is named yet */
+};
+
+enum diag_look diag_wanted_look(const struct diag *d, int port_index, int64_t now);
+
+/* The flow of this port that went elsewhere, on this host's doing: ask where. NULL: none did. */
+const struct flow *diag_turned_flow(const struct diag *d, int port_index, int64_t now);
+
 /* Judges one port from its facts; exposed for the tests of the rule table. */
 struct port_verdict {
 	enum state state;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "diag/named.h"
 #include "wire/decode.h"
 
 /* ---- names ---- */
@@ -26,6 +27,12 @@ static const struct {
 	[F_NEXT_HOP_IS_GATEWAY] = {"next-hop-is-gateway", "the next hop is a router"},
 	[F_ON_LINK] = {"on-link", "the target is on the same network, no router lies between"},
 	[F_TARGET_LOCAL] = {"target-local", "the address is one of this host's own"},
+	[F_RULE_STOPS_OUT] = {"rule-stops-out", "a firewall rule of this host stopped the SYN"},
+	[F_RULE_STOPS_IN] = {"rule-stops-in", "a firewall rule of this host stopped the answer"},
+	[F_RULE_STOPS_SESSION] = {"rule-stops-session", "a firewall rule of this host stopped packets of the session"},
+	[F_IPSEC] = {"ipsec", "an IPsec policy takes the packets"},
+	[F_XDP_THERE] = {"xdp-there", "an XDP program stands before the tap"},
+	[F_ANSWER_DROPPED] = {"answer-dropped", "the kernel dropped the SYN-ACK before the tap"},
 	[F_SYN_LEFT] = {"syn-left", "the SYN was seen leaving"},
 	[F_SYN_REDIRECTED] = {"syn-redirected", "the SYN went to another address or port"},
 	[F_SYN_LOOPED] = {"syn-looped", "the SYN was turned back on loopback"},
@@ -191,6 +198,11 @@ static void host_facts(const struct tracker *t, int port_index, struct port_fact
  * that way (IPsec without an interface of its own shows ESP), so nothing follows from not seeing. */
 static bool tap_is_blind(const struct tracker *t)
 {
+	for (unsigned i = 0; i < t->n_host; i++) {
+		const struct host_record *r = t->log->events[t->host[i]].host;
+		if (r->kind == HOST_XFRM && !r->xfrm.block && !r->xfrm.inbound)
+			return true;
+	}
 	for (unsigned i = 0; i < t->n_flows; i++) {
 		const struct flow *f = &t->flows[i];
 		bool answered = f->synack.seen || (f->has_result && f->error == 0);
@@ -492,6 +504,7 @@ void facts_of_port(const struct tracker *t, int port_index, int64_t now, struct 
 	host_facts(t, port_index, p);
 	if (!p->flow)
 		return;
+	facts_of_records(t, port_index, p);
 	socket_facts(t, now, p);
 	outbound_facts(t, port_index, now, p);
 	inbound_facts(t, now, p);

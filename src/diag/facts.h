@@ -33,6 +33,12 @@ enum fact {
 	F_NEXT_HOP_IS_GATEWAY,
 	F_ON_LINK,          /* no router between: the target is on this very network */
 	F_TARGET_LOCAL,     /* the address is one of this host's own */
+	F_RULE_STOPS_OUT,   /* netfilter says that it stopped our SYN */
+	F_RULE_STOPS_IN,    /* ... the answer to it */
+	F_RULE_STOPS_SESSION, /* ... a packet of the established connection */
+	F_IPSEC,            /* an IPsec policy takes the packets: a tap sees ESP only */
+	F_XDP_THERE,        /* an XDP program sees what comes in before any tap does */
+	F_ANSWER_DROPPED,   /* the kernel says that it dropped a SYN-ACK before the tap */
 	/* wire, on the way out */
 	F_SYN_LEFT,         /* seen on an interface, as sent */
 	F_SYN_REDIRECTED,   /* seen going to another address or port */

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "diag/diag.h"
+#include "diag/remedy.h"
 #include "diag/words.h"
 
 /* Evidence of one report; a run of many attempts has more events than a person reads. */
@@ -116,7 +117,7 @@ static unsigned evidence_of_sum(struct builder *b, unsigned port, const struct p
 static void finding_evidence(struct builder *b, unsigned port, const struct port_facts *p,
 			     const struct rule *rule, struct finding *f)
 {
-	unsigned *list = arena_alloc(&b->r->arena, F_COUNT * sizeof(*list));
+	unsigned *list = arena_alloc(&b->r->arena, (F_COUNT + 1) * sizeof(*list));
 	unsigned n = 0;
 
 	for (int i = 0; i < F_COUNT; i++) {
@@ -139,6 +140,54 @@ static void finding_evidence(struct builder *b, unsigned port, const struct port
 static const struct host_route *route_of(const struct builder *b, int port_index)
 {
 	return &b->d->tracker.routes[port_index].route;
+}
+
+static const char *verdict_word(enum fw_verdict v)
+{
+	static const char *const words[] = {
+		[FW_DROP] = "drop",	    [FW_REJECT] = "reject", [FW_QUEUE] = "queue",
+		[FW_ACCEPT] = "accept", [FW_REDIRECT] = "redirect", [FW_DNAT] = "dnat",
+		[FW_TPROXY] = "tproxy",
+	};
+
+	return words[v];
+}
+
+static void fill_named_rule(struct arena *a, const struct host_rule *r, struct culprit *c)
+{
+	c->family = arena_strdup(a, r->family);
+	c->table = arena_strdup(a, r->table);
+	c->chain = arena_strdup(a, r->chain);
+	c->hook = arena_strdup(a, r->hook);
+	c->verdict = verdict_word(r->verdict);
+	c->handle = r->handle;
+	c->number = r->number;
+}
+
+static void fill_named(struct builder *b, const struct named *n, struct culprit *c)
+{
+	struct arena *a = &b->r->arena;
+	const char *text = named_text(a, n);
+
+	c->kind = n->kind;
+	if (text && text[0])
+		c->text = text;
+	if (n->rule)
+		fill_named_rule(a, n->rule, c);
+	if (n->program) {
+		c->interface = n->program->interface[0] ? arena_strdup(a, n->program->interface) : NULL;
+		c->cgroup = n->program->cgroup[0] ? arena_strdup(a, n->program->cgroup) : NULL;
+		c->id = n->program->id;
+		c->name = n->program->name[0] ? arena_strdup(a, n->program->name) : NULL;
+	}
+	if (n->setting) {
+		c->name = arena_strdup(a, n->setting->name);
+		c->value = arena_strdup(a, n->setting->value);
+	}
+	if (n->drop) {
+		c->reason = arena_strdup(a, n->drop->reason);
+		c->function = n->drop->function[0] ? arena_strdup(a, n->drop->function) : NULL;
+	}
 }
 
 static void fill_culprit(struct builder *b, int port_index, const struct port_facts *p,
@@ -247,21 +296,49 @@ static void fill_place(const struct rule *rule, const struct port_facts *p, stru
 		f->hop_to.address = p->flow->local;
 }
 
+/* Those of the named culprit if it has any, else the row's. */
+static void fill_remedy(const struct rule *rule, const struct words *w, struct finding *f)
+{
+	const char **remedy =
+		arena_alloc(w->arena, (RULE_MAX_REMEDIES + REMEDY_MAX) * sizeof(*remedy));
+	struct remedy_query q = {.arena = w->arena,
+				 .tracker = w->tracker,
+				 .port = w->port,
+				 .inbound = rule->direction == DIR_INBOUND,
+				 .named = w->named};
+
+	f->remedy = remedy;
+	if (w->named)
+		f->n_remedy = remedy_for(&q, remedy);
+	for (int i = 0; i < RULE_MAX_REMEDIES && rule->remedy[i] && !(w->named && f->n_remedy); i++) {
+		const char *text = words_expand(w, rule->remedy[i]);
+		if (text[0])
+			remedy[f->n_remedy++] = text;
+	}
+}
+
+static void cite(struct finding *f, unsigned number)
+{
+	for (unsigned i = 0; i < f->n_evidence; i++)
+		if (f->evidence[i] == number)
+			return;
+	/* finding_evidence() leaves room for one more */
+	((unsigned *)(uintptr_t)f->evidence)[f->n_evidence++] = number;
+}
+
 static struct finding make_finding(struct builder *b, int port_index, const struct rule *rule,
-				   const struct words *w)
+				   struct words *w)
 {
 	const struct port_facts *p = w->facts;
 	struct finding f = {.mechanism = rule->mechanism, .rule = rule->id};
-	const char **remedy = arena_alloc(w->arena, RULE_MAX_REMEDIES * sizeof(*remedy));
+	struct named named;
 
+	named_find(&b->d->tracker, port_index, p, rule->named, &named);
+	w->named = named_has(&named) ? &named : NULL;
 	fill_place(rule, p, &f);
-	f.summary = words_expand(w, rule->summary);
-	for (int i = 0; i < RULE_MAX_REMEDIES && rule->remedy[i]; i++) {
-		const char *text = words_expand(w, rule->remedy[i]);
-		if (text[0])
-			remedy[f.n_remedy++] = text;
-	}
-	f.remedy = remedy;
+	f.summary = words_expand(w, w->named && rule->named_summary ? rule->named_summary
+								    : rule->summary);
+	fill_remedy(rule, w, &f);
 	if (p->icmp && (rule->need & (FACT_BIT(F_ICMP) | FACT_BIT(F_ICMP_ON_LO)))) {
 		f.has_icmp = true;
 		f.icmp = (struct report_icmp){p->icmp->msg.type, p->icmp->msg.code,
@@ -271,6 +348,12 @@ static struct finding make_finding(struct builder *b, int port_index, const stru
 	}
 	fill_culprit(b, port_index, p, rule, &f);
 	finding_evidence(b, w->port, p, rule, &f);
+	if (w->named) {
+		fill_named(b, &named, &f.culprit);
+		if (named.event != NO_EVENT && b->number_of[named.event])
+			cite(&f, b->number_of[named.event]);
+	}
+	w->named = NULL;
 	return f;
 }
 
@@ -382,7 +465,7 @@ static void build_port(struct builder *b, unsigned i, const char *instead, struc
 	const struct port_facts *p = &b->facts[i];
 	const struct port_verdict *v = &b->verdicts[i];
 	unsigned port = t->plan->ports[i].port;
-	struct words w = {&b->r->arena, t, p, port, instead};
+	struct words w = {&b->r->arena, t, p, port, NULL, instead};
 	struct finding *findings = arena_alloc(&b->r->arena, LAYER_COUNT * sizeof(*findings));
 
 	*out = (struct report_port){.port = port, .service = service_name(port), .state = v->state};

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "diag/facts.h"
+#include "diag/named.h"
 #include "model/names.h"
 
 enum layer {
@@ -40,7 +41,10 @@ struct rule {
 	/* that `place` is right, when the row matches: CONFIDENCE_NONE for an unknown place. The
 	 * reasons stand beside the rows. */
 	double confidence;
+	enum named_what named; /* what the host's own records may name: kind of culprit, text and
+				* remedies are theirs then */
 	const char *summary;  /* template, see diag/words.h */
+	const char *named_summary; /* in its place when somebody is named: {named} */
 	const char *remedy[RULE_MAX_REMEDIES]; /* templates; an empty expansion is left out; commands stand alone, see
 					   * model/report.h */
 	const char *why;      /* the reason that the row holds, for docs/rules.md */

@@ -415,6 +415,12 @@ void tracker_feed(struct tracker *t, size_t index)
 	case EV_ASN:
 		path_feed_asn(&t->path, &ev->asn);
 		break;
+	case EV_HOST:
+		if (t->n_host < TRACKER_MAX_HOST)
+			t->host[t->n_host++] = index;
+		if (ev->host->kind == HOST_NOT_LOOKED)
+			t->host_not_looked[ev->host->not_looked.what] = ev->host->not_looked.why;
+		break;
 	case EV_CAPTURE_STATS:
 		t->has_stats = true;
 		t->stats = ev->capture_stats;

@@ -17,6 +17,7 @@
 #include "model/plan.h"
 
 #define TRACKER_MAX_FLOWS 256
+#define TRACKER_MAX_HOST 1024 /* records of the host; further ones are not used */
 #define TRACKER_MAX_ICMP 4 /* kept of one flow: the first of each kind */
 
 /* Whose hand an answer shows, as far as one packet can. */
@@ -125,6 +126,10 @@ struct tracker {
 	} routes[PLAN_MAX_PORTS];
 
 	struct path path;
+
+	size_t host[TRACKER_MAX_HOST]; /* events EV_HOST, in the order of the log */
+	unsigned n_host;
+	const char *host_not_looked[HOST_LOOK_COUNT]; /* why, or NULL */
 
 	bool has_stats;
 	struct ev_capture_stats stats;

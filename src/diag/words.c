@@ -305,6 +305,43 @@ static const char *w_ask_owner(const struct words *w)
 			    w_place_owner(w), w->port, w_source(w));
 }
 
+static const char *w_named(const struct words *w)
+{
+	return w->named ? named_words(w->arena, w->tracker, w->named) : "";
+}
+
+/* ", where master (pid 12) listens" */
+static const char *w_redirect_owner(const struct words *w)
+{
+	const struct flow *f = w->facts->flow;
+	struct addr any = {0};
+
+	if (!f)
+		return "";
+	uint16_t port = f->redirected ? f->redirect_dport
+			: fact_seen(w->facts, F_PEER_DIFFERS) ? f->peer_port : f->port;
+	const struct host_owner *o = named_owner(w->tracker, &any, port);
+	if (!o || !o->name[0])
+		return "";
+	return arena_printf(w->arena, ", to the program %s (pid %u)", o->name, o->pid);
+}
+
+/* The interface on which the answer came in, where that is known. */
+static const char *w_answer_link(const struct words *w)
+{
+	const struct flow *f = w->facts->flow;
+
+	if (!f || !f->synack.seen || f->synack.ifindex == f->syn_ifindex)
+		return link_name(w);
+	for (unsigned i = 0; i < w->tracker->n_host; i++) {
+		const struct host_record *r = w->tracker->log->events[w->tracker->host[i]].host;
+		if (r->kind == HOST_PACKET && r->packet.inbound && r->packet.iif[0] &&
+		    r->packet.dport == f->lport)
+			return arena_strdup(w->arena, r->packet.iif);
+	}
+	return "another interface";
+}
+
 static const char *w_works_instead(const struct words *w)
 {
 	return w->works_instead;
@@ -340,6 +377,9 @@ static const struct {
 	{"ip", w_ip},
 	{"other-family", w_other_family},
 	{"works-instead", w_works_instead},
+	{"named", w_named},
+	{"redirect-owner", w_redirect_owner},
+	{"answer-link", w_answer_link},
 	{"place-words", w_place_words},
 	{"place-owner", w_place_owner},
 	{"hop-words", w_hop_words},
@@ -534,6 +574,8 @@ const char *words_event(struct arena *a, const struct tracker *t, const struct e
 	case EV_NOT_LOOKED:
 		*source = SOURCE_KERNEL;
 		return arena_printf(a, "not looked: %s", ev->not_looked.why);
+	case EV_HOST:
+		return named_record_words(a, t, ev->host, source, port);
 	case EV_PROBE: /* summed up in the path */
 	case EV_ASN:
 	case EV_RUN_END:

@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "diag/facts.h"
+#include "diag/named.h"
 #include "model/names.h"
 
 struct words {
@@ -15,6 +16,7 @@ struct words {
 	const struct tracker *tracker;
 	const struct port_facts *facts; /* of the port in question */
 	unsigned port;
+	const struct named *named; /* who on this host did it, NULL: nobody is named */
 	const char *works_instead; /* what to use in its place, "" when nothing is known */
 };
 

@@ -23,7 +23,10 @@ struct agent; /* opaque */
 /* Forks: before any thread is made, after the network namespace was entered, while privileges are
  * there. ERR_RUN only when a process can't be made; what it may not do is a record later. */
 int agent_start(struct agent **out, struct err *e);
-void agent_stop(struct agent *a); /* NULL is fine */
+/* Tells it to go; agent_stop() waits until it, and what it held in the kernel, is gone. Both fine
+ * with NULL. */
+void agent_end(struct agent *a);
+void agent_stop(struct agent *a);
 
 /* Each: records go to emit until the answer is whole. An agent that is dead, or takes longer than
  * timeout_ms, answers with a HOST_NOT_LOOKED record from then on. */
@@ -35,11 +38,14 @@ void agent_watch(struct agent *a, const struct host_watch *w, bool trace, int ti
 /* HOST_PACKET records since the last call. */
 void agent_collect(struct agent *a, int timeout_ms, host_emit *emit, void *arg);
 
+/* HOST_PROGRAM: what is in force where our packets pass. */
+void agent_programs(struct agent *a, int timeout_ms, host_emit *emit, void *arg);
+
 /* Around one more attempt: remembers counters and makes the kernel say why it drops; then says
- * what moved, what was dropped, and what is in force where our packets pass. dport: the port that
- * was tried meanwhile. */
+ * what moved, what was dropped, and what is in force. tried: bit i for rports[i] of the watch, when
+ * that was tried meanwhile. */
 void agent_look_begin(struct agent *a, int timeout_ms, host_emit *emit, void *arg);
-void agent_look_end(struct agent *a, uint16_t dport, int timeout_ms, host_emit *emit, void *arg);
+void agent_look_end(struct agent *a, uint32_t tried, int timeout_ms, host_emit *emit, void *arg);
 
 /* Where a connection from lport went: HOST_TRANSLATION, HOST_OWNER. */
 void agent_translation(struct agent *a, uint16_t lport, uint16_t rport, int timeout_ms,
@@ -49,7 +55,7 @@ void agent_translation(struct agent *a, uint16_t lport, uint16_t rport, int time
 void agent_inspect(struct agent *a, const struct host_watch *w, int timeout_ms, host_emit *emit,
 		   void *arg);
 
-/* The watch is over: takes the trace away. */
-void agent_unwatch(struct agent *a, int timeout_ms);
+/* The watch is over: takes the trace away. Does not wait for it. */
+void agent_unwatch(struct agent *a);
 
 #endif

@@ -30,6 +30,15 @@ struct event *event_log_add(struct event_log *log, const struct event *ev)
 	return &log->events[log->n++];
 }
 
+void event_log_add_host(struct event_log *log, const struct host_record *r)
+{
+	struct host_record *copy = arena_alloc(&log->arena, sizeof(*copy));
+	struct event ev = {.t_ns = r->t_ns, .kind = EV_HOST, .flow = NO_FLOW, .host = copy};
+
+	*copy = *r;
+	event_log_add(log, &ev);
+}
+
 /* Insertion sort: stable, and the log is nearly in order (packets come a little late). */
 void event_log_sort(struct event_log *log)
 {

@@ -15,6 +15,7 @@
 #include "base/addr.h"
 #include "base/arena.h"
 #include "model/host_facts.h"
+#include "model/host_record.h"
 #include "model/packet.h"
 
 /* A flow is one connection attempt of this run; its number is its index, from 0. */
@@ -146,6 +147,7 @@ enum event_kind {
 	EV_SESSION_END,  /* flow */
 	EV_PROBE,        /* path */
 	EV_ASN,          /* path: AS of a hop, the target or our own address */
+	EV_HOST,         /* host: firewall, programs, settings, by the privileged process */
 	EV_CAPTURE_STATS,
 	EV_NOT_LOOKED,
 	EV_RUN_END,      /* the run looked until here; the last event */
@@ -168,6 +170,7 @@ struct event {
 		struct ev_session_end session_end;
 		struct ev_probe probe;
 		struct ev_asn asn;
+		const struct host_record *host; /* owned by the log */
 		struct ev_capture_stats capture_stats;
 		struct ev_not_looked not_looked;
 	};
@@ -190,6 +193,9 @@ void event_log_clear(struct event_log *log);
 /* Copies *ev; the pointer is valid until the next add. Packets beyond `max` are counted only
  * (NULL is returned); other kinds are bounded by the plan and always kept. */
 struct event *event_log_add(struct event_log *log, const struct event *ev);
+
+/* Copies *r, too, and adds it as EV_HOST with its own time. */
+void event_log_add_host(struct event_log *log, const struct host_record *r);
 
 /* Sorts by time; events with the same stamp keep their order of arrival. */
 void event_log_sort(struct event_log *log);

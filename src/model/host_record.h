@@ -14,8 +14,8 @@
 
 #include "base/addr.h"
 
-#define HOST_NAME_MAX 128 /* of a table, a chain, a program; longer ones are cut, ending in "..." */
-#define HOST_TEXT_MAX 768
+#define RECORD_NAME_MAX 128 /* of a table, a chain, a program; longer ones are cut, ending in "..." */
+#define RECORD_TEXT_MAX 768
 
 enum fw_backend {
 	FW_NFT,
@@ -39,14 +39,14 @@ struct host_rule {
 	enum fw_verdict verdict;
 	bool policy;           /* no rule: the base chain's own policy */
 	char family[8];        /* "ip", "ip6", "inet", "netdev", "bridge"; legacy: "ip", "ip6" */
-	char table[HOST_NAME_MAX];
-	char chain[HOST_NAME_MAX];      /* that holds the rule */
-	char base_chain[HOST_NAME_MAX]; /* from which it was reached; the same when in there */
+	char table[RECORD_NAME_MAX];
+	char chain[RECORD_NAME_MAX];      /* that holds the rule */
+	char base_chain[RECORD_NAME_MAX]; /* from which it was reached; the same when in there */
 	char hook[16];         /* "output", "postrouting", "input", "prerouting", "ingress", "egress" */
 	int priority;          /* of the base chain */
 	uint64_t handle;       /* nf_tables; 0 for a policy and for legacy rules */
 	unsigned number;       /* of the rule in its chain, from 1, for both iptables; 0 unknown */
-	char text[HOST_TEXT_MAX]; /* as `nft` or `iptables -S` prints it ("-A OUTPUT ..."); for a
+	char text[RECORD_TEXT_MAX]; /* as `nft` or `iptables -S` prints it ("-A OUTPUT ..."); for a
 				   * policy "policy drop" or "-P OUTPUT DROP" */
 };
 
@@ -114,15 +114,15 @@ struct host_program {
 	enum program_hook hook;
 	bool bpf;                     /* false: a tc action, a qdisc */
 	char interface[IFNAMSIZ];     /* tc, xdp, qdisc */
-	char cgroup[HOST_NAME_MAX];   /* path below the root of the cgroup tree, "/" for the root */
+	char cgroup[RECORD_NAME_MAX];   /* path below the root of the cgroup tree, "/" for the root */
 	uint32_t id;                  /* of the BPF program; 0 none */
-	char name[HOST_NAME_MAX];     /* of the BPF program, or the kind of filter or qdisc */
+	char name[RECORD_NAME_MAX];     /* of the BPF program, or the kind of filter or qdisc */
 	char attach_type[32];         /* as bpftool names it: "cgroup_inet4_connect", "cgroup_inet_egress" */
 	uint32_t pref, handle;        /* tc filter; 0 none */
 	char protocol[16];            /* tc filter: "all", "ip" */
 	bool drops;                   /* a tc action that drops (gact), for a filter that is known to
 				       * match our packets; never set for BPF, which can't be read */
-	char text[HOST_TEXT_MAX];     /* as tc or bpftool prints it, in one line */
+	char text[RECORD_TEXT_MAX];     /* as tc or bpftool prints it, in one line */
 };
 
 /* HOST_KERNEL_DROP: the kernel freed a packet of ours and says why (skb:kfree_skb). */
@@ -174,7 +174,7 @@ struct host_owner {
 struct host_xfrm {
 	bool inbound;
 	bool block;          /* false: they are to be encrypted; a tap sees ESP only */
-	char text[HOST_TEXT_MAX]; /* as `ip xfrm policy` prints it, in one line */
+	char text[RECORD_TEXT_MAX]; /* as `ip xfrm policy` prints it, in one line */
 };
 
 /* HOST_SIGHT: from `inspect`, without a packet: a rule that would decide about our SYN, or its

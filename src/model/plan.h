@@ -30,6 +30,8 @@ struct plan {
 	int64_t timeout_ns;      /* -t */
 	bool no_path;            /* --no-path */
 	bool no_inject;          /* --no-inject */
+	bool no_trace;           /* --no-trace */
+	const char *user;        /* --uid: as whom the connections are made, or NULL: the caller */
 	unsigned max_hops;       /* --max-hops, at most PLAN_MAX_HOPS */
 };
 

@@ -18,6 +18,7 @@
 #include "capture/capture.h"
 #include "capture/filter.h"
 #include "diag/diag.h"
+#include "host/agent.h"
 #include "host/asn.h"
 #include "host/host.h"
 #include "probe/path.h"
@@ -31,12 +32,18 @@
 #define SYNC_MS           200
 #define NEIGHBOUR_LOOK_NS (200 * NS_PER_MS)
 #define TAKE_AT_ONCE      64
+/* The privileged process gets no longer than this for one question, and no shorter. */
+#define AGENT_MAX_MS 3000
+#define AGENT_MIN_MS 200
+/* What this host does to a packet of its own, it has done by then. */
+#define OWN_DOING_NS (60 * NS_PER_MS)
 #define FULL_TTL          64 /* Linux's default: reaches every destination */
 
 struct live {
 	struct live_options opt;
 	struct capture *capture;
 	struct host *host;
+	struct agent *agent; /* NULL: no process could be made */
 	struct asn_db *asn_db; /* NULL: none installed */
 	struct path_sender *sender; /* NULL: no raw sockets here */
 	char no_sender[200];        /* why */
@@ -65,6 +72,7 @@ struct run {
 	uint16_t last_neighbour_state;
 	struct host_neighbour neighbour;
 	int egress;         /* interface index of the route */
+	int64_t deadline;   /* clock_mono_ns() */
 };
 
 static void *close_sender(void *sender)
@@ -88,6 +96,10 @@ int run_open(struct live **out, const struct live_options *opt, struct err *e)
 	if (opt->netns && netns_enter(opt->netns, e) != 0)
 		goto out;
 	/* joined before privileges are dropped: they belong to each thread */
+	/* a copy of this process while it is small and has no thread */
+	struct err no_agent;
+	if (agent_start(&l->agent, &no_agent) != 0)
+		l->agent = NULL;
 	bool warming = pthread_create(&warm_up, NULL, warm_up_tls, NULL) == 0;
 	int opened = host_open(&l->host, e) == 0 && capture_open_live(&l->capture, e) == 0;
 	if (warming)
@@ -112,6 +124,7 @@ void run_free(struct live *l)
 {
 	if (!l)
 		return;
+	agent_end(l->agent);
 	/* closing a packet socket waits for the kernel (RCU) some 20 ms each: the two at once */
 	pthread_t closing;
 	bool beside = l->sender && pthread_create(&closing, NULL, close_sender, l->sender) == 0;
@@ -120,6 +133,7 @@ void run_free(struct live *l)
 		pthread_join(closing, NULL);
 	else
 		path_sender_free(l->sender);
+	agent_stop(l->agent);
 	host_free(l->host);
 	asn_db_close(l->asn_db);
 	free(l);
@@ -287,6 +301,42 @@ static void look_at_host(struct run *r)
 	look_at_neighbour(r);
 }
 
+/* ---- what the privileged process knows ---- */
+
+static void add_record(void *run, const struct host_record *record)
+{
+	struct run *r = run;
+
+	event_log_add_host(&r->log, record);
+}
+
+static int agent_time_ms(const struct run *r)
+{
+	int64_t left = (r->deadline - clock_mono_ns()) / NS_PER_MS;
+
+	return left < AGENT_MIN_MS ? AGENT_MIN_MS : left > AGENT_MAX_MS ? AGENT_MAX_MS : (int)left;
+}
+
+static void fill_watch(const struct run *r, const uint16_t *lports, size_t n,
+		       struct host_watch *w)
+{
+	struct host_link link;
+	struct err ignored;
+
+	memset(w, 0, sizeof(*w)); /* all of it: it crosses a socket as bytes */
+	w->remote = r->plan->target;
+	w->local = r->source;
+	w->uid = getuid();
+	w->gid = getgid();
+	w->oif = r->egress;
+	if (host_get_link(r->live->host, r->egress, NULL, &link, &ignored) == 0)
+		memcpy(w->oif_name, link.name, sizeof(w->oif_name));
+	for (size_t i = 0; i < n && i < WATCH_MAX_LOCAL; i++)
+		w->lports[w->n_lports++] = lports[i];
+	for (unsigned i = 0; i < r->plan->n_ports && i < WATCH_MAX_REMOTE; i++)
+		w->rports[w->n_rports++] = r->plan->ports[i].port;
+}
+
 /* ---- the run ---- */
 
 static int start_capture(struct run *r, struct err *e)
@@ -299,12 +349,18 @@ static int start_capture(struct run *r, struct err *e)
 	if (prober_reserve(r->prober, n, ports, e) != 0 ||
 	    prober_hold(r->prober, r->trace_sport, e) != 0)
 		return -1;
+	size_t n_flow_ports = n;
 	for (unsigned i = 0; i < r->plan->n_ports; i++)
 		ports[n++] = r->trace_sport[i];
 	char *filter = filter_for_probe(&r->plan->target, ports, n);
 	int result = capture_start(r->live->capture, filter, e);
 	free(filter);
 	r->capturing = result == 0;
+	if (result == 0 && r->live->agent) {
+		struct host_watch w;
+		fill_watch(r, ports, n_flow_ports, &w);
+		agent_watch(r->live->agent, &w, !r->plan->no_trace, agent_time_ms(r), add_record, r);
+	}
 	return result;
 }
 
@@ -490,6 +546,90 @@ static int loop(struct run *r, int64_t deadline, struct err *e)
 	}
 }
 
+/* ---- who on this host? ---- */
+
+static unsigned n_tested(const struct plan *plan)
+{
+	unsigned n = 0;
+
+	while (n < plan->n_ports && plan->ports[n].tested)
+		n++;
+	return n;
+}
+
+/* Bits of the tested ports for which that is wanted. */
+static uint32_t ports_wanting(struct run *r, enum diag_look look)
+{
+	uint32_t wanting = 0;
+
+	diag_feed(&r->diag);
+	for (unsigned i = 0; i < n_tested(r->plan); i++)
+		if (diag_wanted_look(&r->diag, (int)i, clock_wall_ns()) == look)
+			wanting |= UINT32_C(1) << i;
+	return wanting;
+}
+
+static int wait_ns(struct run *r, int64_t ns, struct err *e)
+{
+	int64_t until = clock_mono_ns() + ns;
+
+	while (clock_mono_ns() < until)
+		if (wait_for_something(r, until, e) != 0)
+			return -1;
+	return 0;
+}
+
+/* One more attempt for each of these ports while the kernel is made to tell. */
+static int look_closer(struct run *r, uint32_t ports, struct err *e)
+{
+	struct agent *a = r->live->agent;
+	int64_t wait = facts_answer_due_ns(&r->diag.tracker);
+
+	agent_look_begin(a, agent_time_ms(r), add_record, r);
+	for (unsigned i = 0; i < r->plan->n_ports; i++)
+		if (ports & (UINT32_C(1) << i))
+			prober_start(r->prober, i, FLOW_REPEAT);
+	bool left = false;
+	for (unsigned i = 0; i < r->diag.tracker.n_flows; i++)
+		left |= r->diag.tracker.flows[i].syn_out > 0;
+	if (wait_ns(r, left ? wait : OWN_DOING_NS, e) != 0)
+		return -1;
+	agent_look_end(a, ports, agent_time_ms(r), add_record, r);
+	agent_collect(a, agent_time_ms(r), add_record, r);
+	return 0;
+}
+
+static void look_for_rules(struct run *r)
+{
+	struct host_watch w;
+
+	fill_watch(r, NULL, 0, &w);
+	agent_inspect(r->live->agent, &w, agent_time_ms(r), add_record, r);
+}
+
+static int look_at_culprits(struct run *r, struct err *e)
+{
+	struct agent *a = r->live->agent;
+
+	if (!a)
+		return 0;
+	agent_collect(a, agent_time_ms(r), add_record, r);
+	if (ports_wanting(r, DIAG_LOOK_PROGRAMS))
+		agent_programs(a, agent_time_ms(r), add_record, r);
+	uint32_t closer = ports_wanting(r, DIAG_LOOK_CLOSER);
+	if (closer && clock_mono_ns() < r->deadline && look_closer(r, closer, e) != 0)
+		return -1;
+	if (ports_wanting(r, DIAG_LOOK_CLOSER))
+		look_for_rules(r);
+	diag_feed(&r->diag);
+	for (unsigned i = 0; i < n_tested(r->plan); i++) {
+		const struct flow *f = diag_turned_flow(&r->diag, (int)i, clock_wall_ns());
+		if (f)
+			agent_translation(a, f->lport, f->port, agent_time_ms(r), add_record, r);
+	}
+	return 0;
+}
+
 /* Takes what the tap still holds, then says how far it can be trusted. */
 static int close_books(struct run *r, struct err *e)
 {
@@ -525,7 +665,10 @@ int run_judge(struct live *l, const struct plan *plan, int64_t deadline_ns, stru
 	struct err ignored;
 	int result = -1;
 
-	*r = (struct run){.live = l, .plan = plan, .epoll = epoll_create1(EPOLL_CLOEXEC)};
+	*r = (struct run){.live = l,
+			  .plan = plan,
+			  .deadline = deadline_ns,
+			  .epoll = epoll_create1(EPOLL_CLOEXEC)};
 	event_log_init(&r->log);
 	diag_init(&r->diag, plan, &r->log);
 	if (r->epoll < 0) {
@@ -542,7 +685,8 @@ int run_judge(struct live *l, const struct plan *plan, int64_t deadline_ns, stru
 	    watch(r, capture_fd(l->capture), e) != 0)
 		goto out;
 	start_all(r);
-	if (loop(r, deadline_ns, e) != 0 || close_books(r, e) != 0)
+	if (loop(r, deadline_ns, e) != 0 || look_at_culprits(r, e) != 0 ||
+	    close_books(r, e) != 0)
 		goto out;
 	event_log_sort(&r->log);
 	diag_init(&r->diag, plan, &r->log);
@@ -552,6 +696,8 @@ int run_judge(struct live *l, const struct plan *plan, int64_t deadline_ns, stru
 out:
 	if (r->capturing)
 		capture_stop(l->capture, &ignored);
+	if (l->agent)
+		agent_unwatch(l->agent);
 	prober_free(r->prober);
 	event_log_clear(&r->log);
 	if (r->epoll >= 0)

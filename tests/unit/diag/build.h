@@ -398,6 +398,142 @@ static inline void open_dialogue(struct scene *s, unsigned f)
 	session_end(s, f, STAGE_QUIT, SESSION_DONE, NULL);
 }
 
+/* ---- what the privileged process says ---- */
+
+static inline struct host_record record_of(struct scene *s, enum host_record_kind kind)
+{
+	struct host_record r;
+
+	memset(&r, 0, sizeof(r));
+	r.t_ns = s->now;
+	r.kind = kind;
+	return r;
+}
+
+static inline void add_record(struct scene *s, const struct host_record *r)
+{
+	event_log_add_host(&s->log, r);
+}
+
+/* "tcp dport 25 drop" in inet filter output. */
+static inline struct host_rule nft_rule(const char *hook, enum fw_verdict verdict, const char *text)
+{
+	struct host_rule r = {.backend = FW_NFT, .verdict = verdict, .handle = 7};
+
+	snprintf(r.family, sizeof(r.family), "inet");
+	snprintf(r.table, sizeof(r.table), "filter");
+	snprintf(r.chain, sizeof(r.chain), "%s", hook);
+	snprintf(r.base_chain, sizeof(r.base_chain), "%s", hook);
+	snprintf(r.hook, sizeof(r.hook), "%s", hook);
+	snprintf(r.text, sizeof(r.text), "%s", text);
+	return r;
+}
+
+/* How netfilter treated a packet of flow f: its SYN, or what answers it. */
+static inline struct host_record traced(struct scene *s, unsigned f, unsigned flags, bool inbound)
+{
+	struct host_record r = record_of(s, HOST_PACKET);
+	struct host_packet *p = &r.packet;
+
+	p->inbound = inbound;
+	p->tcp_flags = (uint8_t)flags;
+	p->src = inbound ? s->plan.target : s->source;
+	p->dst = inbound ? s->source : s->plan.target;
+	p->sport = inbound ? s->flows[f].port : s->flows[f].lport;
+	p->dport = inbound ? s->flows[f].lport : s->flows[f].port;
+	p->last = inbound ? WAY_INGRESS : WAY_OUT_FIRST;
+	snprintf(inbound ? p->iif : p->oif, sizeof(p->iif), "eth0");
+	return r;
+}
+
+static inline void stopped_by(struct scene *s, unsigned f, unsigned flags, bool inbound,
+			      struct host_rule rule)
+{
+	struct host_record r = traced(s, f, flags, inbound);
+
+	r.packet.stopped = true;
+	r.packet.stop = rule;
+	add_record(s, &r);
+}
+
+static inline void turned_by(struct scene *s, unsigned f, struct host_rule rule)
+{
+	struct host_record r = traced(s, f, TCP_SYN, false);
+
+	r.packet.turned = true;
+	r.packet.turn = rule;
+	r.packet.last = WAY_POST_LAST;
+	add_record(s, &r);
+}
+
+static inline void passed(struct scene *s, unsigned f, unsigned flags, bool inbound,
+			  enum waypoint last)
+{
+	struct host_record r = traced(s, f, flags, inbound);
+
+	r.packet.last = last;
+	add_record(s, &r);
+}
+
+static inline struct host_record program_of(struct scene *s, enum program_hook hook,
+					    const char *interface, const char *cgroup)
+{
+	struct host_record r = record_of(s, HOST_PROGRAM);
+
+	r.program.hook = hook;
+	r.program.bpf = true;
+	r.program.id = 42;
+	snprintf(r.program.name, sizeof(r.program.name), "filter_mail");
+	snprintf(r.program.interface, sizeof(r.program.interface), "%s", interface);
+	snprintf(r.program.cgroup, sizeof(r.program.cgroup), "%s", cgroup);
+	snprintf(r.program.attach_type, sizeof(r.program.attach_type), "cgroup_inet4_connect");
+	snprintf(r.program.text, sizeof(r.program.text), "filter_mail id 42");
+	return r;
+}
+
+static inline void kernel_dropped(struct scene *s, unsigned f, unsigned flags, bool inbound,
+				  const char *reason, const char *function)
+{
+	struct host_record r = record_of(s, HOST_KERNEL_DROP), t = traced(s, f, flags, inbound);
+
+	r.kernel_drop.src = t.packet.src;
+	r.kernel_drop.dst = t.packet.dst;
+	r.kernel_drop.sport = t.packet.sport;
+	r.kernel_drop.dport = t.packet.dport;
+	r.kernel_drop.tcp_flags = (uint8_t)flags;
+	r.kernel_drop.inbound = inbound;
+	snprintf(r.kernel_drop.interface, sizeof(r.kernel_drop.interface), "eth0");
+	snprintf(r.kernel_drop.reason, sizeof(r.kernel_drop.reason), "%s", reason);
+	snprintf(r.kernel_drop.function, sizeof(r.kernel_drop.function), "%s", function);
+	add_record(s, &r);
+}
+
+static inline void setting_is(struct scene *s, const char *name, const char *value,
+			      const char *interface)
+{
+	struct host_record r = record_of(s, HOST_SETTING);
+
+	snprintf(r.setting.name, sizeof(r.setting.name), "%s", name);
+	snprintf(r.setting.value, sizeof(r.setting.value), "%s", value);
+	snprintf(r.setting.interface, sizeof(r.setting.interface), "%s", interface);
+	add_record(s, &r);
+}
+
+static inline void counted(struct scene *s, unsigned port, bool certain, struct host_rule rule)
+{
+	struct host_record r = record_of(s, HOST_COUNTED);
+
+	rule.backend = FW_IPTABLES_LEGACY;
+	rule.number = 3;
+	rule.handle = 0;
+	snprintf(rule.family, sizeof(rule.family), "ip");
+	r.counted.rule = rule;
+	r.counted.dport = (uint16_t)port;
+	r.counted.moved = 2;
+	r.counted.certain = certain;
+	add_record(s, &r);
+}
+
 /* n SYNs to each of the two ports, 200 ms apart; `control` answers from `ttl`. */
 static inline void silence_beside(struct scene *s, unsigned port, unsigned control, unsigned ttl,
 				  unsigned n)

@@ -344,6 +344,101 @@ static inline void host_drop_in_reset(struct scene *s)
 	at(s, 1500);
 }
 
+/* Netfilter says it itself: the capture isn't needed for that. */
+static inline void host_rule_drop_out(struct scene *s)
+{
+	usual_host(s);
+	unsigned f = flow(s, 25);
+	stopped_by(s, f, TCP_SYN, false, nft_rule("output", FW_DROP, "tcp dport 25 drop"));
+	answered(s, 443, 55);
+	at(s, 600);
+}
+
+static inline void host_policy_drop_out(struct scene *s)
+{
+	usual_host(s);
+	unsigned f = flow(s, 25);
+	struct host_rule policy = nft_rule("output", FW_DROP, "policy drop");
+	policy.policy = true;
+	policy.handle = 0;
+	stopped_by(s, f, TCP_SYN, false, policy);
+	answered(s, 443, 55);
+	at(s, 600);
+}
+
+static inline void host_reset_named(struct scene *s)
+{
+	usual_host(s);
+	unsigned f = flow(s, 25);
+	stopped_by(s, f, TCP_SYN, false,
+		   nft_rule("output", FW_REJECT, "tcp dport 25 reject with tcp reset"));
+	on_lo(rst(s, f, 64));
+	failed(s, f, ECONNREFUSED);
+	answered(s, 443, 55);
+}
+
+static inline void host_rule_drop_in(struct scene *s)
+{
+	usual_host(s);
+	unsigned f = start(s, 25);
+	answered(s, 443, 55);
+	syn_ack(s, f, 55);
+	stopped_by(s, f, TCP_SYN | TCP_ACK, true, nft_rule("input", FW_DROP, "tcp sport 25 drop"));
+	at(s, 1500);
+}
+
+static inline void host_answer_dropped(struct scene *s)
+{
+	usual_host(s);
+	unsigned f = start(s, 25);
+	struct host_record xdp = program_of(s, PROG_XDP, "eth0", "");
+	answered(s, 443, 55);
+	silence_beside(s, 25, 443, 55, 8);
+	kernel_dropped(s, f, TCP_SYN | TCP_ACK, true, "NOT_SPECIFIED", "do_xdp_generic");
+	add_record(s, &xdp);
+	pass(s, 1000);
+}
+
+static inline void silence_behind_xdp(struct scene *s)
+{
+	struct host_record xdp = program_of(s, PROG_XDP, "eth0", "");
+
+	usual_host(s);
+	silence_beside(s, 25, 443, 55, 8);
+	add_record(s, &xdp);
+	pass(s, 1000);
+}
+
+static inline void host_session_drop(struct scene *s)
+{
+	usual_host(s);
+	unsigned f = answered(s, 25, 55);
+	answered(s, 443, 55);
+	pass(s, 100);
+	stopped_by(s, f, TCP_ACK | TCP_PSH, true, nft_rule("input", FW_DROP, "quota over 1 kbytes drop"));
+	at(s, 8000);
+	session_end(s, f, STAGE_GREETING, SESSION_STALLED, NULL);
+}
+
+/* Somebody refused connect(), and nothing that can be read did. */
+static inline void denied_by_sandbox(struct scene *s)
+{
+	usual_host(s);
+	setting_is(s, "net.ipv4.ip_local_port_range", "32768 60999", "");
+	failed_at_once(s, flow(s, 25), EPERM);
+	answered(s, 443, 55);
+}
+
+static inline void denied_by_program(struct scene *s)
+{
+	struct host_record p = program_of(s, PROG_CGROUP_CONNECT, "", "/mail.slice");
+
+	usual_host(s);
+	add_record(s, &p);
+	failed_at_once(s, flow(s, 25), EPERM);
+	answered(s, 443, 55);
+}
+
 /* ---- the path: six routers, the target behind them at TTL 7 ---- */
 
 #define HOPS  6
@@ -731,6 +826,18 @@ static const struct rule_case rule_cases[] = {
 	ROW("host-icmp", host_icmp, 0, BLOCKED, ICMP_UNREACHABLE, HOST, UNKNOWN),
 	ROW("host-icmp", host_icmp, 1, BLOCKED, ICMP_UNREACHABLE, HOST, UNKNOWN),
 	ROW("host-icmp", host_icmp_told, 0, BLOCKED, ICMP_UNREACHABLE, HOST, UNKNOWN),
+	ROW("host-denied", denied_by_sandbox, 0, BLOCKED, LOCAL_ERROR, HOST, LSM),
+	ROW("host-denied", denied_by_program, 0, BLOCKED, LOCAL_ERROR, HOST, CGROUP_BPF),
+	ROW("host-reset", host_reset_named, 0, BLOCKED, TCP_RESET, HOST, NFT_RULE),
+	ROW("host-rule-drop-out", host_rule_drop_out, 0, BLOCKED, SILENT_DROP, HOST, NFT_RULE),
+	ROW("host-rule-drop-out", host_rule_drop_out, 1, BLOCKED, SILENT_DROP, HOST, NFT_RULE),
+	ROW("host-rule-drop-out", host_policy_drop_out, 0, BLOCKED, SILENT_DROP, HOST, NFT_POLICY),
+	{"host-rule-drop-in", host_rule_drop_in, 0, STATE_BLOCKED, MECH_SILENT_DROP, PLACE_HOST,
+	 CULPRIT_NFT_RULE, DIR_INBOUND, 0},
+	{"host-answer-dropped", host_answer_dropped, 0, STATE_BLOCKED, MECH_SILENT_DROP, PLACE_HOST,
+	 CULPRIT_XDP, DIR_INBOUND, 0},
+	ROW("host-session-drop", host_session_drop, 0, BLOCKED, SESSION_STALL, HOST, NFT_RULE),
+	ROW("path-silence-xdp", silence_behind_xdp, 0, BLOCKED, SILENT_DROP, UNKNOWN, UNKNOWN),
 	ROW("host-drop-out", host_drop_out, 0, BLOCKED, SILENT_DROP, HOST, UNKNOWN),
 	ROW("host-drop-out", host_drop_out, 1, BLOCKED, SILENT_DROP, HOST, UNKNOWN),
 	BESIDE("host-drop-out", host_drop_and_path, PLACE_HOST, CULPRIT_UNKNOWN),

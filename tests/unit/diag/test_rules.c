@@ -197,7 +197,7 @@ static void test_no_template_has_an_unknown_placeholder(void **state)
 	icmp_hop(s);
 	finish(s);
 	facts_of_port(&s->diag->tracker, 0, s->now, &facts);
-	struct words w = {&s->report->arena, &s->diag->tracker, &facts, 25, "Port 587 works."};
+	struct words w = {&s->report->arena, &s->diag->tracker, &facts, 25, NULL, "Port 587 works."};
 	for (unsigned i = 0; i < rule_count; i++) {
 		const struct rule *r = &rule_table[i];
 		if (strchr(words_expand(&w, r->summary), '{'))

@@ -1,0 +1,507 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "host/agent.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/capability.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "host/drops.h"
+#include "host/iptables.h"
+#include "host/nft_inspect.h"
+#include "host/programs.h"
+#include "host/settings.h"
+#include "host/trace.h"
+
+/* Records of one answer: more than any real host gives, less than would fill a report. */
+#define ANSWER_MAX 2048
+
+enum operation {
+	OP_WATCH,
+	OP_COLLECT,
+	OP_PROGRAMS,
+	OP_LOOK_BEGIN,
+	OP_LOOK_END,
+	OP_TRANSLATION,
+	OP_INSPECT,
+	OP_UNWATCH,
+};
+
+struct request {
+	uint32_t number; /* of the request: answers to one that was given up are passed over */
+	enum operation op;
+	bool trace;
+	uint16_t lport, rport; /* OP_TRANSLATION */
+	uint32_t tried;        /* OP_LOOK_END */
+	struct host_watch watch;
+};
+
+struct answer {
+	uint32_t number;
+	bool end; /* nothing follows; the record is empty */
+	struct host_record record;
+};
+
+/* ---- the agent's side ---- */
+
+struct server {
+	int fd;
+	uint32_t number; /* of the request under way */
+	unsigned sent;
+	struct host_watch watch;
+	struct trace *trace;
+	struct drops *drops;
+	struct counters *counters;
+	struct iptables *tables; /* as the look began */
+};
+
+static void send_answer(struct server *s, const struct host_record *r)
+{
+	struct answer a;
+
+	memset(&a, 0, sizeof(a));
+	a.number = s->number;
+	a.end = !r;
+	if (r && s->sent++ >= ANSWER_MAX)
+		return;
+	if (r)
+		a.record = *r;
+	/* a record as short as its kind allows would save little: they are few */
+	if (send(s->fd, &a, sizeof(a), MSG_NOSIGNAL) < 0 && errno != EINTR)
+		_exit(1);
+}
+
+static void emit_answer(void *server, const struct host_record *r)
+{
+	send_answer(server, r);
+}
+
+static void end_look(struct server *s)
+{
+	drops_close(s->drops);
+	s->drops = NULL;
+	counters_free(s->counters);
+	s->counters = NULL;
+	iptables_free(s->tables);
+	s->tables = NULL;
+}
+
+static void end_watch(struct server *s)
+{
+	end_look(s);
+	trace_close(s->trace);
+	s->trace = NULL;
+}
+
+static void serve_watch(struct server *s, const struct request *q)
+{
+	struct err e;
+
+	end_watch(s);
+	s->watch = q->watch;
+	if (q->trace && trace_open(&s->trace, &s->watch, &e) != 0)
+		watch_not_looked(emit_answer, s, HOST_LOOK_TRACE, "%.250s", e.text);
+}
+
+static void serve_look_begin(struct server *s)
+{
+	enum addr_family family = s->watch.remote.family;
+	struct err e;
+
+	end_look(s);
+	s->counters = counters_read();
+	if (drops_open(&s->drops, &s->watch, &e) != 0)
+		watch_not_looked(emit_answer, s, HOST_LOOK_DROPS, "%.250s", e.text);
+	if (iptables_present(family) && iptables_read(&s->tables, family, &e) != 0)
+		watch_not_looked(emit_answer, s, HOST_LOOK_IPTABLES, "%.250s", e.text);
+}
+
+static void compare_tables(struct server *s, uint32_t tried)
+{
+	struct iptables *now = NULL;
+	struct err e;
+
+	if (!s->tables)
+		return;
+	if (iptables_read(&now, s->watch.remote.family, &e) != 0)
+		watch_not_looked(emit_answer, s, HOST_LOOK_IPTABLES, "%.250s", e.text);
+	for (unsigned i = 0; now && i < s->watch.n_rports; i++)
+		if (tried & (UINT32_C(1) << i))
+			iptables_compare(s->tables, now, &s->watch, s->watch.rports[i],
+					 emit_answer, s);
+	iptables_free(now);
+}
+
+static void serve_look_end(struct server *s, uint32_t tried)
+{
+	compare_tables(s, tried);
+	if (s->drops)
+		drops_emit(s->drops, emit_answer, s);
+	if (s->counters) {
+		struct counters *after = counters_read();
+		counters_compare(s->counters, after, emit_answer, s);
+		counters_free(after);
+	}
+	programs_emit(&s->watch, emit_answer, s);
+	settings_emit(&s->watch, emit_answer, s);
+	xfrm_emit(&s->watch, emit_answer, s);
+	end_look(s);
+}
+
+static void serve_inspect(struct server *s, const struct request *q)
+{
+	struct iptables *tables = NULL;
+	enum addr_family family = q->watch.remote.family;
+	struct err e;
+
+	s->watch = q->watch;
+	nft_inspect(&s->watch, emit_answer, s);
+	if (iptables_present(family)) {
+		if (iptables_read(&tables, family, &e) == 0)
+			iptables_inspect(tables, &s->watch, emit_answer, s);
+		else
+			watch_not_looked(emit_answer, s, HOST_LOOK_IPTABLES, "%.250s", e.text);
+		iptables_free(tables);
+	}
+	programs_emit(&s->watch, emit_answer, s);
+	settings_emit(&s->watch, emit_answer, s);
+	xfrm_emit(&s->watch, emit_answer, s);
+}
+
+static void serve(struct server *s, const struct request *q)
+{
+	s->number = q->number;
+	s->sent = 0;
+	switch (q->op) {
+	case OP_WATCH:
+		serve_watch(s, q);
+		break;
+	case OP_COLLECT:
+		if (s->trace) {
+			trace_read(s->trace);
+			trace_emit(s->trace, emit_answer, s);
+		}
+		break;
+	case OP_PROGRAMS:
+		programs_emit(&s->watch, emit_answer, s);
+		break;
+	case OP_LOOK_BEGIN:
+		serve_look_begin(s);
+		break;
+	case OP_LOOK_END:
+		serve_look_end(s, q->tried);
+		break;
+	case OP_TRANSLATION:
+		translation_emit(&s->watch, q->lport, q->rport, emit_answer, s);
+		break;
+	case OP_INSPECT:
+		serve_inspect(s, q);
+		break;
+	case OP_UNWATCH:
+		end_watch(s);
+		return; /* nobody waits for this one */
+	}
+	send_answer(s, NULL);
+}
+
+static bool request_is_sound(const struct request *q, ssize_t len)
+{
+	return len == (ssize_t)sizeof(*q) && q->op <= OP_UNWATCH &&
+	       q->watch.n_lports <= WATCH_MAX_LOCAL && q->watch.n_rports <= WATCH_MAX_REMOTE &&
+	       memchr(q->watch.oif_name, '\0', sizeof(q->watch.oif_name));
+}
+
+static void serve_until_end(struct server *s)
+{
+	for (;;) {
+		struct pollfd fds[2] = {
+			{.fd = s->fd, .events = POLLIN},
+			{.fd = s->trace ? trace_fd(s->trace) : -1, .events = POLLIN},
+		};
+		struct request q;
+		if (poll(fds, 2, -1) < 0 && errno != EINTR)
+			return;
+		if (fds[1].revents)
+			trace_read(s->trace);
+		if (!fds[0].revents)
+			continue;
+		ssize_t n = recv(s->fd, &q, sizeof(q), 0);
+		if (n == 0 || (n < 0 && errno != EINTR))
+			return;
+		if (n > 0 && request_is_sound(&q, n))
+			serve(s, &q);
+	}
+}
+
+/* Nothing that the kernel's answers don't need: above all no CAP_SYS_MODULE, so that asking loads
+ * no module, and no CAP_DAC_OVERRIDE. */
+static void keep_capabilities(void)
+{
+	static const cap_value_t wanted[] = {
+		CAP_NET_ADMIN, CAP_NET_RAW,   CAP_SYS_ADMIN,	 CAP_BPF,    CAP_PERFMON,
+		CAP_SYSLOG,    CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_SYS_RESOURCE,
+	};
+	cap_t now = cap_get_proc(), kept = cap_init();
+
+	if (!now || !kept)
+		goto out;
+	for (cap_value_t c = 0; prctl(PR_CAPBSET_READ, c, 0, 0, 0) >= 0; c++) {
+		cap_flag_value_t has = CAP_CLEAR;
+		bool want = false;
+		for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
+			want |= wanted[i] == c;
+		cap_get_flag(now, c, CAP_PERMITTED, &has);
+		if (!want)
+			prctl(PR_CAPBSET_DROP, c, 0, 0, 0);
+		if (!want || has != CAP_SET)
+			continue;
+		cap_set_flag(kept, CAP_PERMITTED, 1, &c, CAP_SET);
+		cap_set_flag(kept, CAP_EFFECTIVE, 1, &c, CAP_SET);
+		cap_set_flag(kept, CAP_INHERITABLE, 1, &c, CAP_SET);
+	}
+	if (cap_set_proc(kept) == 0) /* for `nft` and its like, when the user is not root */
+		prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_NET_ADMIN, 0, 0);
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+out:
+	cap_free(now);
+	cap_free(kept);
+}
+
+/* Standard error stays, for what a sanitizer has to say. */
+static void keep_descriptor(int *fd)
+{
+	int null = open("/dev/null", O_RDWR);
+
+	if (null >= 0) {
+		dup2(null, STDIN_FILENO);
+		dup2(null, STDOUT_FILENO);
+	}
+	*fd = dup2(*fd, STDERR_FILENO + 1);
+	syscall(SYS_close_range, STDERR_FILENO + 2, ~0U, 0);
+	fcntl(*fd, F_SETFD, FD_CLOEXEC);
+}
+
+static void become_agent(int fd, pid_t parent)
+{
+	struct server s = {.fd = fd};
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(0);
+	prctl(PR_SET_NAME, "smtpblame-agent");
+	/* a terminal's Ctrl-C is for the other half, and that takes this one with it */
+	signal(SIGINT, SIG_IGN);
+	signal(SIGQUIT, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
+	keep_descriptor(&s.fd);
+	keep_capabilities();
+	if (s.fd >= 0)
+		serve_until_end(&s);
+	end_watch(&s);
+	_exit(0);
+}
+
+/* ---- the run's side ---- */
+
+struct agent {
+	pid_t pid;
+	int fd;
+	uint32_t number;
+	bool dead;
+	char why[64];
+};
+
+int agent_start(struct agent **out, struct err *e)
+{
+	int fds[2];
+	pid_t parent = getpid();
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) != 0)
+		return err_set(e, ERR_RUN, "socketpair: %s", strerror(errno));
+	pid_t pid = fork();
+	if (pid < 0) {
+		close(fds[0]);
+		close(fds[1]);
+		return err_set(e, ERR_RUN, "fork: %s", strerror(errno));
+	}
+	if (pid == 0)
+		become_agent(fds[1], parent);
+	close(fds[1]);
+	struct agent *a = xcalloc(1, sizeof(*a));
+	*a = (struct agent){.pid = pid, .fd = fds[0]};
+	*out = a;
+	return 0;
+}
+
+void agent_end(struct agent *a)
+{
+	if (!a || a->fd < 0)
+		return;
+	/* whatever it holds in the kernel goes with its descriptors */
+	kill(a->pid, SIGKILL);
+	close(a->fd);
+	a->fd = -1;
+}
+
+void agent_stop(struct agent *a)
+{
+	if (!a)
+		return;
+	agent_end(a);
+	while (waitpid(a->pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	free(a);
+}
+
+static enum host_look look_of(enum operation op)
+{
+	switch (op) {
+	case OP_WATCH:
+	case OP_COLLECT:
+	case OP_UNWATCH:
+		return HOST_LOOK_TRACE;
+	case OP_PROGRAMS:
+	case OP_LOOK_BEGIN:
+	case OP_LOOK_END:
+		return HOST_LOOK_PROGRAMS;
+	case OP_TRANSLATION:
+		return HOST_LOOK_CONNTRACK;
+	case OP_INSPECT:
+		return HOST_LOOK_RULES;
+	}
+	return HOST_LOOK_RULES;
+}
+
+static void die(struct agent *a, const char *why)
+{
+	a->dead = true;
+	snprintf(a->why, sizeof(a->why), "%s", why);
+	kill(a->pid, SIGKILL);
+}
+
+/* Hands the records of one answer over until its end. */
+static void take_answer(struct agent *a, int timeout_ms, host_emit *emit, void *arg)
+{
+	int64_t deadline = clock_mono_ns() + timeout_ms * NS_PER_MS;
+
+	for (;;) {
+		struct pollfd fd = {.fd = a->fd, .events = POLLIN};
+		struct answer answer;
+		int64_t left = (deadline - clock_mono_ns()) / NS_PER_MS;
+		int ready = poll(&fd, 1, left > 0 ? (int)left : 0);
+		if (ready < 0 && errno == EINTR)
+			continue;
+		if (ready <= 0) {
+			die(a, "the kernel took too long to answer");
+			return;
+		}
+		ssize_t n = recv(a->fd, &answer, sizeof(answer), 0);
+		if (n != (ssize_t)sizeof(answer)) {
+			die(a, "the process that asks the kernel has ended");
+			return;
+		}
+		if (answer.number != a->number)
+			continue;
+		if (answer.end)
+			return;
+		emit(arg, &answer.record);
+	}
+}
+
+static void ask(struct agent *a, struct request *q, int timeout_ms, host_emit *emit, void *arg)
+{
+	q->number = ++a->number;
+	if (!a->dead && send(a->fd, q, sizeof(*q), MSG_NOSIGNAL) != (ssize_t)sizeof(*q))
+		die(a, "the process that asks the kernel has ended");
+	if (!a->dead && emit)
+		take_answer(a, timeout_ms, emit, arg);
+	if (a->dead && emit)
+		watch_not_looked(emit, arg, look_of(q->op), "%s", a->why);
+}
+
+static struct request request(enum operation op)
+{
+	struct request q;
+
+	memset(&q, 0, sizeof(q)); /* all of it: it crosses a socket as bytes */
+	q.op = op;
+	return q;
+}
+
+void agent_watch(struct agent *a, const struct host_watch *w, bool trace, int timeout_ms,
+		 host_emit *emit, void *arg)
+{
+	struct request q = request(OP_WATCH);
+
+	q.watch = *w;
+	q.trace = trace;
+	ask(a, &q, timeout_ms, emit, arg);
+}
+
+void agent_collect(struct agent *a, int timeout_ms, host_emit *emit, void *arg)
+{
+	struct request q = request(OP_COLLECT);
+
+	ask(a, &q, timeout_ms, emit, arg);
+}
+
+void agent_programs(struct agent *a, int timeout_ms, host_emit *emit, void *arg)
+{
+	struct request q = request(OP_PROGRAMS);
+
+	ask(a, &q, timeout_ms, emit, arg);
+}
+
+void agent_look_begin(struct agent *a, int timeout_ms, host_emit *emit, void *arg)
+{
+	struct request q = request(OP_LOOK_BEGIN);
+
+	ask(a, &q, timeout_ms, emit, arg);
+}
+
+void agent_look_end(struct agent *a, uint32_t tried, int timeout_ms, host_emit *emit, void *arg)
+{
+	struct request q = request(OP_LOOK_END);
+
+	q.tried = tried;
+	ask(a, &q, timeout_ms, emit, arg);
+}
+
+void agent_translation(struct agent *a, uint16_t lport, uint16_t rport, int timeout_ms,
+		       host_emit *emit, void *arg)
+{
+	struct request q = request(OP_TRANSLATION);
+
+	q.lport = lport;
+	q.rport = rport;
+	ask(a, &q, timeout_ms, emit, arg);
+}
+
+void agent_inspect(struct agent *a, const struct host_watch *w, int timeout_ms, host_emit *emit,
+		   void *arg)
+{
+	struct request q = request(OP_INSPECT);
+
+	q.watch = *w;
+	ask(a, &q, timeout_ms, emit, arg);
+}
+
+void agent_unwatch(struct agent *a)
+{
+	struct request q = request(OP_UNWATCH);
+
+	ask(a, &q, 0, NULL, NULL);
+}
