@@ -20,6 +20,8 @@
 
 struct check {
 	struct options opt;
+	bool inspect; /* the verb: no packet is to be sent */
+	struct run_user user;
 	struct live *live;
 	char hostname[256];
 	bool progress;
@@ -108,6 +110,7 @@ static struct plan make_plan(const struct check *c, const char *input, const cha
 		.no_path = c->opt.no_path,
 		.no_inject = c->opt.no_inject,
 		.no_trace = c->opt.no_trace,
+		.user = c->user.name,
 		.max_hops = c->opt.max_hops < PLAN_MAX_HOPS ? c->opt.max_hops : PLAN_MAX_HOPS,
 	};
 
@@ -127,9 +130,11 @@ static int judge(struct check *c, const char *input, const char *name, const str
 	struct report *r = NULL;
 	char line[160], text[ADDR_TEXT_MAX];
 
-	snprintf(line, sizeof(line), "probing %s ...", addr_text(address, text));
+	snprintf(line, sizeof(line), "%s %s ...", c->inspect ? "looking at" : "probing",
+		 addr_text(address, text));
 	progress(c, line);
-	int failed = run_judge(c->live, &plan, deadline, &r, e);
+	int failed = c->inspect ? run_inspect(c->live, &plan, deadline, &r, e)
+				: run_judge(c->live, &plan, deadline, &r, e);
 	progress(c, "");
 	if (failed)
 		return -1;
@@ -234,12 +239,15 @@ static int open_live(struct check *c, struct err *e)
 		.netns = o->netns,
 		.write_file = o->write_file,
 		.ca_file = o->ca_file,
+		.inspect = c->inspect,
 		.asn_db = o->asn_db,
 		.tool_version = SMTPBLAME_VERSION,
 	};
 
 	if (o->ca_file && access(o->ca_file, R_OK) != 0)
 		return err_set(e, ERR_USAGE, "--ca-file %s: %s", o->ca_file, strerror(errno));
+	if (o->user && run_find_user(o->user, &c->user, e) != 0)
+		return -1;
 	if (run_open(&c->live, &live, e) != 0)
 		return -1;
 	for (unsigned i = 0; i < o->n_interfaces; i++)
@@ -247,12 +255,12 @@ static int open_live(struct check *c, struct err *e)
 			return -1;
 	if (addr_is_set(&o->source) && run_check_source(c->live, &o->source, e) != 0)
 		return -1;
-	return run_drop_privileges(e);
+	return run_drop_privileges(&c->user, e);
 }
 
-int check_main(int argc, char **argv, int *status, struct err *e)
+static int targets_main(bool inspect, int argc, char **argv, int *status, struct err *e)
 {
-	struct check c = {0};
+	struct check c = {.inspect = inspect};
 	int result = -1;
 
 	if (options_parse(&c.opt, argc, argv, e) != 0)
@@ -279,4 +287,14 @@ out:
 	run_free(c.live);
 	options_clear(&c.opt);
 	return result;
+}
+
+int check_main(int argc, char **argv, int *status, struct err *e)
+{
+	return targets_main(false, argc, argv, status, e);
+}
+
+int inspect_main(int argc, char **argv, int *status, struct err *e)
+{
+	return targets_main(true, argc, argv, status, e);
 }

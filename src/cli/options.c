@@ -51,6 +51,8 @@ static const struct option_row rows[] = {
 	{"interface", 'i', OPT_INTERFACE, 0, "IF", "leave through IF; repeat it for a report each"},
 	{"source", 's', OPT_ADDRESS, AT(source), "ADDR", "source address"},
 	{"netns", 0, OPT_STRING, AT(netns), "NAME|PID", "do all of it in that network namespace"},
+	{"uid", 0, OPT_STRING, AT(user), "USER",
+	 "connect as that user (name or number): rules may tell users apart"},
 	{"timeout", 't', OPT_SECONDS, AT(timeout_ns), "SECONDS",
 	 "bound on one target, everything included (8)"},
 	{"write", 'w', OPT_STRING, AT(write_file), "FILE.pcap", "keep the packets"},
@@ -344,7 +346,9 @@ void options_print_help(FILE *out)
 {
 	fputs("smtpblame - who stops my mail: this machine, the gateway, the provider, or the "
 	      "other side?\n\n"
-	      "  smtpblame [check] [OPTIONS] TARGET...\n\n"
+	      "  smtpblame [check] [OPTIONS] TARGET...  probe, and say who blocks\n"
+	      "  smtpblame inspect [OPTIONS] TARGET...  what on this host touches SMTP to TARGET;\n"
+	      "                                         sends no packet\n\n"
 	      "TARGET is a host name or an address ([v6] too). Needs root, or cap_net_raw and\n"
 	      "cap_net_admin.\n\n",
 	      out);

@@ -31,7 +31,7 @@ struct options {
 	const char *interfaces[OPTIONS_MAX_INTERFACES];
 	unsigned n_interfaces;
 	struct addr source;
-	const char *netns, *ca_file, *write_file, *asn_db;
+	const char *netns, *user, *ca_file, *write_file, *asn_db;
 	int64_t timeout_ns;
 	bool json, quiet, verbose, no_progress;
 	bool no_path, no_trace, no_inject, no_canary; /* parts that can be turned off */

@@ -75,4 +75,7 @@ void diag_judge_port(const struct port_facts *facts, const struct port_facts *in
 /* The report over all that was fed. Never NULL; report_free() it. */
 struct report *diag_report(const struct diag *d, const char *tool_version);
 
+/* The same of a look without a packet: what this host would do (report->inspect). */
+struct report *diag_inspect(const struct diag *d, const char *tool_version);
+
 #endif

@@ -4,33 +4,18 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "diag/builder.h"
 #include "diag/diag.h"
 #include "diag/remedy.h"
 #include "diag/words.h"
-
-/* Evidence of one report; a run of many attempts has more events than a person reads. */
-#define EVIDENCE_MAX 400
-
-struct builder {
-	const struct diag *d;
-	struct report *r;
-	struct report_evidence *evidence;
-	unsigned n_evidence;
-	unsigned *number_of; /* evidence number of each event, 0 none */
-	struct port_facts facts[PLAN_MAX_PORTS];
-	struct port_facts injected[PLAN_MAX_PORTS]; /* below the host's firewall */
-	bool has_injected[PLAN_MAX_PORTS];
-	struct port_verdict verdicts[PLAN_MAX_PORTS];
-	unsigned n_tested;
-};
 
 static double since_start_ms(const struct builder *b, int64_t t_ns)
 {
 	return (double)(t_ns - b->d->tracker.start_ns) / 1e6;
 }
 
-static unsigned add_evidence(struct builder *b, int64_t t_ns, enum source source, unsigned port,
-			     const char *text)
+unsigned build_evidence(struct builder *b, int64_t t_ns, enum source source, unsigned port,
+			const char *text)
 {
 	if (b->n_evidence == EVIDENCE_MAX)
 		return 0;
@@ -43,7 +28,7 @@ static unsigned add_evidence(struct builder *b, int64_t t_ns, enum source source
 	return e->number;
 }
 
-static void evidence_from_events(struct builder *b)
+void build_events_as_evidence(struct builder *b)
 {
 	const struct event_log *log = b->d->tracker.log;
 
@@ -54,7 +39,7 @@ static void evidence_from_events(struct builder *b)
 					       &source, &port);
 		if (text)
 			b->number_of[i] =
-				add_evidence(b, log->events[i].t_ns, source, port, text);
+				build_evidence(b, log->events[i].t_ns, source, port, text);
 	}
 }
 
@@ -111,7 +96,7 @@ static unsigned evidence_of_sum(struct builder *b, unsigned port, const struct p
 			       : "no SYN was seen leaving by any interface, and the capture lost nothing";
 		break;
 	}
-	return text ? add_evidence(b, b->d->tracker.end_ns, source, port, text) : 0;
+	return text ? build_evidence(b, b->d->tracker.end_ns, source, port, text) : 0;
 }
 
 static void finding_evidence(struct builder *b, unsigned port, const struct port_facts *p,
@@ -164,7 +149,7 @@ static void fill_named_rule(struct arena *a, const struct host_rule *r, struct c
 	c->number = r->number;
 }
 
-static void fill_named(struct builder *b, const struct named *n, struct culprit *c)
+void build_named(struct builder *b, const struct named *n, struct culprit *c)
 {
 	struct arena *a = &b->r->arena;
 	const char *text = named_text(a, n);
@@ -349,7 +334,7 @@ static struct finding make_finding(struct builder *b, int port_index, const stru
 	fill_culprit(b, port_index, p, rule, &f);
 	finding_evidence(b, w->port, p, rule, &f);
 	if (w->named) {
-		fill_named(b, &named, &f.culprit);
+		build_named(b, &named, &f.culprit);
 		if (named.event != NO_EVENT && b->number_of[named.event])
 			cite(&f, b->number_of[named.event]);
 	}
@@ -387,7 +372,7 @@ static struct finding undecided_finding(struct builder *b, const struct words *w
 	f.remedy = remedy;
 	f.n_remedy = 1;
 	unsigned *evidence = arena_alloc(a, sizeof(*evidence));
-	evidence[0] = add_evidence(b, b->d->tracker.end_ns, SOURCE_CAPTURE, w->port,
+	evidence[0] = build_evidence(b, b->d->tracker.end_ns, SOURCE_CAPTURE, w->port,
 				   arena_printf(a, "%u SYNs of this port have no answer so far",
 						w->facts->silent_syns));
 	f.evidence = evidence;
@@ -508,7 +493,7 @@ static const char *control_outcome(const struct tracker *t, int port_index)
 	return "silent";
 }
 
-static void fill_vantage(struct builder *b)
+void build_vantage(struct builder *b)
 {
 	const struct tracker *t = &b->d->tracker;
 	struct arena *a = &b->r->arena;
@@ -520,6 +505,7 @@ static void fill_vantage(struct builder *b)
 			route = &t->routes[i].route;
 	v->hostname = arena_strdup(a, t->plan->hostname);
 	v->netns = arena_strdup(a, t->plan->netns);
+	v->user = arena_strdup(a, t->plan->user);
 	v->source = t->plan->source;
 	if (t->has_link) {
 		v->interface = arena_strdup(a, t->link.name);
@@ -729,15 +715,34 @@ static void fill_notes(struct builder *b)
 	b->r->notes = list;
 }
 
-static void fill_not_looked(struct builder *b)
+static const char *host_look_text(enum host_look look)
+{
+	static const char *const texts[HOST_LOOK_COUNT] = {
+		[HOST_LOOK_TRACE] = "the trace of nf_tables rules",
+		[HOST_LOOK_IPTABLES] = "legacy iptables",
+		[HOST_LOOK_PROGRAMS] = "tc, XDP and cgroup programs",
+		[HOST_LOOK_DROPS] = "the kernel's drop reasons",
+		[HOST_LOOK_CONNTRACK] = "connection tracking",
+		[HOST_LOOK_RULES] = "the nf_tables rules",
+		[HOST_LOOK_XFRM] = "IPsec policies",
+	};
+
+	return texts[look];
+}
+
+void build_not_looked(struct builder *b)
 {
 	const struct tracker *t = &b->d->tracker;
-	const char **list = arena_alloc(&b->r->arena, (LOOK_COUNT + 1) * sizeof(*list));
+	const char **list = arena_alloc(&b->r->arena, (LOOK_COUNT + HOST_LOOK_COUNT + 1) * sizeof(*list));
 	unsigned n = 0;
 
 	for (int i = 0; i < LOOK_COUNT; i++)
 		if (t->not_looked[i])
 			list[n++] = arena_strdup(&b->r->arena, t->not_looked[i]);
+	for (int i = 0; i < HOST_LOOK_COUNT; i++)
+		if (t->host_not_looked[i])
+			list[n++] = arena_printf(&b->r->arena, "%s: %s", host_look_text((enum host_look)i),
+						 t->host_not_looked[i]);
 	if (!t->not_looked[LOOK_CAPTURE] && !tracker_capture_whole(t))
 		list[n++] = "the capture lost packets: nothing is claimed from what was not seen";
 	b->r->not_looked = list;
@@ -754,11 +759,10 @@ static void judge_tested(struct builder *b, unsigned i)
 			&b->verdicts[i]);
 }
 
-struct report *diag_report(const struct diag *d, const char *tool_version)
+struct report *build_begin(struct builder *b, const struct diag *d, const char *tool_version)
 {
 	const struct tracker *t = &d->tracker;
 	struct report *r = xcalloc(1, sizeof(*r));
-	struct builder *b = xcalloc(1, sizeof(*b));
 
 	b->d = d;
 	b->r = r;
@@ -770,8 +774,16 @@ struct report *diag_report(const struct diag *d, const char *tool_version)
 	r->target_input = arena_strdup(&r->arena, t->plan->input);
 	r->target_name = arena_strdup(&r->arena, t->plan->name);
 	r->target = t->plan->target;
-	fill_vantage(b);
-	evidence_from_events(b);
+	build_vantage(b);
+	build_events_as_evidence(b);
+	return r;
+}
+
+struct report *diag_report(const struct diag *d, const char *tool_version)
+{
+	const struct tracker *t = &d->tracker;
+	struct builder *b = xcalloc(1, sizeof(*b));
+	struct report *r = build_begin(b, d, tool_version);
 
 	while (b->n_tested < t->plan->n_ports && t->plan->ports[b->n_tested].tested) {
 		facts_of_port(t, (int)b->n_tested, t->end_ns, &b->facts[b->n_tested]);
@@ -787,7 +799,7 @@ struct report *diag_report(const struct diag *d, const char *tool_version)
 	fill_path(b);
 	fill_controls(b);
 	fill_notes(b);
-	fill_not_looked(b);
+	build_not_looked(b);
 	r->evidence = b->evidence;
 	r->n_evidence = b->n_evidence;
 	r->summary = overall_summary(b);

@@ -51,6 +51,17 @@ const char *culprit_kind_name(enum culprit_kind k)
 	TABLE_LOOKUP(names, k, CULPRIT_COUNT);
 }
 
+const char *would_name(enum host_would w)
+{
+	switch (w) {
+	case WOULD_PASS: return "pass";
+	case WOULD_STOP: return "stop";
+	case WOULD_REDIRECT: return "redirect";
+	case WOULD_MAYBE: break;
+	}
+	return "unknown";
+}
+
 const char *source_name(enum source s)
 {
 	static const char *const names[] = {"socket", "capture", "route", "link", "neighbour",

@@ -3,6 +3,8 @@
 #ifndef SB_MODEL_NAMES_H
 #define SB_MODEL_NAMES_H
 
+#include "model/host_record.h"
+
 enum state {
 	STATE_OPEN,
 	STATE_BLOCKED,
@@ -98,6 +100,7 @@ const char *place_name(enum place p);
 const char *direction_name(enum direction d);
 const char *culprit_kind_name(enum culprit_kind k);
 const char *source_name(enum source s);
+const char *would_name(enum host_would w); /* "pass", "stop", "redirect", "unknown" */
 
 /* "smtp", "smtps", "submission", "https", ... by IANA; "" for a port without such a name. */
 const char *service_name(unsigned port);

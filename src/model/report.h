@@ -13,6 +13,7 @@
 
 #include "base/addr.h"
 #include "base/arena.h"
+#include "model/host_record.h"
 #include "model/names.h"
 
 #define CONFIDENCE_NONE (-1.0) /* null: the place is unknown */
@@ -105,6 +106,7 @@ struct report_port {
 	unsigned port;
 	const char *service;
 	enum state state;
+	enum host_would would; /* of `inspect` */
 	const char *summary;   /* one sentence on the port, also when it is open */
 	const struct finding *findings; /* nearest to this host first */
 	unsigned n_findings;
@@ -141,6 +143,7 @@ struct report_hop {
 
 struct report_vantage {
 	const char *hostname, *interface, *link, *gateway_state, *netns;
+	const char *user; /* --uid: as whom the connections were made, else NULL */
 	struct addr source, gateway;
 	unsigned mtu; /* 0: null */
 	bool tunnel;
@@ -153,6 +156,7 @@ struct report_control {
 
 struct report {
 	struct arena arena;
+	bool inspect; /* what this host would do: no packet was sent, no port was judged */
 	const char *tool_version;
 	int64_t started_ns;  /* wall clock */
 	double elapsed_ms;

@@ -275,19 +275,25 @@ static json_t *smtp(struct doc *d, const struct report_smtp *s)
 	return o;
 }
 
+static json_t *findings(struct doc *d, const struct report_port *p)
+{
+	json_t *array = json_array();
+
+	for (unsigned i = 0; i < p->n_findings; i++)
+		add(d, array, finding(d, &p->findings[i]));
+	return array;
+}
+
 static json_t *port(struct doc *d, const struct report_port *p)
 {
 	json_t *o = json_object();
-	json_t *findings = json_array();
 	json_t *timing = json_object();
 
 	put(d, o, "port", json_integer(p->port));
 	put(d, o, "service", text(d, p->service ? p->service : ""));
 	put(d, o, "state", text(d, state_name(p->state)));
 	put(d, o, "summary", text(d, p->summary ? p->summary : ""));
-	for (unsigned i = 0; i < p->n_findings; i++)
-		add(d, findings, finding(d, &p->findings[i]));
-	put(d, o, "findings", findings);
+	put(d, o, "findings", findings(d, p));
 	put(d, o, "upstream_tested", json_boolean(p->upstream_tested));
 	put(d, o, "smtp", p->has_smtp ? smtp(d, &p->smtp) : json_null());
 	put(d, timing, "connect", real(p->connect_ms));
@@ -409,6 +415,34 @@ static json_t *vantage(struct doc *d, const struct report_vantage *v)
 	put(d, o, "mtu", nonzero(v->mtu));
 	put(d, o, "netns", text(d, v->netns));
 	put(d, o, "tunnel", json_boolean(v->tunnel));
+	put(d, o, "user", text(d, v->user));
+	return o;
+}
+
+static json_t *inspect_document(struct doc *d, const struct report *r)
+{
+	json_t *o = json_object(), *list = json_array();
+	char started[CLOCK_TEXT_MAX];
+
+	for (unsigned i = 0; i < r->n_ports; i++) {
+		const struct report_port *p = &r->ports[i];
+		json_t *one = json_object();
+		put(d, one, "port", json_integer(p->port));
+		put(d, one, "service", text(d, p->service));
+		put(d, one, "would", text(d, would_name(p->would)));
+		put(d, one, "summary", text(d, p->summary));
+		put(d, one, "findings", findings(d, p));
+		add(d, list, one);
+	}
+	put(d, o, "schema", json_string("smtpblame.inspect/1"));
+	put(d, o, "tool", tool(d, r));
+	put(d, o, "started", json_string(clock_utc_text(r->started_ns, started)));
+	put(d, o, "target", target(d, r));
+	put(d, o, "vantage", vantage(d, &r->vantage));
+	put(d, o, "ports", list);
+	put(d, o, "evidence", evidence(d, r));
+	put(d, o, "not_looked", texts(d, r->not_looked, r->n_not_looked));
+	put(d, o, "summary", text(d, r->summary ? r->summary : ""));
 	return o;
 }
 
@@ -452,7 +486,7 @@ int render_json(const struct report *r, FILE *out)
 {
 	struct doc d = {0};
 
-	return finish(&d, document(&d, r), out);
+	return finish(&d, r->inspect ? inspect_document(&d, r) : document(&d, r), out);
 }
 
 int render_json_error(const char *input, const char *error, FILE *out)

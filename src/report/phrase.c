@@ -242,6 +242,19 @@ bool phrase_culprit_is_code(enum culprit_kind k)
 	return false;
 }
 
+const char *phrase_state(const struct report *r, const struct report_port *p)
+{
+	if (!r->inspect)
+		return state_name(p->state);
+	switch (p->would) {
+	case WOULD_STOP: return "stopped";
+	case WOULD_REDIRECT: return "redirected";
+	case WOULD_MAYBE: return "unknown";
+	case WOULD_PASS: break;
+	}
+	return "passes";
+}
+
 const char *phrase_ms(struct arena *a, double ms)
 {
 	if (ms < 10)

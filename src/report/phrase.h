@@ -30,6 +30,9 @@ const char *phrase_culprit(struct arena *a, const struct culprit *c);
 /* Is the culprit's text in the words of some command (a rule, a route), to be copied whole? */
 bool phrase_culprit_is_code(enum culprit_kind k);
 
+/* "blocked"; of a look without a packet "stopped", "passes", .... */
+const char *phrase_state(const struct report *r, const struct report_port *p);
+
 /* "1.9 ms", "812 ms", "12.3 s". */
 const char *phrase_ms(struct arena *a, double ms);
 

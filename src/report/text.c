@@ -123,7 +123,7 @@ static void print_works(struct page *pg)
 
 static bool evidence_shown(const struct page *pg, unsigned number)
 {
-	if (pg->opt->verbose)
+	if (pg->opt->verbose || pg->r->inspect)
 		return true;
 	for (unsigned i = 0; i < pg->r->n_ports; i++)
 		for (unsigned k = 0; k < pg->r->ports[i].n_findings; k++)
@@ -209,13 +209,15 @@ static void print_vantage(struct page *pg)
 	char text[ADDR_TEXT_MAX], started[CLOCK_TEXT_MAX];
 
 	pen_start(pen, 2, 4);
-	pen_text(pen, STYLE_PLAIN, "Checked %.19sZ in %s",
+	pen_text(pen, STYLE_PLAIN, pg->r->inspect ? "Looked at %.19sZ in %s" : "Checked %.19sZ in %s",
 		 clock_utc_text(pg->r->started_ns, started),
 		 phrase_ms(&pg->scratch, pg->r->elapsed_ms));
 	if (addr_is_set(&v->source))
 		pen_text(pen, STYLE_PLAIN, " from %s", addr_text(&v->source, text));
 	if (v->interface)
 		pen_text(pen, STYLE_PLAIN, " on %s%s", v->interface, v->tunnel ? " (tunnel)" : "");
+	if (v->user)
+		pen_text(pen, STYLE_PLAIN, " as user %s", v->user);
 	if (v->netns)
 		pen_text(pen, STYLE_PLAIN, " in network namespace %s", v->netns);
 	if (addr_is_set(&v->gateway))
@@ -250,7 +252,7 @@ static void print_page(struct page *pg)
 	print_controls(pg);
 	print_vantage(pg);
 	text_findings(pg);
-	if (!healthy)
+	if (!healthy && !pg->r->inspect)
 		print_works(pg);
 	if (pg->opt->verbose)
 		print_sessions(pg);
@@ -273,7 +275,7 @@ static void print_quiet(struct page *pg)
 
 		pen_start(pen, 0, 0);
 		pen_text(pen, STYLE_PLAIN, "%s %u ", target, p->port);
-		pen_text(pen, page_state_style(p->state), "%s", state_name(p->state));
+		pen_text(pen, page_state_style(p->state), "%s", phrase_state(pg->r, p));
 		if (p->n_findings > 0) {
 			const struct finding *f = &p->findings[0];
 			pen_text(pen, STYLE_PLAIN, " %s %s", mechanism_name(f->mechanism),

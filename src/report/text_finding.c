@@ -271,6 +271,17 @@ static bool remedy_told(const struct group *g, unsigned port, unsigned index, un
 	return false;
 }
 
+/* A sentence is told again before a command that is new: "To undo that:" belongs to what follows. */
+static bool remedy_is_new(const struct group *g, unsigned port, unsigned index, unsigned remedy)
+{
+	const struct finding *f = &g->ports[port]->findings[index];
+
+	if (!remedy_told(g, port, index, remedy))
+		return true;
+	return !is_command(f->remedy[remedy]) && remedy + 1 < f->n_remedy &&
+	       is_command(f->remedy[remedy + 1]) && !remedy_told(g, port, index, remedy + 1);
+}
+
 static void print_remedies(struct page *pg, const struct group *g, unsigned index)
 {
 	bool begun = false;
@@ -279,7 +290,7 @@ static void print_remedies(struct page *pg, const struct group *g, unsigned inde
 		const struct finding *f = &g->ports[i]->findings[index];
 		for (unsigned k = 0; k < f->n_remedy; k++) {
 			const char *text = f->remedy[k];
-			if (!text || !*text || remedy_told(g, i, index, k))
+			if (!text || !*text || !remedy_is_new(g, i, index, k))
 				continue;
 			if (!begun)
 				pen_paragraph(&pg->pen, 2, STYLE_BOLD, "What to do:");
@@ -296,7 +307,7 @@ static void print_remedies(struct page *pg, const struct group *g, unsigned inde
 static void print_port_facts(struct page *pg, const struct report_port *p)
 {
 	text_session(pg, p);
-	if (!p->upstream_tested && p->n_findings > 0 && p->findings[0].place == PLACE_HOST)
+	if (!pg->r->inspect && !p->upstream_tested && p->n_findings > 0 && p->findings[0].place == PLACE_HOST)
 		page_labelled(pg, "Beyond",
 			      "not tested: the block on this machine hides the rest of "
 			      "the way");
@@ -335,7 +346,7 @@ static void group_heading(struct page *pg, const struct group *g, const char *me
 	pen_start(pen, 0, 2);
 	pen_text(pen, STYLE_BOLD, "%s %s ", g->n_ports > 1 ? "Ports" : "Port", numbers);
 	pen_text(pen, page_state_style(first->state), mechanism ? "%s:" : "%s",
-		 state_name(first->state));
+		 phrase_state(pg->r, first));
 	if (mechanism)
 		pen_text(pen, STYLE_BOLD, " %s", mechanism);
 	if (first->n_findings > 1)

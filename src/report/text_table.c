@@ -36,7 +36,7 @@ static struct columns measure(const struct page *pg)
 		const struct report_port *p = &pg->r->ports[i];
 		c.digits = larger(c.digits, digits(p->port));
 		service = larger(service, p->service ? (unsigned)text_width(p->service) : 0);
-		state = larger(state, (unsigned)strlen(state_name(p->state)));
+		state = larger(state, (unsigned)strlen(phrase_state(pg->r, p)));
 	}
 	c.state = 2 + c.digits + 2;
 	if (pg->pen.width >= TEXT_NARROW && service > 0) {
@@ -129,9 +129,11 @@ static void print_row(struct page *pg, const struct report_port *p, const struct
 		pen_text(pen, STYLE_PLAIN, "%s", p->service ? p->service : "");
 	}
 	pen_column(pen, c->state);
-	pen_text(pen, page_state_style(p->state), "%s", state_name(p->state));
+	pen_text(pen, page_state_style(p->state), "%s", phrase_state(pg->r, p));
 	pen_column(pen, c->text);
-	if (p->state == STATE_OPEN)
+	if (pg->r->inspect && p->n_findings == 0)
+		pen_text(pen, STYLE_PLAIN, "%s", p->summary);
+	else if (p->state == STATE_OPEN)
 		pen_text(pen, STYLE_PLAIN, "%s", open_line(pg, p, pen->width - c->text));
 	for (unsigned i = 0; i < p->n_findings; i++) {
 		if (i > 0) {

@@ -2,8 +2,10 @@
 #include "run/live.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <linux/neighbour.h>
 #include <pthread.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,18 +102,20 @@ int run_open(struct live **out, const struct live_options *opt, struct err *e)
 	struct err no_agent;
 	if (agent_start(&l->agent, &no_agent) != 0)
 		l->agent = NULL;
-	bool warming = pthread_create(&warm_up, NULL, warm_up_tls, NULL) == 0;
-	int opened = host_open(&l->host, e) == 0 && capture_open_live(&l->capture, e) == 0;
+	bool warming =
+		!opt->inspect && pthread_create(&warm_up, NULL, warm_up_tls, NULL) == 0;
+	int opened = host_open(&l->host, e) == 0 &&
+		     (opt->inspect || capture_open_live(&l->capture, e) == 0);
 	if (warming)
 		pthread_join(warm_up, NULL);
 	if (!opened)
 		goto out;
 	struct err raw;
-	if (path_sender_new(&l->sender, &raw) != 0)
+	if (!opt->inspect && path_sender_new(&l->sender, &raw) != 0)
 		snprintf(l->no_sender, sizeof(l->no_sender), "path: %.180s", raw.text);
 	if (asn_db_open(&l->asn_db, opt->asn_db, e) != 0)
 		goto out;
-	if (opt->write_file && capture_write_to(l->capture, opt->write_file, e) != 0)
+	if (opt->write_file && l->capture && capture_write_to(l->capture, opt->write_file, e) != 0)
 		goto out;
 	*out = l;
 	return 0;
@@ -141,11 +145,42 @@ void run_free(struct live *l)
 
 int run_finish(struct live *l, struct err *e)
 {
-	return capture_stop(l->capture, e);
+	return l->capture ? capture_stop(l->capture, e) : 0;
 }
 
-int run_drop_privileges(struct err *e)
+int run_find_user(const char *name, struct run_user *out, struct err *e)
 {
+	char *end;
+	unsigned long number = strtoul(name, &end, 10);
+	const struct passwd *p = getpwnam(name);
+
+	if (!p && name[0] >= '0' && name[0] <= '9' && !*end && number < UINT32_MAX) {
+		p = getpwuid((uid_t)number);
+		*out = (struct run_user){name, (uid_t)number, p ? p->pw_gid : (gid_t)number};
+		return 0;
+	}
+	if (!p)
+		return err_set(e, ERR_USAGE, "--uid '%.60s': there is no such user", name);
+	*out = (struct run_user){name, p->pw_uid, p->pw_gid};
+	return 0;
+}
+
+static int become_user(const struct run_user *user, struct err *e)
+{
+	const struct passwd *p = getpwuid(user->uid);
+	int failed = p ? initgroups(p->pw_name, user->gid) : setgroups(0, NULL);
+
+	if (failed || setresgid(user->gid, user->gid, user->gid) != 0 ||
+	    setresuid(user->uid, user->uid, user->uid) != 0)
+		return err_set(e, ERR_RUN, "--uid %s: %s: needs root, or CAP_SETUID and CAP_SETGID",
+			       user->name, strerror(errno));
+	return 0;
+}
+
+int run_drop_privileges(const struct run_user *user, struct err *e)
+{
+	if (user->name && become_user(user, e) != 0)
+		return -1;
 	cap_t none = cap_init();
 	bool ok = none && cap_set_proc(none) == 0;
 	int failed = errno;
@@ -704,4 +739,32 @@ out:
 		close(r->epoll);
 	free(r);
 	return result;
+}
+
+int run_inspect(struct live *l, const struct plan *plan, int64_t deadline_ns, struct report **out,
+		struct err *e)
+{
+	struct run *r = xcalloc(1, sizeof(*r));
+	struct event end = {.kind = EV_RUN_END};
+
+	(void)e; /* what can't be looked at is part of the report */
+	*r = (struct run){.live = l, .plan = plan, .deadline = deadline_ns, .epoll = -1};
+	event_log_init(&r->log);
+	diag_init(&r->diag, plan, &r->log);
+	look_at_host(r);
+	if (l->agent) {
+		look_for_rules(r);
+	} else {
+		struct host_record none = {.t_ns = clock_wall_ns(), .kind = HOST_NOT_LOOKED};
+		none.not_looked.what = HOST_LOOK_RULES;
+		snprintf(none.not_looked.why, sizeof(none.not_looked.why), "no process could be made");
+		event_log_add_host(&r->log, &none);
+	}
+	add(r, &end);
+	event_log_sort(&r->log);
+	diag_feed(&r->diag);
+	*out = diag_inspect(&r->diag, l->opt.tool_version);
+	event_log_clear(&r->log);
+	free(r);
+	return 0;
 }

@@ -8,6 +8,9 @@
 #ifndef SB_RUN_LIVE_H
 #define SB_RUN_LIVE_H
 
+#include <stdbool.h>
+#include <sys/types.h>
+
 #include "base/err.h"
 #include "model/plan.h"
 #include "model/report.h"
@@ -18,6 +21,7 @@ struct live_options {
 	const char *netns;      /* name or PID, NULL: the caller's */
 	const char *write_file; /* -w, or NULL */
 	const char *ca_file;    /* --ca-file, or NULL */
+	bool inspect;           /* nothing is to be sent: no capture, no raw socket */
 	const char *asn_db;     /* --asn-db, NULL: one that is installed */
 	const char *tool_version;
 };
@@ -29,13 +33,28 @@ void run_free(struct live *l); /* NULL is fine */
 /* Flushes the -w file. -1 when it could not be written whole. */
 int run_finish(struct live *l, struct err *e);
 
-/* Gives up every capability for good (no_new_privs, too). The user id stays: firewall rules and
- * policy routes match it, and the verdict is to hold for the caller. */
-int run_drop_privileges(struct err *e);
+/* As whom connections are made. */
+struct run_user {
+	const char *name; /* as given; NULL: as the caller */
+	uid_t uid;
+	gid_t gid;
+};
+
+/* A name or a number. ERR_USAGE: there is no such user. */
+int run_find_user(const char *name, struct run_user *out, struct err *e);
+
+/* Gives up every capability for good (no_new_privs, too). Firewall rules and policy routes match the
+ * user id: it stays the caller's, so that the verdict holds for the caller, or becomes `user`. The
+ * process that asks the kernel keeps its own. */
+int run_drop_privileges(const struct run_user *user, struct err *e);
 
 /* Judges one address. deadline_ns: clock_mono_ns() time at which everything is over. */
 int run_judge(struct live *l, const struct plan *plan, int64_t deadline_ns, struct report **out,
 	       struct err *e);
+
+/* What this host would do with connections to that address, without a packet. */
+int run_inspect(struct live *l, const struct plan *plan, int64_t deadline_ns, struct report **out,
+		struct err *e);
 
 /* ERR_USAGE when there is no such interface in this network namespace. */
 int run_check_interface(struct live *l, const char *name, struct err *e);

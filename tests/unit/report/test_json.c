@@ -74,7 +74,7 @@ static void blocked_is_as_in_the_contract(void **state)
 		"\"address\":\"198.51.100.25\",\"family\":\"ipv4\"},"
 		"\"vantage\":{\"hostname\":\"night\",\"interface\":\"eth0\",\"link\":\"ethernet\","
 		"\"source\":\"10.1.0.2\",\"gateway\":\"10.1.0.1\",\"gateway_state\":\"reachable\","
-		"\"mtu\":1500,\"netns\":null,\"tunnel\":false},"
+		"\"mtu\":1500,\"netns\":null,\"tunnel\":false,\"user\":null},"
 		"\"ports\":[{\"port\":25,\"service\":\"smtp\",\"state\":\"blocked\","
 		"\"summary\":\"Two blocks stand behind each other: this machine's firewall, then the "
 		"provider.\",\"findings\":["

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Inside diag/: a report in the making, shared by the kinds of reports. */
+#ifndef SB_DIAG_BUILDER_H
+#define SB_DIAG_BUILDER_H
+
+#include "diag/diag.h"
+#include "diag/named.h"
+
+/* Evidence of one report; a run of many attempts has more events than a person reads. */
+#define EVIDENCE_MAX 400
+
+struct builder {
+	const struct diag *d;
+	struct report *r;
+	struct report_evidence *evidence;
+	unsigned n_evidence;
+	unsigned *number_of; /* evidence number of each event, 0 none */
+	struct port_facts facts[PLAN_MAX_PORTS];
+	struct port_facts injected[PLAN_MAX_PORTS]; /* below the host's firewall */
+	bool has_injected[PLAN_MAX_PORTS];
+	struct port_verdict verdicts[PLAN_MAX_PORTS];
+	unsigned n_tested;
+};
+
+/* A report with target, vantage, and every event that is evidence. b is zeroed before. */
+struct report *build_begin(struct builder *b, const struct diag *d, const char *tool_version);
+
+/* Number of the new line of evidence, 0 when there are too many. */
+unsigned build_evidence(struct builder *b, int64_t t_ns, enum source source, unsigned port,
+			const char *text);
+
+void build_events_as_evidence(struct builder *b);
+void build_vantage(struct builder *b);
+void build_not_looked(struct builder *b);
+
+/* The culprit's kind, text and fields from who was named. */
+void build_named(struct builder *b, const struct named *n, struct culprit *c);
+
+#endif
