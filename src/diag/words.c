@@ -539,8 +539,10 @@ const char *words_event(struct arena *a, const struct tracker *t, const struct e
 		*source = SOURCE_ROUTE;
 		*port = ev->route.port;
 		if (ev->route.error && ev->route.stop_text[0])
-			return arena_printf(a, "%s; stopped by: %s", ev->route.text,
-					    ev->route.stop_text);
+			return arena_printf(a, "%s; stopped by: %s%s%s", ev->route.text,
+					    ev->route.stop_text,
+					    ev->route.would_text[0] ? "; without that it would take: " : "",
+					    ev->route.would_text);
 		return arena_strdup(a, ev->route.text);
 	case EV_NEIGHBOUR:
 		*source = SOURCE_NEIGHBOUR;

@@ -135,6 +135,7 @@ struct walk {
 	struct host *h;
 	struct rule_packet packet;
 	struct host_route *out;
+	bool would; /* second walk: which route would be taken if what was blamed were not there? */
 	bool uncertain; /* a rule that can't be judged came before */
 	bool ended;
 };
@@ -174,8 +175,25 @@ static void blame_nobody(struct walk *w)
 	w->ended = true;
 }
 
+/* The best usable route of the table, whatever else is in there. */
+static int visit_table_for_would(struct walk *w, uint32_t table, struct err *e)
+{
+	struct table_search s = {
+	    .table = table, .type = RTN_UNICAST, .dst = &w->packet.dst, .src = &w->packet.src};
+	int rc = search_table(w->h, &s, e);
+
+	if (rc == 0 && s.best && s.best_type == RTN_UNICAST) {
+		words_route(w->h, s.best, w->out->would_text, sizeof(w->out->would_text));
+		w->ended = true;
+	}
+	forget_best(&s);
+	return rc;
+}
+
 static int visit_table(struct walk *w, uint32_t table, struct err *e)
 {
+	if (w->would)
+		return visit_table_for_would(w, table, e);
 	struct table_search s = {.table = table,
 				 .type = type_by_errno(w->out->error),
 				 .dst = &w->packet.dst,
@@ -231,6 +249,8 @@ static int walk_rules(struct walk *w, const struct rules *rules, struct err *e)
 				break;
 			case FR_ACT_NOP: break;
 			default:
+				if (w->would)
+					break;
 				if (errno_of_rule(r->action) == w->out->error && !w->uncertain)
 					blame_rule(w, r);
 				else
@@ -289,5 +309,10 @@ void stop_find(struct host *h, const struct route_query *q, const struct addr *s
 		blame_absence(&w, q);
 	else if (!w.ended)
 		blame_nobody(&w);
+	if (rc == 0 && (out->stop == ROUTE_STOP_ROUTE || out->stop == ROUTE_STOP_RULE)) {
+		w.would = true;
+		w.ended = false;
+		walk_rules(&w, &rules, &e);
+	}
 	rules_clear(&rules);
 }

@@ -183,6 +183,9 @@ void words_route(struct host *h, const struct nlmsghdr *m, char *out, size_t siz
 		words_tos(r->rtm_tos, text, sizeof(text));
 		line_add(&l, "tos %s", text);
 	}
+	const struct addr via = netlink_addr(r->rtm_family, a[RTA_GATEWAY]);
+	if (addr_is_set(&via))
+		line_add(&l, "via %s", addr_text(&via, text));
 	if (a[RTA_OIF])
 		line_add(&l, "dev %s", netlink_link_name(h, (int)netlink_u32(a[RTA_OIF]), text));
 	if (r->rtm_protocol != RTPROT_BOOT) {

@@ -17,7 +17,7 @@ void line_add(struct line *l, const char *fmt, ...) __attribute__((format(printf
 /* WORD (may be "") and "10.0.0.0/8", or "10.0.0.1" for a host. */
 void words_prefix(struct line *l, const char *word, const struct addr *a, unsigned len);
 
-/* What `ip route show table T` prints for a route that stops a lookup. Asks for link names: not
+/* What `ip route show table T` prints for a route that stops a lookup, or has one next hop. Asks for link names: not
  * from within a netlink_handler. */
 void words_route(struct host *h, const struct nlmsghdr *m, char *out, size_t size);
 

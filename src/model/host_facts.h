@@ -53,6 +53,7 @@ struct host_route {
 	char stop_table[32];  /* name or number of the table of a ROUTE_STOP_ROUTE */
 	uint32_t stop_priority; /* of a ROUTE_STOP_RULE */
 	char stop_text[ROUTE_TEXT_MAX]; /* the route or rule as iproute2 prints it */
+	char would_text[ROUTE_TEXT_MAX]; /* the route that would be taken without it; "" none found */
 };
 
 struct host_neighbour {

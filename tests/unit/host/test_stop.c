@@ -61,6 +61,8 @@ static void test_routes_v4(void **state)
 	r = route(*state, "198.51.100.25", 25);
 	assert_route(&r, EACCES, "prohibit", "main", "route show");
 	assert_string_equal(r.stop_text, "prohibit 198.51.100.25 metric 1024");
+	assert_true(ip_shows("route show", r.would_text, 0)); /* what would be taken instead */
+	assert_true(strncmp(r.would_text, "default", 7) == 0);
 	r = route(*state, "198.51.100.200", 25);
 	assert_route(&r, EINVAL, "blackhole", "main", "route show");
 	r = route(*state, "203.0.113.9", 25);
@@ -252,6 +254,7 @@ static void test_rules(void **state)
 				continue;
 			struct host_route r = route(*state, targets[f], 25);
 			assert_rule(&r, stops[i].error, stops[i].type, 100, show);
+			assert_true(strncmp(r.would_text, "default", 7) == 0);
 			snprintf(words, sizeof(words), "%srule del pref 100", families[f]);
 			ip_do(words);
 		}
