@@ -1,0 +1,459 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Who on this host is named from the kernel's own records, and the commands that let a port pass. */
+#include "build.h"
+
+#include "diag/remedy.h"
+
+static void set(char *out, size_t size, const char *text)
+{
+	snprintf(out, size, "%s", text);
+}
+
+#define SET(field, text) set(field, sizeof(field), text)
+
+/* A SYN that never left, and a control that answers. */
+static unsigned stopped_syn(struct scene *s)
+{
+	usual_host(s);
+	unsigned f = flow(s, 25);
+	answered(s, 443, 55);
+	at(s, 600);
+	return f;
+}
+
+/* A SYN-ACK that came in and was not taken. */
+static unsigned stopped_answer(struct scene *s)
+{
+	usual_host(s);
+	unsigned f = start(s, 25);
+	answered(s, 443, 55);
+	syn_ack(s, f, 55);
+	at(s, 1500);
+	return f;
+}
+
+static const struct finding *first(struct scene *s)
+{
+	const struct report *r = finish(s);
+
+	assert_true(r->ports[0].n_findings > 0);
+	return &r->ports[0].findings[0];
+}
+
+static void expect_remedy(const struct finding *f, const char *command)
+{
+	for (unsigned i = 0; i < f->n_remedy; i++)
+		if (strcmp(f->remedy[i], command) == 0)
+			return;
+	for (unsigned i = 0; i < f->n_remedy; i++)
+		print_error("  %s\n", f->remedy[i]);
+	fail_msg("no such remedy: %s", command);
+}
+
+static void expect_kind(const struct finding *f, enum culprit_kind kind, const char *text)
+{
+	if (f->culprit.kind != kind || !strstr(f->culprit.text, text))
+		fail_msg("%s: %s, not %s: %s", culprit_kind_name(f->culprit.kind), f->culprit.text,
+			 culprit_kind_name(kind), text);
+	assert_true(f->n_evidence > 0);
+}
+
+static void test_nft_rule(void **state)
+{
+	struct scene *s = scene_new(false);
+	unsigned f = stopped_syn(s);
+
+	(void)state;
+	stopped_by(s, f, TCP_SYN, false, nft_rule("output", FW_DROP, "tcp dport 25 drop"));
+	const struct finding *found = first(s);
+	expect_kind(found, CULPRIT_NFT_RULE, "tcp dport 25 drop");
+	assert_string_equal(found->culprit.family, "inet");
+	assert_string_equal(found->culprit.table, "filter");
+	assert_string_equal(found->culprit.verdict, "drop");
+	assert_int_equal(found->culprit.handle, 7);
+	expect_remedy(found, "nft 'insert rule inet filter output handle 7 ip daddr 198.51.100.25 tcp "
+			     "dport 25 accept comment \"smtpblame-25\"'");
+	expect_remedy(found, "nft delete rule inet filter output handle $(nft -a list chain inet filter "
+			     "output | sed -n 's/.*\"smtpblame-25\" # handle //p')");
+	scene_free(s);
+}
+
+/* A name is whatever somebody put into the kernel: no command is made of one that a shell reads. */
+static void test_hostile_names(void **state)
+{
+	static const char *const names[] = {"a; rm -rf /", "$(id)", "a'b", "-x", "a b", "", "a..."};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(names); i++) {
+		for (int iptables = 0; iptables < 2; iptables++) {
+			struct scene *s = scene_new(false);
+			unsigned f = stopped_syn(s);
+			struct host_rule r = nft_rule("output", FW_DROP, "drop");
+			SET(r.chain, names[i]);
+			r.backend = iptables ? FW_IPTABLES_NFT : FW_NFT;
+			stopped_by(s, f, TCP_SYN, false, r);
+			const struct finding *found = first(s);
+			assert_true(found->n_remedy > 0);
+			for (unsigned k = 0; k < found->n_remedy; k++)
+				assert_true(found->remedy[k][0] >= 'A' && found->remedy[k][0] <= 'Z');
+			scene_free(s);
+		}
+	}
+}
+
+static void test_inbound(void **state)
+{
+	struct scene *s = scene_new(true);
+	unsigned f = stopped_answer(s);
+
+	(void)state;
+	stopped_by(s, f, TCP_SYN | TCP_ACK, true, nft_rule("input", FW_DROP, "ct state invalid drop"));
+	const struct finding *found = first(s);
+	expect_kind(found, CULPRIT_NFT_RULE, "ct state invalid drop");
+	assert_int_equal(found->direction, DIR_INBOUND);
+	expect_remedy(found, "nft 'insert rule inet filter input handle 7 ip6 saddr 2001:db8:5::25 tcp "
+			     "sport 25 accept comment \"smtpblame-25-in\"'");
+	scene_free(s);
+}
+
+static void test_iptables(void **state)
+{
+	static const struct {
+		enum fw_backend backend;
+		bool v6;
+		const char *command, *undo;
+	} cases[] = {
+		{FW_IPTABLES_NFT, false,
+		 "iptables-nft -w -t filter -I OUTPUT 3 -p tcp -d 198.51.100.25 --dport 25 -j ACCEPT",
+		 "iptables-nft -w -t filter -D OUTPUT -p tcp -d 198.51.100.25 --dport 25 -j ACCEPT"},
+		{FW_IPTABLES_NFT, true,
+		 "ip6tables-nft -w -t filter -I OUTPUT 3 -p tcp -d 2001:db8:5::25 --dport 25 -j ACCEPT",
+		 "ip6tables-nft -w -t filter -D OUTPUT -p tcp -d 2001:db8:5::25 --dport 25 -j ACCEPT"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct scene *s = scene_new(cases[i].v6);
+		unsigned f = stopped_syn(s);
+		struct host_rule r = nft_rule("output", FW_DROP, "-A OUTPUT -p tcp -j DROP");
+		SET(r.chain, "OUTPUT");
+		SET(r.base_chain, "OUTPUT");
+		SET(r.family, cases[i].v6 ? "ip6" : "ip");
+		r.backend = cases[i].backend;
+		r.number = 3;
+		stopped_by(s, f, TCP_SYN, false, r);
+		const struct finding *found = first(s);
+		expect_kind(found, CULPRIT_NFT_RULE, "-A OUTPUT");
+		expect_remedy(found, cases[i].command);
+		expect_remedy(found, cases[i].undo);
+		scene_free(s);
+	}
+}
+
+/* Legacy rules speak by their counters: a certain one beats a drop reason, which beats a guess. */
+static void test_legacy(void **state)
+{
+	struct scene *s = scene_new(false);
+	unsigned f = stopped_syn(s);
+	struct host_rule r = nft_rule("output", FW_DROP, "-A OUTPUT -p tcp -m tcp --dport 25 -j DROP");
+
+	(void)state;
+	SET(r.chain, "OUTPUT");
+	SET(r.base_chain, "OUTPUT");
+	kernel_dropped(s, f, TCP_SYN, false, "NETFILTER_DROP", "nf_hook_slow");
+	counted(s, 25, true, r);
+	const struct finding *found = first(s);
+	expect_kind(found, CULPRIT_IPTABLES_RULE, "--dport 25 -j DROP");
+	assert_int_equal(found->culprit.number, 3);
+	expect_remedy(found, "iptables-legacy -w -t filter -I OUTPUT 3 -p tcp -d 198.51.100.25 --dport "
+			     "25 -j ACCEPT");
+	scene_free(s);
+
+	s = scene_new(false);
+	stopped_syn(s);
+	counted(s, 465, true, r); /* another port's */
+	expect_kind(first(s), CULPRIT_UNKNOWN, "");
+	scene_free(s);
+}
+
+static void test_ufw(void **state)
+{
+	struct scene *s = scene_new(false);
+	unsigned f = stopped_syn(s);
+	struct host_rule r = nft_rule("output", FW_DROP, "-A ufw-user-output -p tcp --dport 25 -j DROP");
+
+	(void)state;
+	SET(r.chain, "ufw-user-output");
+	SET(r.base_chain, "OUTPUT");
+	r.backend = FW_IPTABLES_NFT;
+	stopped_by(s, f, TCP_SYN, false, r);
+	const struct finding *found = first(s);
+	expect_remedy(found, "ufw prepend allow out proto tcp to 198.51.100.25 port 25");
+	expect_remedy(found, "ufw delete allow out proto tcp to 198.51.100.25 port 25");
+	scene_free(s);
+
+	/* what its before.rules hold comes before all that `ufw allow` can say */
+	s = scene_new(false);
+	f = stopped_syn(s);
+	SET(r.chain, "ufw-before-output");
+	stopped_by(s, f, TCP_SYN, false, r);
+	found = first(s);
+	for (unsigned i = 0; i < found->n_remedy; i++)
+		assert_null(strstr(found->remedy[i], "ufw prepend"));
+	scene_free(s);
+}
+
+static void test_firewalld(void **state)
+{
+	struct scene *s = scene_new(false);
+	unsigned f = stopped_syn(s);
+	struct host_rule r = nft_rule("output", FW_REJECT, "tcp dport 25 reject");
+
+	(void)state;
+	SET(r.table, "firewalld");
+	SET(r.chain, "filter_OUT_policy_no_mail_deny");
+	stopped_by(s, f, TCP_SYN, false, r);
+	expect_remedy(first(s),
+		      "firewall-cmd --policy=no_mail --add-rich-rule='rule priority=\"-32000\" "
+		      "family=\"ipv4\" destination address=\"198.51.100.25\" port port=\"25\" "
+		      "protocol=\"tcp\" accept'");
+	scene_free(s);
+}
+
+static void test_programs(void **state)
+{
+	static const struct {
+		enum program_hook hook;
+		const char *reason, *function;
+		bool inbound;
+		enum culprit_kind kind;
+		const char *remedy;
+	} cases[] = {
+		{PROG_TC_EGRESS, "TC_EGRESS", "__dev_queue_xmit", false, CULPRIT_TC,
+		 "tc filter add dev eth0 egress protocol ip pref 48 flower ip_proto tcp dst_ip "
+		 "198.51.100.25 dst_port 25 action pass"},
+		{PROG_TC_INGRESS, "TC_INGRESS", "__netif_receive_skb_core", true, CULPRIT_TC,
+		 "tc filter del dev eth0 ingress protocol ip pref 48"},
+		{PROG_TCX_EGRESS, "TC_EGRESS", "", false, CULPRIT_TC, "bpftool net show dev eth0"},
+		{PROG_CGROUP_EGRESS, "BPF_CGROUP_EGRESS", "ip_finish_output", false,
+		 CULPRIT_CGROUP_BPF, "bpftool cgroup detach /sys/fs/cgroup/mail.slice "
+				     "cgroup_inet4_connect id 42"},
+		{PROG_CGROUP_INGRESS, "SOCKET_FILTER", "tcp_v4_rcv", true, CULPRIT_CGROUP_BPF,
+		 "bpftool prog pin id 42 /sys/fs/bpf/smtpblame-42"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct scene *s = scene_new(false);
+		unsigned f = cases[i].inbound ? stopped_answer(s) : stopped_syn(s);
+		bool cgroup = cases[i].kind == CULPRIT_CGROUP_BPF;
+		struct host_record p = program_of(s, cases[i].hook, cgroup ? "" : "eth0",
+						  cgroup ? "/mail.slice" : "");
+		struct host_record other = program_of(s, PROG_CGROUP_SOCK, "", "/");
+		p.program.pref = 49;
+		add_record(s, &other);
+		add_record(s, &p);
+		kernel_dropped(s, f, cases[i].inbound ? TCP_SYN | TCP_ACK : TCP_SYN,
+			       cases[i].inbound, cases[i].reason, cases[i].function);
+		const struct finding *found = first(s);
+		expect_kind(found, cases[i].kind, "filter_mail");
+		assert_int_equal(found->culprit.id, 42);
+		expect_remedy(found, cases[i].remedy);
+		scene_free(s);
+	}
+}
+
+/* Without drop reasons, the last chain that saw the packet still tells the hook. */
+static void test_waypoints(void **state)
+{
+	static const struct {
+		enum waypoint last;
+		enum program_hook hook;
+		enum culprit_kind kind;
+	} cases[] = {
+		{WAY_EGRESS_LAST, PROG_TC_EGRESS, CULPRIT_TC},
+		{WAY_POST_LAST, PROG_CGROUP_EGRESS, CULPRIT_CGROUP_BPF},
+		/* a program behind the place where it was seen last is not named */
+		{WAY_OUT_FIRST, PROG_TC_EGRESS, CULPRIT_UNKNOWN},
+		{WAY_POST_LAST, PROG_TC_INGRESS, CULPRIT_UNKNOWN},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct scene *s = scene_new(false);
+		unsigned f = stopped_syn(s);
+		struct host_record p = program_of(s, cases[i].hook,
+						  cases[i].kind == CULPRIT_CGROUP_BPF ? "" : "eth0",
+						  "/x");
+		add_record(s, &p);
+		passed(s, f, TCP_SYN, false, cases[i].last);
+		expect_kind(first(s), cases[i].kind, "");
+		scene_free(s);
+	}
+}
+
+static void test_rp_filter(void **state)
+{
+	struct scene *s = scene_new(false);
+
+	(void)state;
+	usual_host(s);
+	unsigned f = start(s, 25);
+	answered(s, 443, 55);
+	on_other(syn_ack(s, f, 55));
+	at(s, 1500);
+	setting_is(s, "net.ipv4.conf.eth1.rp_filter", "1", "eth1");
+	kernel_dropped(s, f, TCP_SYN | TCP_ACK, true, "IP_RPFILTER", "ip_rcv_finish_core");
+	struct host_record *drop =
+		(struct host_record *)(uintptr_t)s->log.events[s->log.n - 1].host;
+	SET(drop->kernel_drop.interface, "eth1");
+	const struct finding *found = first(s);
+	expect_kind(found, CULPRIT_SYSCTL, "rp_filter = 1");
+	assert_string_equal(found->culprit.name, "net.ipv4.conf.eth1.rp_filter");
+	expect_remedy(found, "sysctl -w 'net.ipv4.conf.eth1.rp_filter=2'");
+	expect_remedy(found, "sysctl -w 'net.ipv4.conf.eth1.rp_filter=1'");
+	scene_free(s);
+}
+
+static void test_conntrack_full(void **state)
+{
+	struct scene *s = scene_new(false);
+	unsigned f = stopped_syn(s);
+	struct host_record moved = record_of(s, HOST_COUNTER);
+
+	(void)state;
+	passed(s, f, TCP_SYN, false, WAY_OUT_FIRST);
+	setting_is(s, "net.netfilter.nf_conntrack_count", "128", "");
+	setting_is(s, "net.netfilter.nf_conntrack_max", "128", "");
+	SET(moved.counter.name, "nf_conntrack.drop");
+	moved.counter.moved = 2;
+	add_record(s, &moved);
+	const struct finding *found = first(s);
+	expect_kind(found, CULPRIT_CONNTRACK, "nf_conntrack_max");
+	assert_non_null(strstr(found->summary, "128 of 128"));
+	expect_remedy(found, "sysctl -w 'net.netfilter.nf_conntrack_max=512'");
+	expect_remedy(found, "sysctl -w 'net.netfilter.nf_conntrack_max=128'");
+	scene_free(s);
+}
+
+/* A reason with nobody behind it is told as the kernel tells it. */
+static void test_kernel_drop(void **state)
+{
+	struct scene *s = scene_new(false);
+	unsigned f = stopped_syn(s);
+
+	(void)state;
+	kernel_dropped(s, f, TCP_SYN, false, "NOT_SPECIFIED", "nf_queue");
+	const struct finding *found = first(s);
+	expect_kind(found, CULPRIT_KERNEL_DROP, "NOT_SPECIFIED");
+	assert_string_equal(found->culprit.function, "nf_queue");
+	scene_free(s);
+}
+
+static void test_hosting_panel(void **state)
+{
+	struct scene *s = scene_new(false);
+	struct host_record owner = record_of(s, HOST_OWNER);
+	bool said = false;
+
+	(void)state;
+	usual_host(s);
+	unsigned f = flow(s, 25);
+	struct packet *p = on_lo(syn(s, f));
+	p->dst = ip("127.0.0.1");
+	pass(s, 1);
+	connected(s, f);
+	struct host_rule r = nft_rule("output", FW_REDIRECT,
+				      "-A OUTPUT -p tcp --dport 25 -m owner ! --uid-owner 8 -j REDIRECT");
+	r.backend = FW_IPTABLES_NFT;
+	SET(r.table, "nat");
+	SET(r.chain, "OUTPUT");
+	turned_by(s, f, r);
+	owner.owner.port = 25;
+	owner.owner.pid = 99;
+	SET(owner.owner.name, "exim4");
+	add_record(s, &owner);
+	open_dialogue(s, f);
+	const struct finding *found = first(s);
+	expect_kind(found, CULPRIT_NFT_RULE, "REDIRECT");
+	assert_non_null(strstr(found->summary, "exim4 (pid 99)"));
+	for (unsigned i = 0; i < found->n_remedy; i++)
+		said |= strstr(found->remedy[i], "SMTP restrictions") != NULL;
+	assert_true(said);
+	scene_free(s);
+}
+
+/* Rules that stop other traffic, programs that stand elsewhere: an open port names nobody. */
+static void test_open_names_nobody(void **state)
+{
+	struct scene *s = scene_new(false);
+
+	(void)state;
+	usual_host(s);
+	unsigned f = answered(s, 25, 55);
+	struct host_record p = program_of(s, PROG_CGROUP_EGRESS, "", "/");
+	add_record(s, &p);
+	passed(s, f, TCP_SYN, false, WAY_EGRESS_LAST);
+	passed(s, f, TCP_SYN | TCP_ACK, true, WAY_IN_LAST);
+	open_dialogue(s, f);
+	answered(s, 443, 55);
+	const struct report *r = finish(s);
+	assert_int_equal(r->ports[0].state, STATE_OPEN);
+	assert_int_equal(r->ports[0].n_findings, 0);
+	scene_free(s);
+}
+
+/* A rate limit stopped the first SYN, the second passed: that is open. */
+static void test_a_limit_that_lets_the_second_pass(void **state)
+{
+	struct scene *s = scene_new(false);
+
+	(void)state;
+	usual_host(s);
+	unsigned f = flow(s, 25);
+	stopped_by(s, f, TCP_SYN, false, nft_rule("output", FW_DROP, "limit rate over 1/second drop"));
+	at(s, 300);
+	open_dialogue(s, answered(s, 25, 55));
+	answered(s, 443, 55);
+	assert_int_equal(state_of(finish(s), 25), STATE_OPEN);
+	scene_free(s);
+}
+
+/* IPsec takes the packets: that no SYN was seen proves nothing. */
+static void test_ipsec_blinds_the_tap(void **state)
+{
+	struct scene *s = scene_new(false);
+	struct host_record x = record_of(s, HOST_XFRM);
+
+	(void)state;
+	stopped_syn(s);
+	SET(x.xfrm.text, "src 0.0.0.0/0 dst 198.51.100.0/24 dir out");
+	add_record(s, &x);
+	const struct report *r = finish(s);
+	assert_int_equal(state_of(r, 25), STATE_INCONCLUSIVE);
+	scene_free(s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_nft_rule),
+		cmocka_unit_test(test_hostile_names),
+		cmocka_unit_test(test_inbound),
+		cmocka_unit_test(test_iptables),
+		cmocka_unit_test(test_legacy),
+		cmocka_unit_test(test_ufw),
+		cmocka_unit_test(test_firewalld),
+		cmocka_unit_test(test_programs),
+		cmocka_unit_test(test_waypoints),
+		cmocka_unit_test(test_rp_filter),
+		cmocka_unit_test(test_conntrack_full),
+		cmocka_unit_test(test_kernel_drop),
+		cmocka_unit_test(test_hosting_panel),
+		cmocka_unit_test(test_open_names_nobody),
+		cmocka_unit_test(test_a_limit_that_lets_the_second_pass),
+		cmocka_unit_test(test_ipsec_blinds_the_tap),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
