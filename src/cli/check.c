@@ -239,6 +239,7 @@ static int open_live(struct check *c, struct err *e)
 		.netns = o->netns,
 		.write_file = o->write_file,
 		.ca_file = o->ca_file,
+		.user = &c->user,
 		.inspect = c->inspect,
 		.asn_db = o->asn_db,
 		.tool_version = SMTPBLAME_VERSION,

@@ -34,6 +34,10 @@ enum class {
 	CLASS_HOST,   /* this host stops it: what lies behind? */
 };
 
+/* Injected SYNs that the kernel refused to send, and how long the tap has for one that it took. */
+#define MAX_REFUSED    2
+#define OWN_SYN_DUE_NS (150 * NS_PER_MS)
+
 struct ctx {
 	const struct tracker *t;
 	const struct path *path;
@@ -396,7 +400,14 @@ static bool trace_silent(struct ctx *c, int port, const struct port_facts *p)
 static bool trace_behind_host(struct ctx *c, int port, const struct port_facts *host)
 {
 	const struct path_cell *full = &c->path->trace[port].cell[0];
+	const struct path_trace *trace = &c->path->trace[port];
 	struct port_facts p;
+
+	/* what stops the port sits below netfilter, where these SYNs pass, too */
+	if (!trace->sent && trace->refused >= MAX_REFUSED)
+		return false;
+	if (full->sent && !trace->left && c->now - full->last_sent_ns >= OWN_SYN_DUE_NS)
+		return false;
 	bool busy = want(c, port, 0, MAX_ROUNDS, true);
 
 	if (c->inject[c->control])

@@ -14,6 +14,7 @@ static const struct {
 	const char *name, *text;
 } fact_words[F_COUNT] = {
 	[F_ERROR_AT_ONCE] = {"error-at-once", "connect() failed before any packet could come back"},
+	[F_NO_PORT] = {"no-port", "no source port is left for the connection"},
 	[F_ERROR_DENIED] = {"error-denied", "the error is a denial (EPERM, EACCES or EINVAL)"},
 	[F_CONNECTED] = {"connected", "the handshake completed"},
 	[F_REFUSED] = {"refused", "connect() ended with ECONNREFUSED"},
@@ -154,6 +155,12 @@ static void socket_facts(const struct tracker *t, int64_t now, struct port_facts
 	     done && f->at_once &&
 		     (f->error == EPERM || f->error == EACCES || f->error == EINVAL),
 	     f->result_event);
+	const struct host_route *route = &t->routes[f->port_index].route;
+	bool sourced = t->routes[f->port_index].has && !route->error &&
+		       (addr_is_set(&route->prefsrc) || addr_is_set(&t->plan->source));
+	fact_note(p, F_NO_PORT,
+		  done && f->at_once && f->error == EADDRNOTAVAIL && f->lport == 0 && sourced,
+		  f->result_event);
 	fact_note(p, F_CONNECTED, done && f->error == 0, f->result_event);
 	fact_note(p, F_REFUSED, done && f->error == ECONNREFUSED, f->result_event);
 	bool unheard = f->synack.seen && now - f->synack.t_ns >= SYNACK_ACCEPT_NS;

@@ -19,6 +19,7 @@
 enum fact {
 	/* socket */
 	F_ERROR_AT_ONCE,    /* connect() itself failed */
+	F_NO_PORT,          /* ... for there is no source port left, though there is a source address */
 	F_ERROR_DENIED,     /* ... with EPERM, EACCES or EINVAL: somebody's decision */
 	F_CONNECTED,
 	F_REFUSED,          /* ECONNREFUSED */

@@ -368,7 +368,8 @@ void facts_of_injected(const struct tracker *t, int port, int64_t now,
 	injected_control(t, p);
 	bool due = full->answered || now - full->last_sent_ns >= facts_answer_due_ns(t);
 	unsigned rst = full->rst ? 0 : path_first_rst(trace);
-	fact_note(p, F_SYN_LEFT, true, NO_EVENT);
+	if (trace->left || tracker_capture_whole(t))
+		fact_note(p, F_SYN_LEFT, trace->left > 0, NO_EVENT);
 	fact_note(p, F_CONNECTED, full->syn_ack > 0, full->event);
 	fact_note(p, F_SYNACK, full->syn_ack > 0, full->event);
 	fact_note(p, F_RST, full->rst > 0 || rst > 0, trace->cell[rst].event);

@@ -102,7 +102,9 @@ static void route_findings(struct inspected *i)
 		return;
 	f->culprit.kind = r->stop == ROUTE_STOP_RULE ? CULPRIT_IP_RULE : CULPRIT_ROUTE;
 	f->culprit.error = r->error;
-	f->culprit.type = arena_strdup(a, r->stop_type[0] ? r->stop_type : "none");
+	f->culprit.type = r->stop_type[0] && strcmp(r->stop_type, "throw") != 0
+				  ? arena_strdup(a, r->stop_type)
+				  : "none";
 	f->culprit.table = r->stop_table[0] ? arena_strdup(a, r->stop_table) : NULL;
 	f->culprit.priority = r->stop_priority;
 	f->culprit.text = arena_strdup(a, r->stop_text[0] ? r->stop_text : r->text);
@@ -112,13 +114,16 @@ static void route_findings(struct inspected *i)
 	const char **remedy = arena_alloc(a, 4 * sizeof(*remedy));
 	const char *v6 = t->plan->target.family == ADDR_V6 ? "-6 " : "";
 	bool rule = r->stop == ROUTE_STOP_RULE;
+	const char *table = r->stop_table[0] && strcmp(r->stop_table, "main") != 0
+				    ? arena_printf(a, " table %s", r->stop_table)
+				    : "";
 	remedy[0] = rule ? "Remove the rule if it is not wanted:" : "Remove the route if it is not wanted:";
 	remedy[1] = rule ? arena_printf(a, "ip %srule del priority %u", v6, r->stop_priority)
-			 : arena_printf(a, "ip %sroute del %s", v6, r->stop_text);
+			 : arena_printf(a, "ip %sroute del %s%s", v6, r->stop_text, table);
 	remedy[2] = "To undo that:";
 	remedy[3] = rule ? arena_printf(a, "ip %srule add priority %u %s", v6, r->stop_priority,
 					r->stop_text)
-			 : arena_printf(a, "ip %sroute add %s", v6, r->stop_text);
+			 : arena_printf(a, "ip %sroute add %s%s", v6, r->stop_text, table);
 	f->remedy = remedy;
 	f->n_remedy = 4;
 }

@@ -48,9 +48,10 @@ static bool packet_fits(const struct host_packet *p, enum named_what what)
 		return p->stopped && !is_syn(p->tcp_flags) && !is_syn_ack(p->tcp_flags) &&
 		       !(p->tcp_flags & TCP_RST);
 	case NAMED_TURN:
-		return p->turned && !p->inbound;
+		return p->turned && !p->inbound && p->turn.table[0]; /* else legacy nat did */
 	case NAMED_NOTHING:
 	case NAMED_DENY:
+	case NAMED_PORTS:
 		break;
 	}
 	return false;
@@ -298,11 +299,14 @@ static bool name_conntrack(const struct tracker *t, struct named *out)
 			    CULPRIT_CONNTRACK, moved, out);
 }
 
-static bool name_xfrm(const struct tracker *t, bool inbound, struct named *out)
+static bool name_xfrm(const struct tracker *t, int port_index, bool inbound, struct named *out)
 {
+	unsigned port = t->plan->ports[port_index].port;
+
 	for (unsigned i = 0; i < t->n_host; i++) {
 		const struct host_record *r = record(t, i);
-		if (r->kind != HOST_XFRM || !r->xfrm.block || r->xfrm.inbound != inbound)
+		if (r->kind != HOST_XFRM || !r->xfrm.block || r->xfrm.inbound != inbound ||
+		    r->xfrm.port != port)
 			continue;
 		*out = (struct named){.kind = CULPRIT_UNKNOWN,
 				      .proven = true,
@@ -319,8 +323,8 @@ static bool starts(const char *s, const char *prefix)
 }
 
 /* The kernel's reason (include/net/dropreason-core.h), and who stands behind it. */
-static bool name_by_drop(const struct tracker *t, const struct host_kernel_drop *d, size_t event,
-			 struct named *out)
+static bool name_by_drop(const struct tracker *t, int port_index,
+			 const struct host_kernel_drop *d, struct named *out)
 {
 	bool in = d->inbound;
 
@@ -341,8 +345,15 @@ static bool name_by_drop(const struct tracker *t, const struct host_kernel_drop 
 	if (strcmp(d->reason, "IP_RPFILTER") == 0)
 		return name_rp_filter(t, d->interface, true, out);
 	if (starts(d->reason, "XFRM_"))
-		return name_xfrm(t, in, out);
-	(void)event;
+		return name_xfrm(t, port_index, in, out);
+	return false;
+}
+
+static bool traced_any(const struct tracker *t)
+{
+	for (unsigned i = 0; i < t->n_host; i++)
+		if (record(t, i)->kind == HOST_PACKET)
+			return true;
 	return false;
 }
 
@@ -360,6 +371,10 @@ static bool name_by_waypoint(const struct tracker *t, int port_index, const stru
 					   : is_syn(r->packet.tcp_flags)))
 			last = &r->packet;
 	}
+	/* the tap saw the answer, and the first of our chains did not */
+	if (!last && what == NAMED_STOP_IN && fact_seen(p, F_SYNACK) && traced_any(t))
+		return name_program(t, HOOK(PROG_TC_INGRESS) | HOOK(PROG_TCX_INGRESS), NULL, false,
+				    out);
 	if (!last || last->stopped)
 		return false;
 	if (what == NAMED_STOP_IN) {
@@ -373,7 +388,12 @@ static bool name_by_waypoint(const struct tracker *t, int port_index, const stru
 		       name_program(t, HOOK(PROG_TC_EGRESS) | HOOK(PROG_TCX_EGRESS) | HOOK(PROG_QDISC),
 				    last->oif, false, out);
 	case WAY_POST_LAST:
-		return name_program(t, HOOK(PROG_CGROUP_EGRESS), NULL, false, out);
+		if (last->egress_watched)
+			return name_program(t, HOOK(PROG_CGROUP_EGRESS), NULL, false, out);
+		/* the kernel has no egress hook: everything below netfilter may be it */
+		return name_program(t, HOOK(PROG_CGROUP_EGRESS) | HOOK(PROG_TC_EGRESS) |
+					       HOOK(PROG_TCX_EGRESS) | HOOK(PROG_QDISC),
+				    last->oif, false, out);
 	case WAY_OUT_FIRST:
 		return name_conntrack(t, out);
 	case WAY_NONE:
@@ -394,6 +414,26 @@ static bool name_by_waypoint(const struct tracker *t, int port_index, const stru
 	return false;
 }
 
+/* A rule of the firewall gave our packet a mark, and an ip rule forbids that: the kernel looks the
+ * route up again in the middle of the output hook. */
+static bool name_mark_rule(const struct tracker *t, int port_index, enum named_what what,
+			   struct named *out)
+{
+	unsigned port = t->plan->ports[port_index].port;
+
+	for (unsigned i = 0; i < t->n_host && what == NAMED_STOP_OUT; i++) {
+		const struct host_record *r = record(t, i);
+		if (r->kind != HOST_MARK_RULE || r->mark_rule.port != port)
+			continue;
+		*out = (struct named){.kind = CULPRIT_IP_RULE,
+				      .proven = false,
+				      .event = t->host[i],
+				      .mark_rule = &r->mark_rule};
+		return true;
+	}
+	return false;
+}
+
 static void find_stop(const struct tracker *t, int port_index, const struct port_facts *p,
 		      enum named_what what, struct named *out)
 {
@@ -405,12 +445,13 @@ static void find_stop(const struct tracker *t, int port_index, const struct port
 		return;
 	if (what != NAMED_STOP_LATER)
 		d = find_drop(t, port_index, what, &event);
-	if (d && name_by_drop(t, d, event, out))
+	if (d && name_by_drop(t, port_index, d, out))
 		return;
 	if (name_by_waypoint(t, port_index, p, what, out) ||
 	    (what == NAMED_STOP_OUT && name_conntrack(t, out)) ||
 	    find_counted(t, port_index, what, false, out) ||
-	    name_xfrm(t, what == NAMED_STOP_IN, out) ||
+	    name_mark_rule(t, port_index, what, out) ||
+	    name_xfrm(t, port_index, what == NAMED_STOP_IN, out) ||
 	    find_sight(t, port_index, what, true, out))
 		return;
 	if (what == NAMED_STOP_IN && counter_moved(t, "TcpExtIPReversePathFilter") &&
@@ -440,9 +481,9 @@ static void find_turn(const struct tracker *t, int port_index, const struct port
 
 /* connect() was refused and routing is not to blame: an IPsec policy says so itself; a cgroup
  * program or a security module is what is left. */
-static void find_denial(const struct tracker *t, struct named *out)
+static void find_denial(const struct tracker *t, int port_index, struct named *out)
 {
-	if (name_xfrm(t, false, out) ||
+	if (name_xfrm(t, port_index, false, out) ||
 	    name_program(t, HOOK(PROG_CGROUP_CONNECT), NULL, true, out) ||
 	    name_program(t, HOOK(PROG_LSM), NULL, false, out))
 		return;
@@ -465,8 +506,12 @@ void named_find(const struct tracker *t, int port_index, const struct port_facts
 	case NAMED_TURN:
 		find_turn(t, port_index, p, out);
 		return;
+	case NAMED_PORTS:
+		name_setting(t, named_setting(t, "net.ipv4.ip_local_port_range"), CULPRIT_SYSCTL, true,
+			     out);
+		return;
 	case NAMED_DENY:
-		find_denial(t, out);
+		find_denial(t, port_index, out);
 		return;
 	}
 }
@@ -576,6 +621,8 @@ const char *named_text(struct arena *a, const struct named *n)
 				    n->drop->function[0] ? " in " : "", n->drop->function);
 	if (n->xfrm)
 		return arena_strdup(a, n->xfrm->text);
+	if (n->mark_rule)
+		return arena_strdup(a, n->mark_rule->text);
 	if (n->kind == CULPRIT_LSM)
 		return "no route, rule or program that could be read refuses it: a security module "
 		       "(SELinux, AppArmor), a seccomp filter or a Landlock sandbox of this process";
@@ -605,6 +652,9 @@ const char *named_words(struct arena *a, const struct tracker *t, const struct n
 				    n->setting->value);
 	if (n->xfrm)
 		return arena_printf(a, "%sthe IPsec policy `%s`", likely, n->xfrm->text);
+	if (n->mark_rule)
+		return arena_printf(a, "%sthe firewall gives the packet a mark, and the ip rule `%s` "
+				       "forbids packets with that mark", likely, n->mark_rule->text);
 	if (n->drop)
 		return arena_printf(a, "the kernel says %s%s%s", n->drop->reason,
 				    n->drop->function[0] ? ", in " : "", n->drop->function);
@@ -747,7 +797,13 @@ const char *named_record_words(struct arena *a, const struct tracker *t,
 								r->owner.uid)
 						 : "");
 	case HOST_XFRM:
+		*port = r->xfrm.port;
 		return arena_printf(a, "IPsec policy: %s", r->xfrm.text);
+	case HOST_MARK_RULE:
+		*source = SOURCE_ROUTE;
+		*port = r->mark_rule.port;
+		return arena_printf(a, "packets with a mark are forbidden: %s (priority %u)",
+				    r->mark_rule.text, r->mark_rule.priority);
 	case HOST_SIGHT:
 		*source = r->sight.rule.backend == FW_IPTABLES_LEGACY ? SOURCE_IPTABLES : SOURCE_NFT;
 		*port = r->sight.port;

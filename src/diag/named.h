@@ -19,6 +19,7 @@ enum named_what {
 	NAMED_STOP_LATER, /* who stopped a packet of the session, either way */
 	NAMED_TURN,     /* who sent it elsewhere */
 	NAMED_DENY,     /* who made connect() fail */
+	NAMED_PORTS,    /* which setting leaves no source port */
 };
 
 struct named {
@@ -30,6 +31,7 @@ struct named {
 	const struct host_program *program;
 	const struct host_setting *setting;
 	const struct host_kernel_drop *drop;
+	const struct host_mark_rule *mark_rule;
 	const struct host_xfrm *xfrm; /* `kind` is CULPRIT_UNKNOWN: reports have none for it */
 };
 

@@ -34,6 +34,7 @@ void path_feed_probe(struct path *p, const struct event *ev, int trace)
 
 	if (probe->error) {
 		p->refused++;
+		p->trace[trace].refused += probe->injected;
 		return;
 	}
 	if (p->n_probes == PATH_MAX_PROBES || index > PLAN_MAX_HOPS)
@@ -81,6 +82,15 @@ static struct path_probe *probe_by_seq(struct path *p, uint32_t seq, uint16_t po
 		if (p->probes[i].seq == seq && p->probes[i].port == port)
 			return &p->probes[i];
 	return NULL;
+}
+
+bool path_feed_own(struct path *p, const struct packet *k)
+{
+	struct path_probe *probe = probe_by_seq(p, k->tcp.seq, k->tcp.dport);
+
+	if (probe && probe->kind != PROBE_BORDER)
+		p->trace[probe->trace].left++;
+	return probe != NULL;
 }
 
 static bool is_time_exceeded(const struct packet *k)

@@ -41,6 +41,8 @@ struct path_trace {
 	unsigned rounds;         /* most probes that one cell got */
 	struct path_cell cell[PLAN_MAX_HOPS + 1]; /* by TTL; 0: those with the usual TTL */
 	bool injected;           /* below this host's own firewall */
+	unsigned refused;        /* injected ones that the kernel would not send */
+	unsigned left;           /* ... and those that the tap saw leave */
 };
 
 /* SYNs to a router's own address: does its stack get this port? */
@@ -82,6 +84,8 @@ struct path {
 void path_init(struct path *p, const struct addr *target);
 void path_feed_probe(struct path *p, const struct event *ev, int trace);
 void path_feed_asn(struct path *p, const struct ev_asn *asn);
+/* A SYN that leaves: true when it is one of our probes. */
+bool path_feed_own(struct path *p, const struct packet *packet);
 /* True when the packet answers one of our probes. */
 bool path_feed_packet(struct path *p, const struct packet *packet, size_t event);
 

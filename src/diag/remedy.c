@@ -196,7 +196,7 @@ static void rule_hints(struct list *l, const struct host_rule *r)
 		       strstr(r->text, "-owner");
 	bool turns = r->verdict == FW_REDIRECT || r->verdict == FW_DNAT;
 
-	if (by_user && turns)
+	if (turns && r->verdict != FW_TPROXY)
 		say(l, "Hosting panels do this on purpose (\"SMTP restrictions\"): everybody's mail but "
 		       "that of the mail server's users is sent to the local mail server. Send through "
 		       "that, or look at what the mail server's own user meets: `smtpblame --uid USER "
@@ -273,7 +273,7 @@ static void xdp_remedy(struct list *l, const struct host_program *p)
 	if (!is_plain(p->interface))
 		return;
 	say(l, "The program can't be told to make an exception from here: see whose it is, and take it "
-	       "off only if nothing needs it (kept, for the undo):");
+	       "off only if nothing needs it (kept, so that it can be put back):");
 	say(l, arena_printf(a, "bpftool prog pin id %u " PIN "%u", p->id, p->id));
 	say(l, arena_printf(a, "ip link set dev %s xdp off", p->interface));
 	say(l, UNDO);
@@ -303,7 +303,7 @@ static void cgroup_remedy(struct list *l, const struct host_program *p)
 	const char *path = arena_printf(a, "/sys/fs/cgroup%s",
 					strcmp(p->cgroup, "/") == 0 ? "" : p->cgroup);
 	say(l, "The program can't be told to make an exception from here: see whose it is, and take it "
-	       "off only if nothing needs it (kept, for the undo):");
+	       "off only if nothing needs it (kept, so that it can be put back):");
 	say(l, arena_printf(a, "bpftool prog pin id %u " PIN "%u", p->id, p->id));
 	say(l, arena_printf(a, "bpftool cgroup detach %s %s id %u", path, p->attach_type, p->id));
 	say(l, UNDO);
@@ -373,6 +373,18 @@ static void setting_remedy(struct list *l)
 	}
 }
 
+static void mark_remedy(struct list *l)
+{
+	const struct host_mark_rule *m = l->q->named->mark_rule;
+	struct arena *a = l->q->arena;
+	const char *family = is_v6(l) ? "-6 " : "";
+
+	say(l, "Remove the ip rule if it is not wanted, or let the firewall not mark this port:");
+	say(l, arena_printf(a, "ip %srule del priority %u", family, m->priority));
+	say(l, UNDO);
+	say(l, arena_printf(a, "ip %srule add priority %u %s", family, m->priority, m->text));
+}
+
 unsigned remedy_for(const struct remedy_query *q, const char *out[REMEDY_MAX])
 {
 	struct list l = {q, out, 0};
@@ -384,6 +396,8 @@ unsigned remedy_for(const struct remedy_query *q, const char *out[REMEDY_MAX])
 		program_remedy(&l);
 	} else if (n->setting) {
 		setting_remedy(&l);
+	} else if (n->mark_rule) {
+		mark_remedy(&l);
 	} else if (n->xfrm) {
 		say(&l, "Look at the IPsec policies, and at the program that made them (strongSwan, "
 			"libreswan, ...):");

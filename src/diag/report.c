@@ -169,6 +169,8 @@ void build_named(struct builder *b, const struct named *n, struct culprit *c)
 		c->name = arena_strdup(a, n->setting->name);
 		c->value = arena_strdup(a, n->setting->value);
 	}
+	if (n->mark_rule)
+		c->priority = n->mark_rule->priority;
 	if (n->drop) {
 		c->reason = arena_strdup(a, n->drop->reason);
 		c->function = n->drop->function[0] ? arena_strdup(a, n->drop->function) : NULL;
@@ -189,7 +191,10 @@ static void fill_culprit(struct builder *b, int port_index, const struct port_fa
 		c->error = p->flow->error;
 	switch (rule->culprit) {
 	case CULPRIT_ROUTE:
-		c->type = arena_strdup(a, route->stop_type[0] ? route->stop_type : "none");
+		/* a throw route leaves the lookup without one */
+		c->type = route->stop_type[0] && strcmp(route->stop_type, "throw") != 0
+				  ? arena_strdup(a, route->stop_type)
+				  : "none";
 		c->table = route->stop_table[0] ? arena_strdup(a, route->stop_table) : NULL;
 		c->text = arena_strdup(a, route->stop_text[0] ? route->stop_text : route->text);
 		break;
@@ -691,19 +696,33 @@ static void fill_controls(struct builder *b)
 static bool injected_any(const struct builder *b)
 {
 	for (unsigned i = 0; i < b->d->tracker.plan->n_ports; i++)
-		if (b->d->tracker.path.trace[i].injected)
+		if (b->d->tracker.path.trace[i].injected || b->d->tracker.path.trace[i].refused)
+			return true;
+	return false;
+}
+
+static bool injected_in_vain(const struct builder *b)
+{
+	const struct path_trace *traces = b->d->tracker.path.trace;
+
+	for (unsigned i = 0; i < b->n_tested; i++)
+		if ((traces[i].injected || traces[i].refused) && !traces[i].left)
 			return true;
 	return false;
 }
 
 static void fill_notes(struct builder *b)
 {
-	const char **list = arena_alloc(&b->r->arena, (1 + PLAN_MAX_PORTS) * sizeof(*list));
+	const char **list = arena_alloc(&b->r->arena, (2 + PLAN_MAX_PORTS) * sizeof(*list));
 
 	if (injected_any(b))
 		list[b->r->n_notes++] =
 			"this machine blocks, so SYNs were sent below its firewall to see what "
 			"lies behind (--no-inject turns that off)";
+	if (injected_in_vain(b))
+		list[b->r->n_notes++] =
+			"they did not leave either: what stops them sits below netfilter, and what "
+			"lies behind was not seen";
 	for (unsigned i = 0; i < b->n_tested; i++)
 		if (b->has_injected[i] && !b->verdicts[i].rules[LAYER_PATH] &&
 		    fact_seen(&b->injected[i], F_CONNECTED))

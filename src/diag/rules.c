@@ -32,8 +32,8 @@ const struct rule rule_table[] = {
 		.state = STATE_BLOCKED, .mechanism = MECH_LOCAL_ERROR, .place = PLACE_HOST,
 		.culprit = CULPRIT_ROUTE, .confidence = 0.99,
 		.summary = "This machine's routing table forbids {target}: connect() fails with {errno} and no packet leaves.",
-		.remedy = {"Remove the route if it is not wanted:", "ip {ip-family}route del {stop-text}",
-			   "To undo that:", "ip {ip-family}route add {stop-text}"},
+		.remedy = {"Remove the route if it is not wanted:", "ip {ip-family}route del {stop-text}{stop-table}",
+			   "To undo that:", "ip {ip-family}route add {stop-text}{stop-table}"},
 		.why = "the kernel's own lookup names the route, and connect() fails with that route's errno",
 	},
 	{
@@ -88,10 +88,21 @@ const struct rule rule_table[] = {
 		.why = "a denial without a packet, and the routing lookup succeeds: something beside routing decided",
 	},
 	{
+		.id = "host-no-port", .layer = LAYER_HOST,
+		.need = B(F_ERROR_AT_ONCE) | B(F_NO_PORT), .absent = B(F_SYN_LEFT),
+		.state = STATE_UNREACHABLE, .mechanism = MECH_LOCAL_ERROR, .place = PLACE_HOST,
+		.culprit = CULPRIT_UNKNOWN, .confidence = 0.98,
+		.named = NAMED_PORTS,
+		.summary = "This machine has no free source port left for {target} port {port}: connect() fails with {errno}.",
+		.named_summary = "This machine has no free source port left for {target} port {port}: connect() fails with {errno}, by {named}.",
+		.remedy = {"See who holds them:", "ss -tan"},
+		.why = "neither bind() nor connect() finds a port, while the route gives a source address",
+	},
+	{
 		.id = "host-error", .layer = LAYER_HOST,
 		.need = B(F_ERROR_AT_ONCE),
 		.absent = B(F_SYN_LEFT) | B(F_ERROR_DENIED) | B(F_STOP_ROUTE) | B(F_STOP_RULE) | B(F_NO_ROUTE) |
-			  B(F_RST_ON_LO) | B(F_ICMP_ON_LO),
+			  B(F_RST_ON_LO) | B(F_ICMP_ON_LO) | B(F_NO_PORT),
 		.state = STATE_UNREACHABLE, .mechanism = MECH_LOCAL_ERROR, .place = PLACE_HOST,
 		.culprit = CULPRIT_UNKNOWN, .confidence = 0.97,
 		.summary = "This machine's kernel cannot connect to {target} port {port}: {errno}. No packet left.",

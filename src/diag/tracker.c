@@ -103,14 +103,22 @@ static bool is_own_syn(const struct tcp_segment *tcp)
 	return (tcp->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN;
 }
 
-/* The latest flow from this source port: ports are not used twice in one run, but a long run of
- * many could. */
-static struct flow *flow_by_lport(struct tracker *t, uint16_t lport)
+/* The latest flow from this source port, to this port if there is one: a host that is short of ports
+ * uses one for several destinations, and a redirect changes the destination. */
+static struct flow *flow_by_lport(struct tracker *t, uint16_t lport, uint16_t port)
 {
-	for (unsigned i = t->n_flows; i-- > 0;)
-		if (t->flows[i].lport == lport)
-			return &t->flows[i];
-	return NULL;
+	struct flow *other = NULL;
+
+	for (unsigned i = t->n_flows; i-- > 0;) {
+		struct flow *f = &t->flows[i];
+		if (f->lport != lport)
+			continue;
+		if (f->port == port)
+			return f;
+		if (!other)
+			other = f;
+	}
+	return other;
 }
 
 /* A SYN of ours that masquerading gave another port: same destination, and a flow to it whose own
@@ -173,7 +181,7 @@ static void note_redirect(struct flow *f, const struct packet *p, size_t index)
 
 static void feed_syn(struct tracker *t, const struct packet *p, size_t index)
 {
-	struct flow *f = flow_by_lport(t, p->tcp.sport);
+	struct flow *f = flow_by_lport(t, p->tcp.sport, p->tcp.dport);
 	bool here = target_is_here(t);
 
 	if (!f)
@@ -210,7 +218,7 @@ static bool is_between_us(const struct tracker *t, const struct flow *f, const s
 /* The flow that this packet from the other side belongs to. */
 static struct flow *flow_of_answer(struct tracker *t, const struct packet *p)
 {
-	struct flow *f = flow_by_lport(t, p->tcp.dport);
+	struct flow *f = flow_by_lport(t, p->tcp.dport, p->tcp.sport);
 
 	if (f && is_between_us(t, f, p) &&
 	    (p->tcp.sport == f->port || (f->redirected && p->tcp.sport == f->redirect_dport)))
@@ -284,7 +292,7 @@ static void feed_icmp_packet(struct tracker *t, const struct packet *p, size_t i
 
 	if (!q->present || !q->has_ports || q->proto != 6 || p->dir == PACKET_OUT)
 		return;
-	f = flow_by_lport(t, q->sport);
+	f = flow_by_lport(t, q->sport, q->dport);
 	for (unsigned i = 0; !f && i < t->n_flows; i++)
 		if (t->flows[i].translated && t->flows[i].translated_sport == q->sport)
 			f = &t->flows[i];
@@ -298,23 +306,14 @@ static void feed_icmp_packet(struct tracker *t, const struct packet *p, size_t i
 	add_icmp(f, &a);
 }
 
-/* A raw probe of ours on its way out is no flow's SYN. */
-static bool is_probe(const struct tracker *t, const struct packet *p)
-{
-	for (unsigned i = t->path.n_probes; i-- > 0;)
-		if (t->path.probes[i].seq == p->tcp.seq && t->path.probes[i].port == p->tcp.dport)
-			return true;
-	return false;
-}
-
 static void feed_packet(struct tracker *t, const struct packet *p, size_t index)
 {
 	if (path_feed_packet(&t->path, p, index))
 		return;
 	switch (p->kind) {
 	case PACKET_TCP:
-		if (is_own_syn(&p->tcp) && is_probe(t, p))
-			break;
+		if (is_own_syn(&p->tcp) && path_feed_own(&t->path, p))
+			break; /* a raw probe on its way out is no flow's SYN */
 		if (is_own_syn(&p->tcp))
 			feed_syn(t, p, index);
 		else

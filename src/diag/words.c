@@ -79,6 +79,16 @@ static const char *w_stop_text(const struct words *w)
 	return r ? arena_strdup(w->arena, r->stop_text) : "";
 }
 
+/* " table 100" */
+static const char *w_stop_table(const struct words *w)
+{
+	const struct host_route *r = route_of(w);
+
+	return r && r->stop_table[0] && strcmp(r->stop_table, "main") != 0
+		       ? arena_printf(w->arena, " table %s", r->stop_table)
+		       : "";
+}
+
 static const char *w_stop_priority(const struct words *w)
 {
 	const struct host_route *r = route_of(w);
@@ -358,6 +368,7 @@ static const struct {
 	{"ip-family", w_ip_family},
 	{"stop-text", w_stop_text},
 	{"stop-priority", w_stop_priority},
+	{"stop-table", w_stop_table},
 	{"link", w_link},
 	{"link-state", w_link_state},
 	{"gateway", w_gateway},

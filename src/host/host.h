@@ -13,6 +13,7 @@
 #include "base/addr.h"
 #include "base/err.h"
 #include "model/host_facts.h"
+#include "model/host_record.h"
 
 struct host; /* opaque */
 
@@ -37,6 +38,9 @@ struct route_query {
  * refused by rules or tables: the kernel then takes the destination as on the link (table 0). */
 int host_get_route(struct host *h, const struct route_query *q, struct host_route *out,
 		   struct err *e);
+
+/* An ip rule that would forbid this connection if the firewall gave its packets the right mark. */
+bool host_get_mark_rule(struct host *h, const struct route_query *q, struct host_mark_rule *out);
 
 /* exists = false when the table has no such entry. */
 int host_get_neighbour(struct host *h, int ifindex, const struct addr *a,

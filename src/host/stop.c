@@ -135,7 +135,7 @@ struct walk {
 	struct host *h;
 	struct rule_packet packet;
 	struct host_route *out;
-	bool would; /* second walk: which route would be taken if what was blamed were not there? */
+	enum { BLAME, WOULD, THROW } mode; /* who stops it; what would be taken without; who throws */
 	bool uncertain; /* a rule that can't be judged came before */
 	bool ended;
 };
@@ -190,10 +190,25 @@ static int visit_table_for_would(struct walk *w, uint32_t table, struct err *e)
 	return rc;
 }
 
+/* The first throw route that covers the destination. */
+static int visit_table_for_throw(struct walk *w, uint32_t table, struct err *e)
+{
+	struct table_search s = {
+	    .table = table, .type = RTN_THROW, .dst = &w->packet.dst, .src = &w->packet.src};
+	int rc = search_table(w->h, &s, e);
+
+	if (rc == 0 && s.best)
+		blame_route(w, &s);
+	forget_best(&s);
+	return rc;
+}
+
 static int visit_table(struct walk *w, uint32_t table, struct err *e)
 {
-	if (w->would)
+	if (w->mode == WOULD)
 		return visit_table_for_would(w, table, e);
+	if (w->mode == THROW)
+		return visit_table_for_throw(w, table, e);
 	struct table_search s = {.table = table,
 				 .type = type_by_errno(w->out->error),
 				 .dst = &w->packet.dst,
@@ -249,7 +264,7 @@ static int walk_rules(struct walk *w, const struct rules *rules, struct err *e)
 				break;
 			case FR_ACT_NOP: break;
 			default:
-				if (w->would)
+				if (w->mode != BLAME)
 					break;
 				if (errno_of_rule(r->action) == w->out->error && !w->uncertain)
 					blame_rule(w, r);
@@ -278,6 +293,58 @@ static void blame_absence(struct walk *w, const struct route_query *q)
 			 netlink_link_name(w->h, q->oif, name));
 	else
 		snprintf(out->stop_text, sizeof(out->stop_text), "no route to %s", address);
+}
+
+static void walk_again(struct walk *w, const struct rules *rules, int mode)
+{
+	struct err ignored;
+
+	w->mode = mode;
+	w->ended = false;
+	walk_rules(w, rules, &ignored);
+}
+
+/* No route, since a throw route keeps the lookup from the one that its table has? */
+static void blame_throw(struct walk *w, const struct rules *rules)
+{
+	struct host_route none = *w->out;
+
+	walk_again(w, rules, THROW);
+	if (w->out->stop != ROUTE_STOP_ROUTE)
+		return;
+	walk_again(w, rules, WOULD);
+	if (!w->out->would_text[0])
+		*w->out = none;
+}
+
+bool host_get_mark_rule(struct host *h, const struct route_query *q, struct host_mark_rule *out)
+{
+	struct rules rules = {0};
+	struct rule_packet packet = {.src = q->src,
+				     .dst = q->dst,
+				     .uid = geteuid(),
+				     .ip_proto = IPPROTO_TCP,
+				     .dport = q->dport};
+	struct err ignored;
+	bool found = false;
+
+	if (rules_read(h, netlink_family(&q->dst), &rules, &ignored) != 0)
+		return false;
+	for (size_t i = 0; i < rules.n && !found; i++) {
+		struct rule unmarked = rules.list[i];
+		bool marks = unmarked.has_mark && unmarked.mark != 0;
+		unmarked.has_mark = unmarked.has_mask = false;
+		unmarked.mark = unmarked.mask = 0;
+		found = marks && errno_of_rule(unmarked.action) &&
+			rule_match(&unmarked, &packet) == RULE_YES;
+		if (!found)
+			continue;
+		*out = (struct host_mark_rule){.port = q->dport, .priority = unmarked.priority};
+		snprintf(out->type, sizeof(out->type), "%s", words_stop_type(unmarked.action));
+		rule_words(&rules.list[i], out->text, sizeof(out->text));
+	}
+	rules_clear(&rules);
+	return found;
 }
 
 void stop_find(struct host *h, const struct route_query *q, const struct addr *source,
@@ -309,10 +376,9 @@ void stop_find(struct host *h, const struct route_query *q, const struct addr *s
 		blame_absence(&w, q);
 	else if (!w.ended)
 		blame_nobody(&w);
-	if (rc == 0 && (out->stop == ROUTE_STOP_ROUTE || out->stop == ROUTE_STOP_RULE)) {
-		w.would = true;
-		w.ended = false;
-		walk_rules(&w, &rules, &e);
-	}
+	if (rc == 0 && out->stop == ROUTE_STOP_NO_ROUTE)
+		blame_throw(&w, &rules);
+	else if (rc == 0 && (out->stop == ROUTE_STOP_ROUTE || out->stop == ROUTE_STOP_RULE))
+		walk_again(&w, &rules, WOULD);
 	rules_clear(&rules);
 }

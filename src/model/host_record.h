@@ -79,6 +79,7 @@ struct host_packet {
 	bool inbound;
 	char iif[IFNAMSIZ], oif[IFNAMSIZ]; /* "" where none */
 	enum waypoint last;
+	bool egress_watched;  /* `oif` has chains at the egress hook: a packet that leaves comes by them */
 	bool stopped;         /* `stop` dropped, rejected or queued it */
 	bool turned;          /* `turn` sent it to another place */
 	struct host_rule stop, turn;
@@ -174,7 +175,17 @@ struct host_owner {
 struct host_xfrm {
 	bool inbound;
 	bool block;          /* false: they are to be encrypted; a tap sees ESP only */
+	uint16_t port;       /* destination port of the plan for which it decides */
 	char text[RECORD_TEXT_MAX]; /* as `ip xfrm policy` prints it, in one line */
+};
+
+/* HOST_MARK_RULE: an ip rule that forbids what bears a mark, which our packets don't unless the
+ * firewall gives them one. */
+struct host_mark_rule {
+	uint16_t port;     /* destination port of the plan for which it would decide */
+	uint32_t priority;
+	char type[16];     /* "prohibit", "blackhole", "unreachable" */
+	char text[256];    /* as `ip rule` prints it */
 };
 
 /* HOST_SIGHT: from `inspect`, without a packet: a rule that would decide about our SYN, or its
@@ -221,6 +232,7 @@ enum host_record_kind {
 	HOST_TRANSLATION,
 	HOST_OWNER,
 	HOST_XFRM,
+	HOST_MARK_RULE,
 	HOST_SIGHT,
 	HOST_NOT_LOOKED,
 };
@@ -238,6 +250,7 @@ struct host_record {
 		struct host_translation translation;
 		struct host_owner owner;
 		struct host_xfrm xfrm;
+		struct host_mark_rule mark_rule;
 		struct host_sight sight;
 		struct host_not_looked not_looked;
 	};

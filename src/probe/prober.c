@@ -12,21 +12,36 @@
 
 #include "base/clock.h"
 #include "probe/session.h"
+#include "probe/source.h"
 #include "probe/tls.h"
 
 #define RESERVED_MAX 64
 #define ATTEMPTS_MAX 512
 #define EVENTS_AT_ONCE 32
+/* Ports bound before the start are kept from everybody else: no more than one in so many. */
+#define BIND_SHARE 4
+#define HOLD_TRIES 64
+/* Tries to share a port when none is free; a try takes some 3 us. */
+#define SHARE_TRIES 4096
+/* Linux forgets an unanswered SYN after 120 s (nf_conntrack_tcp_timeout_syn_sent). */
+#define TRACE_REST_NS (180 * 1000 * NS_PER_MS)
 
 enum attempt_state { CONNECTING, TALKING, CLOSED };
 
 struct attempt {
 	int fd;
 	uint16_t flow;
+	uint16_t lport; /* 0: it got none */
 	unsigned port_index;
 	enum flow_role role;
 	enum attempt_state state;
 	struct session session;
+};
+
+/* A source port that the capture knows. */
+struct reserved {
+	int fd;        /* bound to it; -1: not for us alone, but connect() may get it */
+	uint16_t port; /* 0: used up */
 };
 
 struct prober {
@@ -35,9 +50,10 @@ struct prober {
 	int epoll;
 	SSL_CTX *tls;     /* made when the first port wants it */
 	const char *ca_file;
-	int reserved[RESERVED_MAX];
-	uint16_t reserved_port[RESERVED_MAX];
-	size_t n_reserved, next_reserved;
+	struct port_range ephemeral, traces;
+	unsigned cursor; /* of next_number() */
+	struct reserved reserved[RESERVED_MAX];
+	size_t n_reserved;
 	int held[PLAN_MAX_PORTS];
 	unsigned n_held;
 	struct attempt *attempts[ATTEMPTS_MAX];
@@ -53,74 +69,115 @@ static void add_event(struct prober *p, uint16_t flow, int64_t t_ns, struct even
 	event_log_add(p->log, ev);
 }
 
-/* ---- sockets ---- */
+/* ---- source ports ---- */
 
-static int bound_socket(const struct plan *plan, uint16_t *port, struct err *e)
+/* A port of connect()'s range that is none of ours yet, 0 when there is none. */
+static uint16_t next_number(struct prober *p)
 {
-	bool v6 = plan->target.family == ADDR_V6;
-	struct sockaddr_storage sa;
-	int one = 1;
-	char text[ADDR_TEXT_MAX];
+	unsigned width = port_range_width(p->ephemeral);
 
-	int fd = socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return err_set(e, ERR_RUN, "cannot make a TCP socket: %s", strerror(errno));
-	if (plan->interface &&
-	    setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, plan->interface,
-		       (socklen_t)strlen(plan->interface)) != 0) {
-		err_set(e, ERR_RUN, "cannot bind to interface %s: %s (needs CAP_NET_RAW)",
-			plan->interface, strerror(errno));
-		goto out;
+	for (unsigned n = 0; n < width; n++) {
+		uint16_t port = (uint16_t)(p->ephemeral.low + p->cursor++ % width);
+		bool ours = false;
+		for (size_t i = 0; i < p->n_reserved; i++)
+			ours |= p->reserved[i].port == port;
+		for (unsigned i = 0; i < p->n_attempts; i++)
+			ours |= p->attempts[i]->lport == port;
+		if (!ours && !port_range_has(p->traces, port))
+			return port;
 	}
-	/* v4 queues ICMP errors in SYN_SENT by itself; v6 must be asked */
-	if (v6)
-		setsockopt(fd, IPPROTO_IPV6, IPV6_RECVERR, &one, sizeof(one));
+	return 0;
+}
 
-	struct addr source = plan->source;
-	if (!addr_is_set(&source))
-		source.family = plan->target.family;
-	socklen_t len = addr_to_sockaddr(&source, 0, &sa);
-	if (bind(fd, (struct sockaddr *)&sa, len) != 0) {
-		if (addr_is_set(&plan->source) && errno == EADDRNOTAVAIL)
-			err_set(e, ERR_USAGE, "source address %s is not one of this host's",
-				addr_text(&plan->source, text));
-		else
-			err_set(e, ERR_RUN, "cannot reserve a source port: %s", strerror(errno));
-		goto out;
+/* Returns 0 or an errno; *fd is -1 then. */
+static int bind_any(struct prober *p, int *fd, uint16_t *port, struct err *e)
+{
+	int error = 0;
+
+	for (int tries = 0; tries < 8; tries++) {
+		*fd = source_socket(p->plan, e);
+		if (*fd < 0)
+			return EMFILE;
+		error = source_bind(*fd, p->plan, 0, port);
+		/* the two ranges are one when connect() has all ports */
+		if (!error && !port_range_has(p->traces, *port))
+			return 0;
+		close(*fd);
+		*fd = -1;
+		if (error)
+			break;
 	}
-	len = sizeof(sa);
-	if (getsockname(fd, (struct sockaddr *)&sa, &len) != 0 ||
-	    !addr_from_sockaddr(&source, port, (struct sockaddr *)&sa)) {
-		err_set(e, ERR_RUN, "getsockname: %s", strerror(errno));
-		goto out;
+	return error ? error : EADDRINUSE;
+}
+
+/* What is left belongs to others: keeps a socket for each port only. The numbers stay. */
+static void release_repeats(struct prober *p)
+{
+	for (size_t i = p->plan->n_ports; i < p->n_reserved; i++) {
+		if (p->reserved[i].fd >= 0)
+			close(p->reserved[i].fd);
+		p->reserved[i].fd = -1;
 	}
-	return fd;
-out:
-	close(fd);
-	return -1;
 }
 
 int prober_reserve(struct prober *p, size_t n, uint16_t *ports, struct err *e)
 {
+	size_t may_bind = port_range_width(p->ephemeral) / BIND_SHARE;
+	char text[ADDR_TEXT_MAX];
+
+	if (may_bind < p->plan->n_ports)
+		may_bind = p->plan->n_ports;
 	for (size_t i = 0; i < n && p->n_reserved < RESERVED_MAX; i++) {
-		uint16_t *port = &p->reserved_port[p->n_reserved];
-		int fd = bound_socket(p->plan, port, e);
-		if (fd < 0)
-			return -1;
-		p->reserved[p->n_reserved++] = fd;
-		ports[i] = *port;
+		struct reserved r = {.fd = -1};
+		if (p->n_reserved < may_bind) {
+			int error = bind_any(p, &r.fd, &r.port, e);
+			if (error == EMFILE)
+				return -1;
+			if (error == EADDRNOTAVAIL && addr_is_set(&p->plan->source))
+				return err_set(e, ERR_USAGE,
+					       "source address %s is not one of this host's",
+					       addr_text(&p->plan->source, text));
+			if (error) {
+				may_bind = 0;
+				release_repeats(p);
+			}
+		}
+		if (r.fd < 0)
+			r.port = next_number(p);
+		/* with fewer ports than we like, one is named twice: it does no harm in a filter */
+		ports[i] = r.port || i == 0 ? r.port : ports[0];
+		p->reserved[p->n_reserved++] = r;
 	}
+	return 0;
+}
+
+static int hold_one(struct prober *p, unsigned *at, uint16_t *port, struct err *e)
+{
+	int fd = source_socket(p->plan, e), error = EADDRINUSE;
+
+	*port = 0;
+	if (fd < 0)
+		return -1;
+	for (int tries = 0; tries < HOLD_TRIES && error == EADDRINUSE; tries++) {
+		unsigned offset = (*at)++ % port_range_width(p->traces);
+		error = source_bind(fd, p->plan, (uint16_t)(p->traces.low + offset), port);
+	}
+	if (error)
+		close(fd);
+	else
+		p->held[p->n_held++] = fd;
 	return 0;
 }
 
 int prober_hold(struct prober *p, uint16_t *ports, struct err *e)
 {
-	for (unsigned i = 0; i < p->plan->n_ports; i++) {
-		int fd = bound_socket(p->plan, &ports[i], e);
-		if (fd < 0)
+	/* once around in TRACE_REST: a later run takes none that a router may still remember */
+	unsigned at = (unsigned)(clock_mono_ns() % TRACE_REST_NS /
+				 (TRACE_REST_NS / port_range_width(p->traces)));
+
+	for (unsigned i = 0; i < p->plan->n_ports; i++)
+		if (hold_one(p, &at, &ports[i], e) != 0)
 			return -1;
-		p->held[p->n_held++] = fd;
-	}
 	return 0;
 }
 
@@ -142,6 +199,9 @@ int prober_new(struct prober **out, const struct plan *plan, struct event_log *l
 	p->plan = plan;
 	p->log = log;
 	p->ca_file = ca_file;
+	p->ephemeral = source_ephemeral();
+	p->traces = source_for_traces(p->ephemeral);
+	p->cursor = (unsigned)(clock_mono_ns() / 1000);
 	/* trust anchors that somebody names must be good before anything is sent */
 	if (ca_file && tls_context_new(&p->tls, ca_file, e) != 0) {
 		free(p);
@@ -177,8 +237,9 @@ void prober_free(struct prober *p)
 	}
 	for (unsigned i = 0; i < p->n_held; i++)
 		close(p->held[i]);
-	while (p->next_reserved < p->n_reserved)
-		close(p->reserved[p->next_reserved++]);
+	for (size_t i = 0; i < p->n_reserved; i++)
+		if (p->reserved[i].fd >= 0)
+			close(p->reserved[i].fd);
 	SSL_CTX_free(p->tls);
 	close(p->epoll);
 	free(p);
@@ -345,34 +406,90 @@ static void advance_connecting(struct prober *p, struct attempt *a)
 	close_attempt(a);
 }
 
+/* No port is free for us alone: one that has connections to other destinations will do, as for any
+ * program that lets connect() choose. 0 or an errno. */
+static int connect_shared(struct prober *p, int fd, uint16_t to, enum flow_role role,
+			  uint16_t *lport)
+{
+	unsigned width = port_range_width(p->ephemeral);
+	int error = EADDRNOTAVAIL;
+	uint16_t port = 0;
+
+	for (unsigned n = 0; n < SHARE_TRIES && n < width && error == EADDRNOTAVAIL; n++) {
+		port = next_number(p);
+		if (!port)
+			break;
+		error = source_connect(fd, p->plan, to, port, lport);
+	}
+	if (error != EADDRNOTAVAIL && error != ENOPROTOOPT)
+		return error;
+	/* chooses for itself, so that its word is the last; but a repeat may lack only what the
+	 * first attempts have taken */
+	return role == FLOW_REPEAT ? EADDRNOTAVAIL : source_connect(fd, p->plan, to, 0, lport);
+}
+
+/* 0 or an errno, as connect() says it; *fd is -1 when there is no socket for it. */
+static int connect_attempt(struct prober *p, uint16_t to, enum flow_role role, int *fd,
+			   uint16_t *lport)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = addr_to_sockaddr(&p->plan->target, to, &sa);
+	struct err ignored;
+	int error;
+
+	*fd = -1;
+	for (size_t i = 0; i < p->n_reserved && *fd < 0; i++) {
+		if (p->reserved[i].fd < 0)
+			continue;
+		*fd = p->reserved[i].fd;
+		*lport = p->reserved[i].port;
+		p->reserved[i] = (struct reserved){.fd = -1};
+	}
+	if (*fd >= 0)
+		return connect(*fd, (struct sockaddr *)&sa, len) != 0 ? errno : 0;
+
+	*fd = source_socket(p->plan, &ignored);
+	if (*fd < 0)
+		return EMFILE;
+	for (size_t i = 0; i < p->n_reserved; i++) {
+		if (!p->reserved[i].port)
+			continue;
+		error = source_connect(*fd, p->plan, to, p->reserved[i].port, lport);
+		if (error == ENOPROTOOPT)
+			break;
+		if (error != EADDRNOTAVAIL) {
+			p->reserved[i].port = 0;
+			return error;
+		}
+	}
+	if (source_bind(*fd, p->plan, 0, lport) == 0)
+		return connect(*fd, (struct sockaddr *)&sa, len) != 0 ? errno : 0;
+	return connect_shared(p, *fd, to, role, lport);
+}
+
 void prober_start(struct prober *p, unsigned port_index, enum flow_role role)
 {
-	struct err ignored;
-	struct sockaddr_storage sa;
-	uint16_t lport = 0;
+	uint16_t port = p->plan->ports[port_index].port, lport = 0;
 	int fd;
 
 	if (p->n_attempts == ATTEMPTS_MAX || p->talked[port_index])
 		return;
-	if (p->next_reserved < p->n_reserved) {
-		lport = p->reserved_port[p->next_reserved];
-		fd = p->reserved[p->next_reserved++];
-	} else {
-		fd = bound_socket(p->plan, &lport, &ignored);
-		if (fd < 0)
-			return;
+	int64_t before = clock_wall_ns();
+	int failed = connect_attempt(p, port, role, &fd, &lport);
+	if (fd < 0)
+		return;
+	if (failed == EADDRNOTAVAIL && !lport && role == FLOW_REPEAT) {
+		close(fd);
+		return;
 	}
 	struct attempt *a = xcalloc(1, sizeof(*a));
 	*a = (struct attempt){.fd = fd,
 			      .flow = (uint16_t)p->n_attempts,
+			      .lport = lport,
 			      .port_index = port_index,
 			      .role = role};
 	p->attempts[p->n_attempts++] = a;
 
-	uint16_t port = p->plan->ports[port_index].port;
-	socklen_t len = addr_to_sockaddr(&p->plan->target, port, &sa);
-	int64_t before = clock_wall_ns();
-	int failed = connect(fd, (struct sockaddr *)&sa, len) != 0 ? errno : 0;
 	struct event ev = {.kind = EV_FLOW_START,
 			   .flow_start = {.role = role,
 					  .attempt = (uint16_t)p->per_port[port_index]++,

@@ -30,17 +30,22 @@ void prober_free(struct prober *p); /* closes every socket; NULL is fine */
  * tap, which mostly waits. */
 void prober_warm_up(void);
 
-/* Binds n sockets (-i and -s applied) and writes their source ports to ports[n]. ERR_USAGE when the
- * source address is not this host's. */
+/* Finds n source ports (-i and -s applied) and writes them to ports[n]; binds sockets to most of
+ * them, but where few are free only to as many as the plan has ports, and a port that nobody else
+ * uses may not be had at all. A number can come twice. ERR_USAGE when the source address is not
+ * this host's. */
 int prober_reserve(struct prober *p, size_t n, uint16_t *ports, struct err *e);
 
 /* Binds one more socket for each plan port and never connects it: the source port of that port's
- * raw probes. While it is held nobody else uses the port, and the kernel itself resets what a
- * SYN-ACK would begin. Writes n_ports numbers. */
+ * raw probes. It is none that connect() chooses on this host, for routers remember a raw SYN for
+ * minutes (source.c). While it is held nobody else uses it, and the kernel itself resets what a
+ * SYN-ACK would begin. Writes n_ports numbers, 0 where there was none: no raw probes then. */
 int prober_hold(struct prober *p, uint16_t *ports, struct err *e);
 
-/* Sends a SYN to the plan's port. Uses a reserved socket, or a new one when they are used up.
- * What fails is an event. */
+/* Sends a SYN to the plan's port. Uses a reserved port, or another one when they are used up; where
+ * none is free for us alone, one that serves other destinations, as connect() would. What fails is
+ * an event: EV_CONNECT with EADDRNOTAVAIL after an EV_FLOW_START with lport 0 is a host without a
+ * port left for this destination (a repeat is left out instead). */
 void prober_start(struct prober *p, unsigned port_index, enum flow_role role);
 
 /* For an outer epoll: readable when prober_dispatch() has something to do. */

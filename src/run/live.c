@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/capability.h>
 #include <sys/epoll.h>
+#include <sys/fsuid.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -89,6 +90,21 @@ static void *warm_up_tls(void *unused)
 	return unused;
 }
 
+/* Rules and routes match the user of a raw socket as it was when that was made. */
+static int open_sender(struct live *l, struct err *e)
+{
+	const struct run_user *user = l->opt.user;
+
+	if (user && user->name) {
+		setfsgid(user->gid);
+		setfsuid(user->uid);
+	}
+	int failed = path_sender_new(&l->sender, e);
+	setfsuid(geteuid());
+	setfsgid(getegid());
+	return failed;
+}
+
 int run_open(struct live **out, const struct live_options *opt, struct err *e)
 {
 	struct live *l = xcalloc(1, sizeof(*l));
@@ -111,7 +127,7 @@ int run_open(struct live **out, const struct live_options *opt, struct err *e)
 	if (!opened)
 		goto out;
 	struct err raw;
-	if (!opt->inspect && path_sender_new(&l->sender, &raw) != 0)
+	if (!opt->inspect && open_sender(l, &raw) != 0)
 		snprintf(l->no_sender, sizeof(l->no_sender), "path: %.180s", raw.text);
 	if (asn_db_open(&l->asn_db, opt->asn_db, e) != 0)
 		goto out;
@@ -385,8 +401,14 @@ static int start_capture(struct run *r, struct err *e)
 	    prober_hold(r->prober, r->trace_sport, e) != 0)
 		return -1;
 	size_t n_flow_ports = n;
-	for (unsigned i = 0; i < r->plan->n_ports; i++)
-		ports[n++] = r->trace_sport[i];
+	bool held = true;
+	for (unsigned i = 0; i < r->plan->n_ports; i++) {
+		held &= r->trace_sport[i] != 0;
+		if (r->trace_sport[i])
+			ports[n++] = r->trace_sport[i];
+	}
+	if (!held)
+		add_not_looked(r, LOOK_PATH, "path: no source port is free for probes");
 	char *filter = filter_for_probe(&r->plan->target, ports, n);
 	int result = capture_start(r->live->capture, filter, e);
 	free(filter);
@@ -614,6 +636,19 @@ static int wait_ns(struct run *r, int64_t ns, struct err *e)
 	return 0;
 }
 
+static void look_for_mark_rules(struct run *r, uint32_t ports)
+{
+	for (unsigned i = 0; i < r->plan->n_ports; i++) {
+		struct host_record record = {.t_ns = clock_wall_ns(), .kind = HOST_MARK_RULE};
+		struct route_query q = {.dst = r->plan->target,
+					.src = r->source,
+					.dport = r->plan->ports[i].port};
+		if ((ports & (UINT32_C(1) << i)) &&
+		    host_get_mark_rule(r->live->host, &q, &record.mark_rule))
+			event_log_add_host(&r->log, &record);
+	}
+}
+
 /* One more attempt for each of these ports while the kernel is made to tell. */
 static int look_closer(struct run *r, uint32_t ports, struct err *e)
 {
@@ -630,6 +665,7 @@ static int look_closer(struct run *r, uint32_t ports, struct err *e)
 	if (wait_ns(r, left ? wait : OWN_DOING_NS, e) != 0)
 		return -1;
 	agent_look_end(a, ports, agent_time_ms(r), add_record, r);
+	look_for_mark_rules(r, ports);
 	agent_collect(a, agent_time_ms(r), add_record, r);
 	return 0;
 }

@@ -17,10 +17,18 @@
 
 struct live; /* opaque */
 
+/* As whom connections are made. */
+struct run_user {
+	const char *name; /* as given; NULL: as the caller */
+	uid_t uid;
+	gid_t gid;
+};
+
 struct live_options {
 	const char *netns;      /* name or PID, NULL: the caller's */
 	const char *write_file; /* -w, or NULL */
 	const char *ca_file;    /* --ca-file, or NULL */
+	const struct run_user *user; /* --uid, or NULL: raw packets are that user's, too */
 	bool inspect;           /* nothing is to be sent: no capture, no raw socket */
 	const char *asn_db;     /* --asn-db, NULL: one that is installed */
 	const char *tool_version;
@@ -32,13 +40,6 @@ void run_free(struct live *l); /* NULL is fine */
 
 /* Flushes the -w file. -1 when it could not be written whole. */
 int run_finish(struct live *l, struct err *e);
-
-/* As whom connections are made. */
-struct run_user {
-	const char *name; /* as given; NULL: as the caller */
-	uid_t uid;
-	gid_t gid;
-};
 
 /* A name or a number. ERR_USAGE: there is no such user. */
 int run_find_user(const char *name, struct run_user *out, struct err *e);

@@ -429,6 +429,15 @@ static inline void denied_by_sandbox(struct scene *s)
 	answered(s, 443, 55);
 }
 
+static inline void no_port_left(struct scene *s)
+{
+	usual_host(s);
+	setting_is(s, "net.ipv4.ip_local_port_range", "40000 40009", "");
+	unsigned f = flow(s, 25);
+	s->log.events[s->log.n - 1].flow_start.lport = 0;
+	failed_at_once(s, f, EADDRNOTAVAIL);
+}
+
 static inline void denied_by_program(struct scene *s)
 {
 	struct host_record p = program_of(s, PROG_CGROUP_CONNECT, "", "/mail.slice");
@@ -826,6 +835,7 @@ static const struct rule_case rule_cases[] = {
 	ROW("host-icmp", host_icmp, 0, BLOCKED, ICMP_UNREACHABLE, HOST, UNKNOWN),
 	ROW("host-icmp", host_icmp, 1, BLOCKED, ICMP_UNREACHABLE, HOST, UNKNOWN),
 	ROW("host-icmp", host_icmp_told, 0, BLOCKED, ICMP_UNREACHABLE, HOST, UNKNOWN),
+	ROW("host-no-port", no_port_left, 0, UNREACHABLE, LOCAL_ERROR, HOST, SYSCTL),
 	ROW("host-denied", denied_by_sandbox, 0, BLOCKED, LOCAL_ERROR, HOST, LSM),
 	ROW("host-denied", denied_by_program, 0, BLOCKED, LOCAL_ERROR, HOST, CGROUP_BPF),
 	ROW("host-reset", host_reset_named, 0, BLOCKED, TCP_RESET, HOST, NFT_RULE),
