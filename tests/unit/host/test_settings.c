@@ -748,7 +748,7 @@ static void test_xfrm_encryption(void **state)
 	r.n = 0;
 	xfrm_emit(&w, collect, &r);
 	assert_int_equal(r.n, 0);
-	/* each port has its own; one is told once */
+	/* each port is told by which it is decided */
 	ip_do("xfrm policy flush");
 	ip_do("xfrm policy add dst 198.51.100.25 proto tcp dport 25 dir out action block priority 1");
 	ip_do("xfrm policy add dst 198.51.100.25 dir out action block priority 2");
@@ -758,9 +758,11 @@ static void test_xfrm_encryption(void **state)
 	w.n_lports = 0; /* not known */
 	r.n = 0;
 	xfrm_emit(&w, collect, &r);
-	assert_int_equal(r.n, 2);
-	assert_non_null(strstr(r.list[0].xfrm.text, "dport 25"));
-	assert_null(strstr(r.list[1].xfrm.text, "dport 25"));
+	assert_int_equal(r.n, 3);
+	for (unsigned i = 0; i < r.n; i++) {
+		assert_int_equal(r.list[i].xfrm.port, w.rports[i]);
+		assert_true((strstr(r.list[i].xfrm.text, "dport 25") != NULL) == (i == 0));
+	}
 }
 
 static void test_xfrm_in(void **state)
