@@ -3,14 +3,14 @@
 # their installation.
 
 BUILD_PACKAGES=(
-	cmake make gcc libc6-dev pkg-config
+	cmake make gcc clang libc6-dev pkg-config
 	libpcap-dev libnl-3-dev libnl-route-3-dev libnl-nf-3-dev libnftnl-dev libssl-dev libjansson-dev
-	libcap-dev libmaxminddb-dev
+	libcap-dev libmaxminddb-dev libbpf-dev
 )
 TEST_PACKAGES=(libcmocka-dev ninja-build valgrind libc6-dbg)
 LAB_PACKAGES=(
 	python3 python3-jsonschema iproute2 nftables iptables openssl util-linux
-	procps postfix libsasl2-modules
+	procps postfix libsasl2-modules ufw firewalld dbus bpftool
 )
 
 package_installed() {
@@ -35,6 +35,19 @@ without_service_starts() {
 	)
 }
 
+# Firewalls that the lab runs in its namespaces are not to guard this machine from its
+# next start on: packages switch them on.
+FIREWALLS=(ufw firewalld)
+
+leave_switched_off() {
+	local package
+	command -v systemctl >/dev/null || return 0
+	for package in "$@"; do
+		[[ " ${FIREWALLS[*]} " == *" $package "* ]] && systemctl disable "$package" >/dev/null 2>&1
+	done
+	return 0
+}
+
 # install_deps PACKAGE...: installs what is missing of these; asks the network only
 # if something is. Takes nothing away: where a package would push out another
 # (Postfix an installed Exim), apt-get says so, and that is for the administrator
@@ -55,5 +68,6 @@ install_deps() {
 		echo "postfix postfix/main_mailer_type select No configuration" | debconf-set-selections
 	export DEBIAN_FRONTEND=noninteractive
 	apt-get -qq update >&2 &&
-		without_service_starts apt-get -qq -y --no-install-recommends --no-remove install "${missing[@]}" >&2
+		without_service_starts apt-get -qq -y --no-install-recommends --no-remove install "${missing[@]}" >&2 &&
+		leave_switched_off "${missing[@]}"
 }

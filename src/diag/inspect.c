@@ -246,7 +246,7 @@ static void program_finding(struct inspected *i, const struct host_program *p, s
 	case PROG_NETFILTER:
 		return;
 	}
-	if ((!p->bpf && !p->drops && p->hook != PROG_QDISC) ||
+	if ((p->port && p->port != t->plan->ports[i->index].port) ||
 	    (p->interface[0] && t->has_link && strcmp(p->interface, t->link.name) != 0))
 		return;
 	i->stops |= p->drops;

@@ -190,10 +190,19 @@ static enum culprit_kind kind_of_program(enum program_hook h)
 
 #define HOOK(h) (1u << (h))
 
-/* A program at one of these hooks; *several when there is more than one that could be it. */
-static const struct host_program *find_program(const struct tracker *t, unsigned hooks,
-					       const char *interface, bool *several, size_t *event)
+static bool same_program(const struct host_program *a, const struct host_program *b)
 {
+	return a->hook == b->hook && a->id == b->id && a->pref == b->pref &&
+	       a->handle == b->handle && strcmp(a->interface, b->interface) == 0 &&
+	       strcmp(a->cgroup, b->cgroup) == 0;
+}
+
+/* A program at one of these hooks; *several when there is more than one that could be it. */
+static const struct host_program *find_program(const struct tracker *t, int port_index,
+					       unsigned hooks, const char *interface,
+					       bool *several, size_t *event)
+{
+	unsigned port = t->plan->ports[port_index].port;
 	const struct host_program *found = NULL;
 
 	*several = false;
@@ -201,25 +210,25 @@ static const struct host_program *find_program(const struct tracker *t, unsigned
 		const struct host_record *r = record(t, i);
 		const struct host_program *p = &r->program;
 		if (r->kind != HOST_PROGRAM || !(hooks & HOOK(p->hook)) ||
+		    (p->port && p->port != port) ||
 		    (interface && p->interface[0] && strcmp(p->interface, interface) != 0))
 			continue;
-		if (!p->bpf && !p->drops && p->hook != PROG_QDISC)
-			continue; /* a tc filter that can't be it */
 		if (found && found->drops && !p->drops)
 			continue; /* one that surely drops beats those that can't be read */
-		*several = found && found->drops == p->drops;
+		*several = found && found->drops == p->drops &&
+			   (*several || !same_program(found, p));
 		found = p;
 		*event = t->host[i];
 	}
 	return found;
 }
 
-static bool name_program(const struct tracker *t, unsigned hooks, const char *interface,
+static bool name_program(const struct tracker *t, int port_index, unsigned hooks, const char *interface,
 			 bool proven, struct named *out)
 {
 	bool several;
 	size_t event = NO_EVENT;
-	const struct host_program *p = find_program(t, hooks, interface, &several, &event);
+	const struct host_program *p = find_program(t, port_index, hooks, interface, &several, &event);
 
 	if (!p)
 		return false;
@@ -329,19 +338,19 @@ static bool name_by_drop(const struct tracker *t, int port_index,
 	bool in = d->inbound;
 
 	if (strcmp(d->reason, "TC_EGRESS") == 0)
-		return name_program(t, HOOK(PROG_TC_EGRESS) | HOOK(PROG_TCX_EGRESS), d->interface,
+		return name_program(t, port_index, HOOK(PROG_TC_EGRESS) | HOOK(PROG_TCX_EGRESS), d->interface,
 				    true, out);
 	if (strcmp(d->reason, "TC_INGRESS") == 0)
-		return name_program(t, HOOK(PROG_TC_INGRESS) | HOOK(PROG_TCX_INGRESS), d->interface,
+		return name_program(t, port_index, HOOK(PROG_TC_INGRESS) | HOOK(PROG_TCX_INGRESS), d->interface,
 				    true, out);
 	if (strcmp(d->reason, "XDP") == 0 || strstr(d->function, "xdp"))
-		return name_program(t, HOOK(PROG_XDP), d->interface, true, out);
+		return name_program(t, port_index, HOOK(PROG_XDP), d->interface, true, out);
 	if (strcmp(d->reason, "BPF_CGROUP_EGRESS") == 0)
-		return name_program(t, HOOK(PROG_CGROUP_EGRESS), NULL, true, out);
+		return name_program(t, port_index, HOOK(PROG_CGROUP_EGRESS), NULL, true, out);
 	if (strcmp(d->reason, "SOCKET_FILTER") == 0 && in)
-		return name_program(t, HOOK(PROG_CGROUP_INGRESS), NULL, true, out);
+		return name_program(t, port_index, HOOK(PROG_CGROUP_INGRESS), NULL, true, out);
 	if (strcmp(d->reason, "QDISC_DROP") == 0)
-		return name_program(t, HOOK(PROG_QDISC), d->interface, true, out);
+		return name_program(t, port_index, HOOK(PROG_QDISC), d->interface, true, out);
 	if (strcmp(d->reason, "IP_RPFILTER") == 0)
 		return name_rp_filter(t, d->interface, true, out);
 	if (starts(d->reason, "XFRM_"))
@@ -373,25 +382,25 @@ static bool name_by_waypoint(const struct tracker *t, int port_index, const stru
 	}
 	/* the tap saw the answer, and the first of our chains did not */
 	if (!last && what == NAMED_STOP_IN && fact_seen(p, F_SYNACK) && traced_any(t))
-		return name_program(t, HOOK(PROG_TC_INGRESS) | HOOK(PROG_TCX_INGRESS), NULL, false,
+		return name_program(t, port_index, HOOK(PROG_TC_INGRESS) | HOOK(PROG_TCX_INGRESS), NULL, false,
 				    out);
 	if (!last || last->stopped)
 		return false;
 	if (what == NAMED_STOP_IN) {
 		if (last->last == WAY_IN_LAST)
-			return name_program(t, HOOK(PROG_CGROUP_INGRESS), NULL, false, out);
+			return name_program(t, port_index, HOOK(PROG_CGROUP_INGRESS), NULL, false, out);
 		return false;
 	}
 	switch (last->last) {
 	case WAY_EGRESS_LAST:
 		return !fact_seen(p, F_SYN_LEFT) &&
-		       name_program(t, HOOK(PROG_TC_EGRESS) | HOOK(PROG_TCX_EGRESS) | HOOK(PROG_QDISC),
+		       name_program(t, port_index, HOOK(PROG_TC_EGRESS) | HOOK(PROG_TCX_EGRESS) | HOOK(PROG_QDISC),
 				    last->oif, false, out);
 	case WAY_POST_LAST:
 		if (last->egress_watched)
-			return name_program(t, HOOK(PROG_CGROUP_EGRESS), NULL, false, out);
+			return name_program(t, port_index, HOOK(PROG_CGROUP_EGRESS), NULL, false, out);
 		/* the kernel has no egress hook: everything below netfilter may be it */
-		return name_program(t, HOOK(PROG_CGROUP_EGRESS) | HOOK(PROG_TC_EGRESS) |
+		return name_program(t, port_index, HOOK(PROG_CGROUP_EGRESS) | HOOK(PROG_TC_EGRESS) |
 					       HOOK(PROG_TCX_EGRESS) | HOOK(PROG_QDISC),
 				    last->oif, false, out);
 	case WAY_OUT_FIRST:
@@ -469,7 +478,7 @@ static void find_turn(const struct tracker *t, int port_index, const struct port
 		      struct named *out)
 {
 	if (fact_seen(p, F_PEER_DIFFERS) &&
-	    name_program(t, HOOK(PROG_CGROUP_CONNECT), NULL, true, out))
+	    name_program(t, port_index, HOOK(PROG_CGROUP_CONNECT), NULL, true, out))
 		return;
 	if (find_packet(t, port_index, NAMED_TURN, out) ||
 	    find_counted(t, port_index, NAMED_TURN, true, out) ||
@@ -484,8 +493,8 @@ static void find_turn(const struct tracker *t, int port_index, const struct port
 static void find_denial(const struct tracker *t, int port_index, struct named *out)
 {
 	if (name_xfrm(t, port_index, false, out) ||
-	    name_program(t, HOOK(PROG_CGROUP_CONNECT), NULL, true, out) ||
-	    name_program(t, HOOK(PROG_LSM), NULL, false, out))
+	    name_program(t, port_index, HOOK(PROG_CGROUP_CONNECT), NULL, true, out) ||
+	    name_program(t, port_index, HOOK(PROG_LSM), NULL, false, out))
 		return;
 	if (t->n_host && !t->host_not_looked[HOST_LOOK_PROGRAMS])
 		out->kind = CULPRIT_LSM;
@@ -749,6 +758,19 @@ static const char *sight_words(struct arena *a, const struct host_sight *s)
 			    s->depends[0] ? "; that depends on " : "", s->depends);
 }
 
+/* It is looked at for each port anew. */
+static bool is_told(const struct tracker *t, const struct host_program *p)
+{
+	for (unsigned i = 0; i < t->n_host; i++) {
+		const struct host_record *r = record(t, i);
+		if (r->kind == HOST_PROGRAM && &r->program == p)
+			return false;
+		if (r->kind == HOST_PROGRAM && same_program(&r->program, p))
+			return true;
+	}
+	return false;
+}
+
 const char *named_record_words(struct arena *a, const struct tracker *t,
 			       const struct host_record *r, enum source *source, unsigned *port)
 {
@@ -769,7 +791,9 @@ const char *named_record_words(struct arena *a, const struct tracker *t,
 				    (unsigned long long)r->counted.moved, r->counted.rule.text,
 				    rule_place(a, &r->counted.rule));
 	case HOST_PROGRAM:
-		return arena_printf(a, "in force: %s", program_words(a, &r->program));
+		return is_told(t, &r->program) ? NULL
+					       : arena_printf(a, "in force: %s",
+							      program_words(a, &r->program));
 	case HOST_KERNEL_DROP:
 		f = flow_from(t, -1,
 			      r->kernel_drop.inbound ? r->kernel_drop.dport : r->kernel_drop.sport);

@@ -275,9 +275,11 @@ static void xdp_remedy(struct list *l, const struct host_program *p)
 	say(l, "The program can't be told to make an exception from here: see whose it is, and take it "
 	       "off only if nothing needs it (kept, so that it can be put back):");
 	say(l, arena_printf(a, "bpftool prog pin id %u " PIN "%u", p->id, p->id));
-	say(l, arena_printf(a, "ip link set dev %s xdp off", p->interface));
+	/* xdpgeneric, xdpdrv or xdpoffload: the kernel takes off what bears the same word */
+	const char *mode = starts(p->attach_type, "xdp") ? p->attach_type : "xdp";
+	say(l, arena_printf(a, "ip link set dev %s %s off", p->interface, mode));
 	say(l, UNDO);
-	say(l, arena_printf(a, "ip link set dev %s xdp pinned " PIN "%u", p->interface, p->id));
+	say(l, arena_printf(a, "ip link set dev %s %s pinned " PIN "%u", p->interface, mode, p->id));
 	say(l, arena_printf(a, "rm " PIN "%u", p->id));
 }
 

@@ -60,6 +60,7 @@ struct server {
 	int fd;
 	uint32_t number; /* of the request under way */
 	unsigned sent;
+	uint16_t port; /* of look_at_programs() */
 	struct host_watch watch;
 	struct trace *trace;
 	struct drops *drops;
@@ -144,6 +145,30 @@ static void compare_tables(struct server *s, uint32_t tried)
 	iptables_free(now);
 }
 
+/* Sets the port, for which alone the programs were looked at. */
+static void emit_program(void *server, const struct host_record *r)
+{
+	struct server *s = server;
+	struct host_record one = *r;
+
+	if (one.kind == HOST_PROGRAM)
+		one.program.port = s->port;
+	send_answer(s, &one);
+}
+
+/* What a tc filter does depends on the port. */
+static void look_at_programs(struct server *s, uint32_t ports)
+{
+	for (unsigned i = 0; i < s->watch.n_rports; i++) {
+		struct host_watch one = s->watch;
+		if (!(ports & (UINT32_C(1) << i)))
+			continue;
+		s->port = one.rports[0] = s->watch.rports[i];
+		one.n_rports = 1;
+		programs_emit(&one, emit_program, s);
+	}
+}
+
 static void serve_look_end(struct server *s, uint32_t tried)
 {
 	compare_tables(s, tried);
@@ -154,7 +179,7 @@ static void serve_look_end(struct server *s, uint32_t tried)
 		counters_compare(s->counters, after, emit_answer, s);
 		counters_free(after);
 	}
-	programs_emit(&s->watch, emit_answer, s);
+	look_at_programs(s, tried);
 	settings_emit(&s->watch, emit_answer, s);
 	xfrm_emit(&s->watch, emit_answer, s);
 	end_look(s);
@@ -175,7 +200,7 @@ static void serve_inspect(struct server *s, const struct request *q)
 			watch_not_looked(emit_answer, s, HOST_LOOK_IPTABLES, "%.250s", e.text);
 		iptables_free(tables);
 	}
-	programs_emit(&s->watch, emit_answer, s);
+	look_at_programs(s, UINT32_MAX);
 	settings_emit(&s->watch, emit_answer, s);
 	xfrm_emit(&s->watch, emit_answer, s);
 }

@@ -112,6 +112,7 @@ enum program_hook {
 
 /* HOST_PROGRAM: something in force where our packets pass. That it is there, not what it did. */
 struct host_program {
+	uint16_t port;                /* destination port of the plan for which `drops` holds; 0 all */
 	enum program_hook hook;
 	bool bpf;                     /* false: a tc action, a qdisc */
 	char interface[IFNAMSIZ];     /* tc, xdp, qdisc */
@@ -122,7 +123,8 @@ struct host_program {
 	uint32_t pref, handle;        /* tc filter; 0 none */
 	char protocol[16];            /* tc filter: "all", "ip" */
 	bool drops;                   /* a tc action that drops (gact), for a filter that is known to
-				       * match our packets; never set for BPF, which can't be read */
+				       * match our packets; else it may. Never set for BPF, which can't
+				       * be read */
 	char text[RECORD_TEXT_MAX];     /* as tc or bpftool prints it, in one line */
 };
 

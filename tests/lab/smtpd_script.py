@@ -8,6 +8,7 @@ The lab starts it from a scenario's service of kind "script":
     kind = "script"
     port = 25                      # or ports = [25, 587]
     tls = true                     # TLS from the first byte
+    transparent = true             # for TPROXY
     steps = ["wait 3", "smtp"]     # what happens on every connection, in order
 
 Steps:
@@ -39,6 +40,7 @@ MAX_LINE = 8192
 MAX_COMMANDS = 100
 HANG_SECONDS = 120
 FLOOD_CHUNK = 4096
+IP_TRANSPARENT, IPV6_TRANSPARENT = 19, 75
 
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER, zero seconds
 
@@ -160,11 +162,14 @@ def tls_context(certificate):
     return context
 
 
-def listening_socket(port):
+def listening_socket(port, transparent=False):
     """One socket for both families."""
     sock = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    if transparent:  # TPROXY gives it connections to others' addresses
+        sock.setsockopt(socket.SOL_IP, IP_TRANSPARENT, 1)
+        sock.setsockopt(socket.IPPROTO_IPV6, IPV6_TRANSPARENT, 1)
     sock.bind(("::", port))
     sock.listen(64)
     return sock
@@ -180,7 +185,7 @@ async def serve_all(ports, certificate):
         async def connected(reader, writer, spec=spec):
             await Session(spec, certificate, reader, writer).run()
         servers.append(await asyncio.start_server(
-            connected, sock=listening_socket(port), limit=MAX_LINE,
+            connected, sock=listening_socket(port, spec.get("transparent", False)), limit=MAX_LINE,
             ssl=tls_context(certificate) if spec.get("tls") else None))
     await asyncio.gather(*(server.serve_forever() for server in servers))
 

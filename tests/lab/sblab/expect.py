@@ -95,6 +95,7 @@ def check_finding(scenario, document, finding, want):
     found += check_culprit(finding.get("culprit") or {}, want.get("culprit"))
     if scenario.check_named:
         found += check_culprit(finding.get("culprit") or {}, want.get("named"))
+        found += check_remedy_text(finding.get("remedy", []), want.get("remedy_like"))
     if "icmp" in want:
         found += check_icmp(scenario, finding.get("icmp"), want["icmp"])
     if "blocker" in want:
@@ -103,6 +104,12 @@ def check_finding(scenario, document, finding, want):
     if "summary" in want and not re.search(want["summary"], finding.get("summary", "")):
         found.append(f"summary: expected {want['summary']!r}, got {finding.get('summary')!r}")
     return found
+
+
+def check_remedy_text(remedy, pattern):
+    if pattern is None or any(re.search(pattern, line) for line in remedy):
+        return []
+    return [f"remedy: nothing like {pattern!r} in {remedy}"]
 
 
 def check_culprit(culprit, want):

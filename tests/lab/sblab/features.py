@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 
-from . import services
+from . import build, cgroup, services
 
 # Tried in a network namespace of its own, so that nothing of this machine is touched.
 TRIALS = {
@@ -16,7 +16,72 @@ TRIALS = {
     "nft-egress": ["nft", "add table netdev t; add chain netdev t c "
                           "{ type filter hook egress device lo priority 0; }"],
     "clsact": ["tc", "qdisc", "add", "dev", "lo", "clsact"],
+    "tc-flower": ["sh", "-c", "tc qdisc add dev lo clsact && "
+                  "tc filter add dev lo egress protocol ip flower ip_proto tcp dst_port 25 action drop"],
+    "tc-matchall": ["sh", "-c", "tc qdisc add dev lo clsact && tc filter add dev lo egress matchall action drop"],
+    "tc-mirred": ["sh", "-c", "tc qdisc add dev lo clsact && tc filter add dev lo egress protocol ip u32 "
+                  "match ip dport 25 0xffff action mirred egress redirect dev lo"],
+    "vrf": ["ip", "link", "add", "trial", "type", "vrf", "table", "10"],
+    "tproxy": ["nft", "add table inet t; add chain inet t c { type filter hook prerouting priority 0; }; "
+                      "add rule inet t c tcp dport 25 tproxy to :25"],
+    "xfrm": ["ip", "xfrm", "policy", "list"],
     "tun": ["ip", "tuntap", "add", "dev", "trial", "mode", "tun"],
+}
+
+
+# Entries of a connection tracking table: what filling it may cost in memory.
+CONNTRACK_BYTES = 400
+CONNTRACK_MAX = "/proc/sys/net/netfilter/nf_conntrack_max"
+
+
+def cgroup_missing():
+    try:
+        cgroup.remove(cgroup.make(os.getpid()))
+    except (OSError, TypeError) as e:
+        return f"no cgroup of version 2 can be made here: {e}"
+    return None
+
+
+def bpfload_missing():
+    try:
+        build.program("bpfload")
+    except (OSError, RuntimeError) as e:
+        return f"bpfload can't be built: {e}"
+    return None
+
+
+def bpfload_fails(mode, target):
+    """The kernel says itself whether it has that hook."""
+    done = subprocess.run(["unshare", "--net", "--", build.program("bpfload"), mode, target, "--pass"],
+                          capture_output=True, text=True, timeout=10)
+    return None if done.returncode == 0 else f"{mode}: {done.stderr.strip()}"
+
+
+def lsm_missing():
+    name = cgroup.make(os.getpid())
+    try:
+        return bpfload_fails("lsm-connect", str(cgroup.root() / name))
+    finally:
+        cgroup.remove(name)
+
+
+def too_big_to_fill():
+    """The table's size is the whole machine's, and not for the lab to change: it can only be filled up."""
+    try:
+        with open(CONNTRACK_MAX, encoding="ascii") as f:
+            entries = int(f.read())
+    except OSError:
+        return "no connection tracking"
+    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return f"{entries} entries don't fit into this memory" if entries * CONNTRACK_BYTES > free / 4 else None
+
+
+OWN_CHECKS = {
+    "cgroup2": cgroup_missing,
+    "bpfload": bpfload_missing,
+    "bpf-lsm": lambda: cgroup_missing() or bpfload_missing() or lsm_missing(),
+    "tcx": lambda: bpfload_missing() or bpfload_fails("tcx-egress", "lo"),
+    "conntrack-full": too_big_to_fill,
 }
 
 
@@ -25,6 +90,8 @@ def missing(feature):
     """None if this machine has the feature, else the reason why not."""
     if feature == "postfix":
         return None if os.path.exists(services.POSTFIX_MASTER) else "Postfix is not installed"
+    if feature in OWN_CHECKS:
+        return OWN_CHECKS[feature]()
     command = TRIALS.get(feature)
     program = command[0] if command else feature
     if not shutil.which(program):
@@ -39,6 +106,8 @@ def missing(feature):
 def needed_by(scenario):
     """Features that a scenario names, and those that follow from what it starts."""
     needed = set(scenario.requires) | {"nft"}
+    if any(actions.get("cgroup") for actions in scenario.nodes.values()):
+        needed.add("cgroup2")
     for node in scenario.topology.nodes:
         if any(service["kind"] == "postfix" for service in scenario.services(node)):
             needed.add("postfix")

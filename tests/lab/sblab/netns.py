@@ -69,9 +69,9 @@ def ip_batch(lines, family=None):
     checked(command, text="\n".join(lines) + "\n")
 
 
-def checked(command, text=None):
+def checked(command, text=None, **options):
     """Run a configuration command to its end; raise RuntimeError with its output if it fails."""
-    done = subprocess.run(command, input=text, text=True, capture_output=True, timeout=30)
+    done = subprocess.run(command, input=text, text=True, capture_output=True, timeout=30, **options)
     if done.returncode != 0:
         what = command if isinstance(command, str) else " ".join(command)
         detail = (done.stderr or done.stdout).strip()

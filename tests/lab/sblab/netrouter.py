@@ -11,41 +11,17 @@ one. The kernel forwards each packet twice and netrouter gives one TTL back, so
 the node counts as one hop, and the kernel answers "time exceeded" as usual.
 """
 
-import os
 import pathlib
-import subprocess
-import tempfile
 
-from . import netns, process
+from . import build, process
 
 LEFT, RIGHT = "tunl", "tunr"
 TABLE_LEFT, TABLE_RIGHT = 101, 102
 RULE_PRIORITY = 1000
 
-SOURCE = pathlib.Path(__file__).resolve().parent.parent / "netrouter.c"
-PROJECT = SOURCE.parent.parent.parent
-
 
 def binary():
-    """The newest built netrouter that is not older than its source; built here if there is none."""
-    own = PROJECT / "build/lab/netrouter"
-    builds = [PROJECT / "build" / kind / place / "netrouter" for kind in ("dev", "release")
-              for place in (".", "tests")]
-    candidates = [os.environ.get("NETROUTER"), *builds, own]
-    for path in filter(None, candidates):
-        path = pathlib.Path(path)
-        if path.exists() and path.stat().st_mtime >= SOURCE.stat().st_mtime:
-            return path
-    own.parent.mkdir(parents=True, exist_ok=True)
-    fd, new = tempfile.mkstemp(dir=own.parent, prefix="netrouter-")
-    os.close(fd)
-    try:
-        netns.checked(["cc", "-O2", "-std=c17", "-Wall", "-Wextra", "-o", new, str(SOURCE)])
-        os.replace(new, own)  # several labs may build at once: each replaces the whole file
-    except BaseException:
-        os.unlink(new)
-        raise
-    return own
+    return build.program("netrouter")
 
 
 def setup_commands(left_interface, right_interfaces):

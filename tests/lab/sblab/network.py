@@ -11,7 +11,7 @@ import struct
 import subprocess
 import time
 
-from . import netns, netrouter, process, services
+from . import build, cgroup, netns, netrouter, process, services
 
 BASE_SYSCTLS = {
     "net.ipv4.conf.all.rp_filter": 0, "net.ipv4.conf.default.rp_filter": 0,
@@ -40,6 +40,7 @@ table inet silent {
 FIRST_INDEX = 10
 READY_SECONDS = 5.0
 PING_INTERVAL = 0.02
+BPF_FILESYSTEM = "/sys/fs/bpf"
 
 
 class Network:
@@ -52,6 +53,9 @@ class Network:
         self.certificate = certificate
         self.pid = os.getpid()
         self.children = []
+        self.private = {}   # node: {path: what its commands see there}
+        self.mounts = {}    # node: an open mount namespace
+        self.cgroup = None  # name of the client's own, if it has one
 
     def namespace(self, node):
         return netns.namespace_name(self.pid, node)
@@ -62,6 +66,7 @@ class Network:
     def __enter__(self):
         try:
             self.build()
+            self.prepare_surroundings()
             self.start_services()
             self.wait_until_routed()
             self.apply_scenario()
@@ -77,7 +82,13 @@ class Network:
     def close(self):
         process.stop(self.children)
         self.children = []
+        for mounts in self.mounts.values():
+            os.close(mounts)
+        self.mounts = {}
         netns.delete([self.namespace(node) for node in self.topology.nodes])
+        if self.cgroup:
+            cgroup.remove(self.cgroup)
+            self.cgroup = None
 
     # --- the network -------------------------------------------------------
 
@@ -135,6 +146,52 @@ class Network:
                 if waiting and time.monotonic() > deadline:
                     raise RuntimeError(f"the undisturbed network does not reach {sorted(waiting)}")
 
+    # --- what the commands of a node see -----------------------------------
+
+    def prepare_surroundings(self):
+        """Files of their own for nodes that want some, a cgroup for the client, words for the scenario."""
+        words = {"lab": str(build.LAB)}
+        for node, actions in self.scenario.nodes.items():
+            self.private[node] = {path: self.private_copy(node, number, path, how)
+                                  for number, (path, how) in enumerate(actions.get("private", {}).items())}
+            if actions.get("cgroup"):
+                self.cgroup = words["cgroup"] = cgroup.make(self.pid)
+        if "bpfload" in self.scenario.requires:
+            words["bpfload"] = str(build.program("bpfload"))
+        self.scenario.words = words
+
+    def private_copy(self, node, number, path, how):
+        place = self.directory / f"node-{node}" / f"private-{number}"
+        if how == "copy":
+            place.parent.mkdir(exist_ok=True)
+            shutil.copytree(path, place, symlinks=True)
+        elif how == "empty":
+            place.mkdir(parents=True)
+        else:
+            raise RuntimeError(f"private: {path} is to be {how!r}: neither copy nor empty")
+        return place
+
+    def surroundings(self, node):
+        """What a child calls before it becomes a command at `node`."""
+        if node not in self.mounts:
+            self.mounts[node] = self.make_mounts(node)
+        joins = self.cgroup if node == self.topology.client else None
+
+        def prepare():
+            process.die_with_parent()
+            if joins:
+                cgroup.enter(joins)
+            process.enter_mounts(self.mounts[node])
+        return prepare
+
+    def make_mounts(self, node):
+        binds = self.name_files() | self.private.get(node, {})
+        if self.cgroup and cgroup.root() != cgroup.USUAL_ROOT:
+            binds[cgroup.USUAL_ROOT] = cgroup.root()
+        # The machine's own is not for the lab's pins.
+        bpf = [("bpf", BPF_FILESYSTEM)] if "bpfload" in self.scenario.requires else []
+        return process.make_mounts(binds, bpf)
+
     # --- what the scenario does to it ----------------------------------------
 
     def apply_scenario(self):
@@ -150,7 +207,9 @@ class Network:
 
     def load_nft(self, text):
         if text:
-            netns.checked(["nft", "-f", "-"], text=self.scenario.nft_defines() + text)
+            text = text.replace("{cgroup}", self.cgroup or "")
+            netns.checked(["nft", "-f", "-"], text=self.scenario.nft_defines() + text,
+                          preexec_fn=self.surroundings(self.topology.client) if self.cgroup else None)
 
     def apply_impairment(self, node):
         config = next(filter(None, reversed(self.scenario.node_actions(node, "impair", ""))), None)
@@ -184,11 +243,23 @@ class Network:
             time.sleep(0.005)
 
     def apply_commands(self, node):
+        actions = self.scenario.nodes.get(node, {})
         with self.inside(node):
-            for line in self.scenario.nodes.get(node, {}).get("ip", []):
+            for line in actions.get("ip", []):
                 netns.checked(["ip", *self.scenario.fill(line).split()])
-            for line in self.scenario.nodes.get(node, {}).get("run", []):
-                netns.checked(["sh", "-ec", self.scenario.fill(line)])
+            for number, line in enumerate(actions.get("background", [])):
+                log = self.directory / f"background-{node}-{number}.log"
+                with open(log, "wb") as out:
+                    self.children.append(process.start(["sh", "-ec", self.scenario.fill(line)], stdout=out, stderr=out,
+                                                       prepare=self.surroundings(node)))
+        for line in actions.get("run", []):
+            self.command(node, line)
+
+    def command(self, node, line, fill=True):
+        """A shell command at a node, with the node's own files; raises with its output if it fails."""
+        line = self.scenario.fill(line) if fill else line
+        with self.inside(node):
+            return netns.checked(["sh", "-ec", line], preexec_fn=self.surroundings(node))
 
     # --- services -------------------------------------------------------------
 
@@ -218,14 +289,8 @@ class Network:
         It finds the lab's names in /etc/hosts and no resolver: whoever asks the machine's
         own one from in here would wait for an answer that cannot come.
         """
-        files = self.name_files()
-
-        def prepare():
-            process.die_with_parent()
-            process.hide_files(files)
-
         with self.inside(node):
-            child = subprocess.Popen(command, preexec_fn=prepare, **options)
+            child = subprocess.Popen(command, preexec_fn=self.surroundings(node), **options)
         try:
             return child.wait(timeout)
         except BaseException:

@@ -11,7 +11,7 @@ import traceback
 
 PR_SET_PDEATHSIG = 1
 CLONE_NEWNS = 0x00020000
-MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x40000
+MS_BIND, MS_REC, MS_SLAVE = 0x1000, 0x4000, 0x80000
 STOP_GRACE_SECONDS = 1.0
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -25,25 +25,61 @@ def die_with_parent(sig=signal.SIGKILL):
     libc.prctl(PR_SET_PDEATHSIG, int(sig), 0, 0, 0)
 
 
-def hide_files(replacements):
-    """In a child: let it see other contents of some files ({path: path of the replacement})."""
+def make_mounts(binds, filesystems=()):
+    """A mount namespace like this one, but with other files and directories at some paths ({path: what is to be
+    there}) and new filesystems at others ((type, path)): an open file that keeps it."""
+    ready, told = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            enter_new_mounts(binds, filesystems)
+            os.write(told, b"1")
+            signal.pause()
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(status)
+    os.close(told)
+    try:
+        if os.read(ready, 1) != b"1":
+            raise RuntimeError("no mount namespace could be made")
+        return os.open(f"/proc/{pid}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+    finally:
+        os.close(ready)
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
+def enter_new_mounts(binds, filesystems):
+    die_with_parent()
     if libc.unshare(CLONE_NEWNS) != 0:
         raise OSError(ctypes.get_errno(), "unshare")
-    mount(b"none", b"/", MS_REC | MS_PRIVATE)
-    for path, replacement in replacements.items():
+    mount(b"none", b"/", MS_REC | MS_SLAVE)
+    for path, replacement in binds.items():
         mount(os.fsencode(replacement), os.fsencode(os.path.realpath(path)), MS_BIND)
+    for kind, path in filesystems:
+        mount(b"none", os.fsencode(path), 0, kind.encode())
 
 
-def mount(source, target, flags):
-    if libc.mount(source, target, None, ctypes.c_ulong(flags), None) != 0:
+def enter_mounts(fd):
+    """In a child: use a mount namespace of make_mounts()."""
+    here = os.getcwd()
+    if libc.setns(fd, CLONE_NEWNS) != 0:
+        raise OSError(ctypes.get_errno(), "setns")
+    os.chdir(here)  # it has led to the root
+
+
+def mount(source, target, flags, kind=None):
+    if libc.mount(source, target, kind, ctypes.c_ulong(flags), None) != 0:
         err = ctypes.get_errno()
         raise OSError(err, f"mount on {target.decode()}: {os.strerror(err)}")
 
 
-def start(command, stop_signal=signal.SIGTERM, **popen_options):
+def start(command, stop_signal=signal.SIGTERM, prepare=die_with_parent, **popen_options):
     """Start a background child in a process group of its own, bound to the lab's life."""
     popen_options.setdefault("stdin", subprocess.DEVNULL)
-    child = subprocess.Popen(command, preexec_fn=die_with_parent, process_group=0, **popen_options)
+    child = subprocess.Popen(command, preexec_fn=prepare, process_group=0, **popen_options)
     return Child(child.pid, stop_signal)
 
 

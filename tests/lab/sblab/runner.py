@@ -16,7 +16,7 @@ import tempfile
 import time
 import traceback
 
-from . import expect, features, netns, netrouter, process, services, wire
+from . import build, cgroup, expect, features, inspect, netns, netrouter, process, remedy, services, wire
 from .network import Network, remove_directory
 
 PROJECT = pathlib.Path(__file__).resolve().parents[3]
@@ -26,6 +26,7 @@ EXIT_SKIPPED = 77
 # Beyond the tool's own bound: setting up, taking down, and waiting for a stuck tool.
 WORKER_MARGIN_SECONDS = 30.0
 TOOL_MARGIN_SECONDS = 1.0
+MAX_RUNS = 5  # inspect, check, with the remedy applied, with that undone, as text
 
 
 class Interrupted(BaseException):
@@ -102,16 +103,20 @@ def run_scenario(scenario, options, directory, certificate):
 
 def run_tool(network, options, outcome):
     scenario = network.scenario
+    foreseen = []
+    if scenario.check_named:
+        foreseen = inspect.check(network, lambda name: call_json(network, options, name, verb="inspect"))
     status, outcome.tool, stdout, stderr = call_tool(network, options, ["--json"], "report")
-    documents, outcome.complaints = expect.parse_documents(stdout)
-    if status is None:
-        outcome.complaints.append(f"did not end within {scenario.timeout} s + {TOOL_MARGIN_SECONDS} s")
-    outcome.complaints += expect.check_output_bytes("json", stdout)
+    documents, complaints = expect.parse_documents(stdout)
+    outcome.complaints += complaints + complaints_of_run(scenario, status, stdout, documents)
     outcome.complaints += expect.check_expected(scenario, status, outcome.tool, stderr.decode(errors="replace"),
                                                 documents)
     for document in documents:
-        outcome.complaints += expect.check_document(document)
         outcome.judged += judge(scenario, document)
+    if scenario.check_named and not outcome.complaints and len(documents) == 1:
+        outcome.complaints += remedy.check(network, documents[0],
+                                           lambda name: call_json(network, options, name))
+    outcome.complaints += foreseen
     if scenario.also_text or options.check_text:
         text_status, _, text, _ = call_tool(network, options, ["--color", "never"], "text")
         outcome.complaints += expect.check_output_bytes("text", text)
@@ -119,14 +124,31 @@ def run_tool(network, options, outcome):
             outcome.complaints.append(f"exit status {text_status} with text output, {status} with --json")
 
 
-def call_tool(network, options, extra, name):
+def complaints_of_run(scenario, status, stdout, documents):
+    """What must hold for every run."""
+    found = expect.check_output_bytes("json", stdout)
+    if status is None:
+        found.append(f"did not end within {scenario.timeout} s + {TOOL_MARGIN_SECONDS} s")
+    for document in documents:
+        found += expect.check_document(document)
+    return found
+
+
+def call_json(network, options, name, verb="check"):
+    """A further run: (exit status, seconds, documents, complaints)."""
+    status, seconds, stdout, _stderr = call_tool(network, options, ["--json"], name, verb)
+    documents, complaints = expect.parse_documents(stdout)
+    return status, seconds, documents, complaints + complaints_of_run(network.scenario, status, stdout, documents)
+
+
+def call_tool(network, options, extra, name, verb="check"):
     """One run of the tool: (exit status or None if it had to be killed, seconds, stdout, stderr)."""
     scenario = network.scenario
     timed = ["--timeout", f"{scenario.timeout:g}"] if scenario.timeout_given else []
-    command = [str(options.binary), "check", *extra, *timed, *map(scenario.fill, scenario.args),
+    command = [str(options.binary), verb, *extra, *timed, *map(scenario.fill, scenario.args),
                scenario.address(scenario.target)]
     out, err = (network.directory / f"{name}.{kind}" for kind in ("stdout", "stderr"))
-    (network.directory / "command").write_text(" ".join(command) + "\n")
+    (network.directory / f"{name}.command").write_text(" ".join(command) + "\n")
     begin = time.monotonic()
     with open(out, "wb") as out_file, open(err, "wb") as err_file:
         try:
@@ -213,6 +235,8 @@ class Runner:
         self.certificate = services.make_certificate(self.directory)
         if any("tun" in features.needed_by(scenario) for scenario in scenarios):
             netrouter.binary()
+        if any("bpfload" in scenario.requires for scenario in scenarios):
+            build.program("bpfload")
 
     def begin(self, scenario):
         reason = features.reason_to_skip(scenario)
@@ -222,7 +246,7 @@ class Runner:
             self.report(scenario, Outcome("SKIP", [reason]))
             return
         self.number += 1
-        directory = self.directory / f"{self.number}-{scenario.name}-{scenario.family}"
+        directory = self.directory / str(self.number)  # short: names of sockets in it have a limit
         read_end, write_end = os.pipe()
         sys.stdout.flush()
         pid = os.fork()
@@ -230,7 +254,7 @@ class Runner:
             os.close(read_end)
             worker(scenario, self.options, directory, self.certificate, write_end)
         os.close(write_end)
-        deadline = time.monotonic() + 2 * scenario.timeout + WORKER_MARGIN_SECONDS
+        deadline = time.monotonic() + MAX_RUNS * scenario.timeout + WORKER_MARGIN_SECONDS
         self.jobs.append(Job(scenario, pid, read_end, directory, deadline))
 
     def collect(self):
@@ -253,7 +277,7 @@ class Runner:
         process.reaped(job.pid, block=True)
         self.jobs.remove(job)
         # A worker that was killed could not clean up behind itself.
-        netns.delete(netns.owned_namespaces(job.pid))
+        delete_owned(job.pid)
         outcome = Outcome(**json.loads(job.data)) if job.data else Outcome("ERROR", ["the worker was killed"])
         self.report(job.scenario, outcome, self.keep(job, outcome))
 
@@ -269,7 +293,8 @@ class Runner:
         for node in job.directory.glob("node-*/postfix/queue"):
             remove_directory(node)  # sockets and the like; the logs stay
         place.mkdir(parents=True, exist_ok=True)
-        return pathlib.Path(shutil.move(job.directory, place / job.directory.name))
+        name = f"{job.directory.name}-{job.scenario.name}-{job.scenario.family}"
+        return pathlib.Path(shutil.move(job.directory, place / name))
 
     def report(self, scenario, outcome, kept=None):
         self.counts[outcome.status] += 1
@@ -290,7 +315,7 @@ class Runner:
             os.kill(job.pid, signal.SIGTERM)
         for job in self.jobs:
             process.reaped(job.pid, block=True)
-            netns.delete(netns.owned_namespaces(job.pid))
+            delete_owned(job.pid)
 
     def print_summary(self, seconds):
         counts = ", ".join(f"{self.counts[status]} {status}" for status in ("PASS", "FAIL", "ERROR", "SKIP")
@@ -311,10 +336,22 @@ class Runner:
 
 # --- what dead labs left -----------------------------------------------------------
 
+def delete_owned(pid):
+    """Namespaces and cgroups of a lab process that has ended."""
+    netns.delete(netns.owned_namespaces(pid))
+    for name, owner in cgroup.owned():
+        if owner == pid:
+            cgroup.remove(name)
+
+
 def clean():
-    """Remove namespaces and directories whose lab process is dead; returns what was removed."""
+    """Remove namespaces, cgroups and directories whose lab process is dead; returns what was removed."""
     names = [name for name, owner in netns.lab_namespaces() if not alive(owner)]
     netns.delete(names)
+    for name, owner in cgroup.owned():
+        if not alive(owner):
+            cgroup.remove(name)
+            names.append(name)
     directories = []
     for path in pathlib.Path(tempfile.gettempdir()).iterdir():
         match = TEMP_NAME.match(path.name)

@@ -14,12 +14,12 @@ TOPOLOGIES = HERE / "topologies"
 FAMILIES = ("v4", "v6")
 KEYS = {"description", "stage", "topology", "families", "requires", "args", "timeout", "text",
         "target", "node", "wire", "expect"}
-PORT_KEYS = {"state", "findings", "smtp", "upstream_tested"}
+PORT_KEYS = {"state", "findings", "smtp", "upstream_tested", "after"}
 # Staged already, for what smtpblame does not judge yet.
-LATER_STAGES = {"session"}
+LATER_STAGES = {"session", "named"}
 FINDING_KEYS = {"mechanism", "place", "direction", "confidence_min", "confidence_max", "culprit", "named",
-                "icmp", "blocker", "width_max", "summary"}
-EXPECT_KEYS = {"exit", "elapsed_min", "elapsed_max", "stderr", "port", "truth"}
+                "icmp", "blocker", "width_max", "summary", "remedy", "remedy_like"}
+EXPECT_KEYS = {"exit", "elapsed_min", "elapsed_max", "stderr", "port", "truth", "inspect"}
 
 # The tool's own default bound on a target (contract, section 1).
 DEFAULT_TIMEOUT = 8.0
@@ -43,6 +43,7 @@ class Scenario:
         self.requires = data.get("requires", [])
         self.topology = topology.load(TOPOLOGIES / f"{data.get('topology', 'home')}.toml")
         self.args = data.get("args", [])
+        self.words = {}  # further {words} to replace: what the running network knows
         self.timeout_given = "timeout" in data
         self.timeout = float(data.get("timeout", DEFAULT_TIMEOUT))
         self.also_text = data.get("text", False)
@@ -73,11 +74,13 @@ class Scenario:
         return (ours if "service" in ours else self.topology.nodes[node]).get("service", [])
 
     def fill(self, text):
-        """Replace {node}, {node4}, {node6}, {target}, {target4}, {target6} and {F} (-4 or -6)."""
+        """Replace {node}, {node4}, {node6}, {target}, {target4}, {target6}, {F} (-4 or -6), and what `words` holds."""
         def value(match):
             name, digit = match.group(1), match.group(2)
             if name == "F" and not digit:
                 return "-" + self.family[1]
+            if match.group(0)[1:-1] in self.words:
+                return self.words[match.group(0)[1:-1]]
             node = self.target if name == "target" else name
             if node not in self.topology.addresses:
                 return match.group(0)
@@ -115,9 +118,15 @@ def check_keys(name, data):
     for port, wanted in expect.get("port", {}).items():
         if not (port.isdigit() or port == "others"):
             raise ScenarioError(f"{name}: expect.port.{port}: neither a number nor `others`")
-        known(f"expect.port.{port}", wanted, PORT_KEYS)
-        for finding in wanted.get("findings", []):
-            known(f"expect.port.{port}.findings", finding, FINDING_KEYS)
+        check_port_keys(known, f"expect.port.{port}", wanted)
+
+
+def check_port_keys(known, where, wanted):
+    known(where, wanted, PORT_KEYS)
+    for finding in wanted.get("findings", []):
+        known(f"{where}.findings", finding, FINDING_KEYS)
+    if "after" in wanted:
+        check_port_keys(known, f"{where}.after", wanted["after"])
 
 
 def names():

@@ -4,6 +4,8 @@
 import os
 import pathlib
 import pwd
+import signal
+import socket
 import subprocess
 import time
 
@@ -30,7 +32,10 @@ def make_certificate(directory, name=SERVER_NAME):
 
 
 def start(service, directory, certificate):
-    """Start one service in the namespace that the caller has entered: (children, ports it will listen on)."""
+    """Start one service in the namespace that the caller has entered: (children, ports it will listen on).
+
+    The sockets of a holder are no listeners: it is quick enough not to be waited for.
+    """
     service = dict(service)
     kind = service.pop("kind")
     if kind == "postfix":
@@ -40,7 +45,20 @@ def start(service, directory, certificate):
     if kind == "script":
         ports = service.pop("ports", None) or [service.pop("port")]
         return start_script({port: service for port in ports}, directory, certificate)
+    if kind == "holder":
+        return [process.start_function(hold_ports, service["range"], log=pathlib.Path(directory, "holder.log"))], []
     raise ServiceError(f"unknown kind of service: {kind}")
+
+
+def hold_ports(first_and_last):
+    """Take every port of a range, in both families, so that nobody else gets one; listens on none."""
+    held = []
+    for port in range(first_and_last[0], first_and_last[1] + 1):
+        sock = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        sock.bind(("::", port))
+        held.append(sock)
+    signal.pause()
 
 
 def start_script(ports, directory, certificate):

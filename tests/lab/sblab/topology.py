@@ -5,7 +5,8 @@ import collections
 import ipaddress
 import tomllib
 
-NODE_KEYS = {"router", "routes", "nft", "ip", "run", "sysctl", "impair", "silent", "service"}
+NODE_KEYS = {"router", "routes", "nft", "ip", "run", "sysctl", "impair", "silent", "service",
+             "private", "background", "cgroup"}
 TOPOLOGY_KEYS = {"description", "base", "client", "target", "path", "link", "node"}
 
 End = collections.namedtuple("End", "node interface")

@@ -8,6 +8,7 @@ compared with the scenario's [wire] part:
     25 = "timeout, no syn"
     465 = "EHOSTUNREACH, syn, icmp 3/13 from isp1"
     587 = "connected, greets 220"
+    "25 as mail" = "connected"
 
 What the client's socket sees: connected, timeout, refused, or an errno name; then
 greets TEXT, quiet, closed, reset. What its interfaces but lo see: syn, no syn,
@@ -16,10 +17,14 @@ syn-ack, rst, icmp T/C from NODE, no answer. What lo sees: lo rst, lo icmp T/C.
 
 import contextlib
 import errno
+import os
+import pwd
 import select
 import socket
 import struct
 import time
+
+from . import cgroup
 
 ETH_P_ALL = 3
 ETHERTYPES = {0x0800: 4, 0x86DD: 6}
@@ -36,10 +41,11 @@ def differences(network):
     scenario = network.scenario
     target = scenario.address(scenario.target)
     found = []
-    with network.inside(network.topology.client):
+    with network.inside(network.topology.client), cgroup.entered(network.cgroup):
         for port, claims in scenario.wire.items():
+            number, _as, user = port.partition(" as ")
             wanted = [claim.strip() for claim in claims.split(",")]
-            seen = observe(target, int(port), scenario, "connected" in wanted)
+            seen = observe(target, int(number), scenario, "connected" in wanted, user)
             for claim in wanted:
                 if not holds(claim, seen):
                     found.append(f"wire {port}: expected {claim!r}, seen {sorted(seen)}")
@@ -52,11 +58,25 @@ def holds(claim, seen):
     return claim in seen
 
 
-def observe(target, port, scenario, patient):
+@contextlib.contextmanager
+def effective_user(name):
+    """As which user sockets are made."""
+    if not name:
+        yield
+        return
+    os.seteuid(pwd.getpwnam(name).pw_uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+def observe(target, port, scenario, patient, user=""):
     """The set of words that describe what happened."""
     with contextlib.closing(socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_ALL))) as tap:
         tap.setblocking(False)
-        words, sock = connect(target, port, CONNECT_SECONDS if patient else DECIDED_SECONDS)
+        with effective_user(user):
+            words, sock = connect(target, port, CONNECT_SECONDS if patient else DECIDED_SECONDS)
         with contextlib.closing(sock):
             local_port = sock.getsockname()[1]
             if "connected" in words and "reset" not in words:
