@@ -264,10 +264,11 @@ static void program_finding(struct inspected *i, const struct host_program *p, s
 
 static void xfrm_finding(struct inspected *i, const struct host_xfrm *x, size_t event)
 {
+	const struct tracker *t = &i->b->d->tracker;
 	struct arena *a = &i->b->r->arena;
 	struct named n = {.kind = CULPRIT_UNKNOWN, .proven = true, .event = event, .xfrm = x};
 
-	if (!x->block)
+	if (!x->block || x->port != t->plan->ports[i->index].port)
 		return;
 	i->stops = true;
 	struct finding *f = add_finding(i, x->inbound ? MECH_SILENT_DROP : MECH_LOCAL_ERROR, SURE_BY_RULE,

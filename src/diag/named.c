@@ -556,7 +556,8 @@ void facts_of_records(const struct tracker *t, int port_index, struct port_facts
 	}
 	for (unsigned i = 0; i < t->n_host; i++) {
 		const struct host_record *r = record(t, i);
-		if (r->kind == HOST_XFRM && !r->xfrm.block && !r->xfrm.inbound)
+		if (r->kind == HOST_XFRM && !r->xfrm.block && !r->xfrm.inbound &&
+		    r->xfrm.port == t->plan->ports[port_index].port)
 			ipsec = t->host[i];
 		if (r->kind == HOST_PROGRAM && r->program.hook == PROG_XDP &&
 		    strcmp(r->program.interface, t->link.name) == 0)
@@ -803,6 +804,8 @@ const char *named_record_words(struct arena *a, const struct tracker *t,
 				    r->kernel_drop.function[0] ? " in " : "",
 				    r->kernel_drop.function);
 	case HOST_SETTING:
+		if (strcmp(r->setting.name, "firewall.ufw") == 0)
+			return "ufw manages this machine's firewall";
 		return arena_printf(a, "%s = %s", r->setting.name, r->setting.value);
 	case HOST_COUNTER:
 		return arena_printf(a, "the kernel's counter %s moved by %llu", r->counter.name,

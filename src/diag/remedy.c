@@ -237,7 +237,7 @@ static void tc_remedy(struct list *l, const struct host_program *p)
 {
 	struct arena *a = l->q->arena;
 	const char *side = p->hook == PROG_TC_EGRESS ? "egress" : "ingress";
-	const char *proto = is_v6(l) ? "ipv6" : "ip";
+	const char *proto = is_v6(l) ? "ipv6" : "ip", *family = is_v6(l) ? "ip6" : "ip";
 
 	if (p->hook == PROG_QDISC) {
 		say(l, "Look at the queueing discipline, and who set it:");
@@ -259,9 +259,12 @@ static void tc_remedy(struct list *l, const struct host_program *p)
 	const char *at = arena_printf(a, "dev %s %s protocol %s pref %u", p->interface, side, proto,
 				      p->pref - 1);
 	say(l, "Let this address and port pass before that filter:");
-	say(l, arena_printf(a, "tc filter add %s flower ip_proto tcp %s_ip %s %s_port %u action pass",
-			    at, l->q->inbound ? "src" : "dst", target(l),
-			    l->q->inbound ? "src" : "dst", l->q->port));
+	/* u32: every kernel with tc has it; a class is all that it needs to let a packet go on */
+	say(l, arena_printf(a, "tc filter add %s u32 match %s protocol 6 0xff match %s %s %s/%u match "
+			       "%s %s %u 0xffff flowid 1:1",
+			    at, family, family, l->q->inbound ? "src" : "dst", target(l),
+			    is_v6(l) ? 128 : 32, family, l->q->inbound ? "sport" : "dport",
+			    l->q->port));
 	say(l, UNDO);
 	say(l, arena_printf(a, "tc filter del %s", at));
 }

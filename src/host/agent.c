@@ -112,6 +112,7 @@ static void serve_watch(struct server *s, const struct request *q)
 
 	end_watch(s);
 	s->watch = q->watch;
+	managers_emit(emit_answer, s);
 	if (q->trace && trace_open(&s->trace, &s->watch, &e) != 0)
 		watch_not_looked(emit_answer, s, HOST_LOOK_TRACE, "%.250s", e.text);
 }
@@ -192,6 +193,7 @@ static void serve_inspect(struct server *s, const struct request *q)
 	struct err e;
 
 	s->watch = q->watch;
+	managers_emit(emit_answer, s);
 	nft_inspect(&s->watch, emit_answer, s);
 	if (iptables_present(family)) {
 		if (iptables_read(&tables, family, &e) == 0)

@@ -13,7 +13,8 @@
 
 struct iptables; /* one reading of all tables with their counters; opaque */
 
-/* Do legacy tables exist here? family: ADDR_V4 or ADDR_V6. */
+/* Do legacy tables exist here? Without the right to know: yes, and iptables_read() says why it
+ * can't. family: ADDR_V4 or ADDR_V6. */
 bool iptables_present(enum addr_family family);
 
 int iptables_read(struct iptables **out, enum addr_family family, struct err *e);
@@ -24,7 +25,9 @@ int iptables_parse(struct iptables **out, enum addr_family family, const char *t
 		   struct err *e);
 
 /* HOST_COUNTED for the rules and policies that would stop or turn our packets and whose counters
- * moved from a to b, the most likely first. dport: as agent_look_end(). */
+ * moved from a to b, the most likely first, for each direction. dport: a port that was tried
+ * between them. Those for inbound packets say who would have stopped an answer; whether one came
+ * is for others to know. None when `certain` ones stop the way out. */
 void iptables_compare(const struct iptables *a, const struct iptables *b,
 		      const struct host_watch *w, uint16_t dport, host_emit *emit, void *arg);
 

@@ -168,7 +168,7 @@ out:
 }
 
 /* ufw writes policies, too, which don't bear its name: is it on? */
-static void emit_ufw(const struct sink *s)
+void managers_emit(host_emit *emit, void *arg)
 {
 	struct host_record r = watch_record(HOST_SETTING);
 	FILE *f = fopen("/etc/ufw/ufw.conf", "re");
@@ -185,7 +185,7 @@ static void emit_ufw(const struct sink *s)
 		return;
 	snprintf(r.setting.name, sizeof(r.setting.name), "firewall.ufw");
 	snprintf(r.setting.value, sizeof(r.setting.value), "on");
-	s->emit(s->arg, &r);
+	emit(arg, &r);
 }
 
 void settings_emit(const struct host_watch *w, host_emit *emit, void *arg)
@@ -197,5 +197,4 @@ void settings_emit(const struct host_watch *w, host_emit *emit, void *arg)
 	emit_file(&s, "net/netfilter/nf_conntrack_max");
 	emit_file(&s, "net/ipv4/ip_local_port_range");
 	emit_file(&s, "net/ipv4/ip_local_reserved_ports");
-	emit_ufw(&s);
 }

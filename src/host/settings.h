@@ -18,8 +18,11 @@ void counters_compare(const struct counters *a, const struct counters *b, host_e
 		      void *arg);
 
 /* HOST_SETTING: rp_filter in force (v4: the larger of "all" and the interface's) on every interface
- * that is up, conntrack's count and maximum, the range of ephemeral ports, whether ufw is on ("firewall.ufw"). */
+ * that is up, conntrack's count and maximum, the range of ephemeral ports, ... */
 void settings_emit(const struct host_watch *w, host_emit *emit, void *arg);
+
+/* HOST_SETTING "firewall.ufw": ufw is on. It sets policies, too, which don't bear its name. */
+void managers_emit(host_emit *emit, void *arg);
 
 /* HOST_XFRM for policies that match the watch's packets. */
 void xfrm_emit(const struct host_watch *w, host_emit *emit, void *arg);

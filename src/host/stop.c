@@ -50,6 +50,7 @@ static int errno_of_rule(unsigned action)
 struct table_search {
 	uint32_t table;
 	uint8_t type; /* RTN_*: this, or throw */
+	bool no_throw;
 	const struct addr *dst, *src;
 	struct nlmsghdr *best; /* malloc'd copy, NULL: none */
 	unsigned best_len, best_type;
@@ -90,7 +91,7 @@ static void on_route(const struct nlmsghdr *m, void *arg)
 	uint32_t metric = netlink_u32(a[RTA_PRIORITY]);
 	/* a kernel without strict checking sends everything; our packets have no tos */
 	if (table != s->table || r->rtm_family != netlink_family(s->dst) ||
-	    (r->rtm_type != s->type && r->rtm_type != RTN_THROW) || r->rtm_tos != 0 ||
+	    (r->rtm_type != s->type && (s->no_throw || r->rtm_type != RTN_THROW)) || r->rtm_tos != 0 ||
 	    (r->rtm_flags & RTM_F_CLONED) || !covers(r, a, s))
 		return;
 	/* IPv6's own end of every table, not somebody's setting */
@@ -110,7 +111,7 @@ static void on_route(const struct nlmsghdr *m, void *arg)
 static int search_table(struct host *h, struct table_search *s, struct err *e)
 {
 	const uint8_t types[] = {s->type, RTN_THROW};
-	size_t n = h->strict ? sizeof(types) : 1;
+	size_t n = h->strict && !s->no_throw ? sizeof(types) : 1;
 
 	for (size_t i = 0; i < n; i++) {
 		const struct rtmsg header = {
@@ -179,7 +180,8 @@ static void blame_nobody(struct walk *w)
 static int visit_table_for_would(struct walk *w, uint32_t table, struct err *e)
 {
 	struct table_search s = {
-	    .table = table, .type = RTN_UNICAST, .dst = &w->packet.dst, .src = &w->packet.src};
+	    .table = table, .type = RTN_UNICAST, .no_throw = true, .dst = &w->packet.dst,
+	    .src = &w->packet.src};
 	int rc = search_table(w->h, &s, e);
 
 	if (rc == 0 && s.best && s.best_type == RTN_UNICAST) {

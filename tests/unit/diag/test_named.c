@@ -230,8 +230,8 @@ static void test_programs(void **state)
 		const char *remedy;
 	} cases[] = {
 		{PROG_TC_EGRESS, "TC_EGRESS", "__dev_queue_xmit", false, CULPRIT_TC,
-		 "tc filter add dev eth0 egress protocol ip pref 48 flower ip_proto tcp dst_ip "
-		 "198.51.100.25 dst_port 25 action pass"},
+		 "tc filter add dev eth0 egress protocol ip pref 48 u32 match ip protocol 6 0xff "
+		 "match ip dst 198.51.100.25/32 match ip dport 25 0xffff flowid 1:1"},
 		{PROG_TC_INGRESS, "TC_INGRESS", "__netif_receive_skb_core", true, CULPRIT_TC,
 		 "tc filter del dev eth0 ingress protocol ip pref 48"},
 		{PROG_TCX_EGRESS, "TC_EGRESS", "", false, CULPRIT_TC, "bpftool net show dev eth0"},
@@ -427,6 +427,7 @@ static void test_ipsec_blinds_the_tap(void **state)
 
 	(void)state;
 	stopped_syn(s);
+	x.xfrm.port = 25;
 	SET(x.xfrm.text, "src 0.0.0.0/0 dst 198.51.100.0/24 dir out");
 	add_record(s, &x);
 	const struct report *r = finish(s);
