@@ -21,7 +21,10 @@ enum diag_look diag_wanted_look(const struct diag *d, int port_index, int64_t no
 
 	if (rule && rule->named != NAMED_NOTHING) {
 		named_find(t, port_index, &p, rule->named, &named);
-		return named_has(&named) && named.proven ? DIAG_LOOK_NOTHING : DIAG_LOOK_CLOSER;
+		/* a bare drop reason says where in the kernel, not who */
+		return named_has(&named) && named.proven && named.kind != CULPRIT_KERNEL_DROP
+			       ? DIAG_LOOK_NOTHING
+			       : DIAG_LOOK_CLOSER;
 	}
 	/* XDP drops an answer before any tap sees it: that must not be blamed on the path */
 	if (rule || !fact_seen(&p, F_SYN_LEFT) || fact_seen(&p, F_CONNECTED) ||

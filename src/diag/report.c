@@ -300,7 +300,9 @@ static void fill_remedy(const struct rule *rule, const struct words *w, struct f
 	f->remedy = remedy;
 	if (w->named)
 		f->n_remedy = remedy_for(&q, remedy);
-	for (int i = 0; i < RULE_MAX_REMEDIES && rule->remedy[i] && !(w->named && f->n_remedy); i++) {
+	if (f->n_remedy)
+		return;
+	for (int i = 0; i < RULE_MAX_REMEDIES && rule->remedy[i]; i++) {
 		const char *text = words_expand(w, rule->remedy[i]);
 		if (text[0])
 			remedy[f->n_remedy++] = text;

@@ -3,11 +3,12 @@
 """Killed at any moment, the program leaves nothing behind.
 
     lab exec host-nft-drop -- tests/program/killed.py PROGRAM [TIMES [SEED]]
+    lab exec host-bpf-egress -- tests/program/killed.py PROGRAM
 
-Runs in a lab's client whose firewall stops port 25, so that a run traces, looks
-closer, and starts other programs. SIGKILL comes at a random moment of a run's
-life, to the program alone: what it forked has to notice, and the kernel has to
-clean up what it held.
+Runs in a lab's client that stops port 25: by a rule, which the trace names, or by
+an eBPF program, for which the kernel's drop reasons are looked at. SIGKILL comes at
+a random moment of a run's life, to the program alone: what it forked has to notice,
+and the kernel has to clean up what it held.
 """
 import os
 import pathlib

@@ -99,7 +99,7 @@ def missing(feature):
     if command:
         done = subprocess.run(["unshare", "--net", "--", *command], capture_output=True, text=True, timeout=10)
         if done.returncode != 0:
-            return f"{feature}: {done.stderr.strip().splitlines()[-1] if done.stderr.strip() else 'fails'}"
+            return f"{feature}: {done.stderr.strip().splitlines()[0] if done.stderr.strip() else 'fails'}"
     return None
 
 

@@ -16,7 +16,7 @@ KEYS = {"description", "stage", "topology", "families", "requires", "args", "tim
         "target", "node", "wire", "expect"}
 PORT_KEYS = {"state", "findings", "smtp", "upstream_tested", "after"}
 # Staged already, for what smtpblame does not judge yet.
-LATER_STAGES = {"session", "named"}
+LATER_STAGES = {"session"}
 FINDING_KEYS = {"mechanism", "place", "direction", "confidence_min", "confidence_max", "culprit", "named",
                 "icmp", "blocker", "width_max", "summary", "remedy", "remedy_like"}
 EXPECT_KEYS = {"exit", "elapsed_min", "elapsed_max", "stderr", "port", "truth", "inspect"}
