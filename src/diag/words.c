@@ -450,12 +450,22 @@ static const char *connect_words(struct arena *a, const struct event *ev, const 
 			    errno_name(ev->connect.error), ms);
 }
 
+static const char *stage_words(enum session_stage stage)
+{
+	static const char *const words[STAGE_COUNT] = {
+		[STAGE_GREETING] = "before a greeting", [STAGE_EHLO] = "after EHLO",
+		[STAGE_STARTTLS] = "after STARTTLS",    [STAGE_TLS] = "in the TLS handshake",
+		[STAGE_EHLO_TLS] = "after EHLO inside TLS", [STAGE_AUTH] = "after AUTH",
+		[STAGE_MAIL] = "after MAIL FROM",       [STAGE_RCPT] = "after RCPT TO",
+		[STAGE_QUIT] = "after QUIT",
+	};
+
+	return words[stage];
+}
+
 static const char *session_end_words(struct arena *a, const struct event *ev)
 {
-	static const char *const stages[] = {[STAGE_GREETING] = "before a greeting",
-					     [STAGE_TLS] = "in the TLS handshake",
-					     [STAGE_QUIT] = "after QUIT"};
-	const char *where = stages[ev->session_end.stage];
+	const char *where = stage_words(ev->session_end.stage);
 	const char *text = ev->session_end.text ? ev->session_end.text : "";
 
 	switch (ev->session_end.end) {

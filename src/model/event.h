@@ -51,9 +51,16 @@ struct ev_icmp_error {
 
 /* How far the conversation got, in its order. */
 enum session_stage {
-	STAGE_GREETING, /* waiting for the server's first words */
-	STAGE_TLS,      /* in a TLS handshake */
+	STAGE_GREETING, /* waiting for the server's first words; on a port with TLS first, inside it */
+	STAGE_EHLO,     /* said EHLO, or HELO where EHLO is not known */
+	STAGE_STARTTLS, /* said STARTTLS */
+	STAGE_TLS,      /* in a TLS handshake, at once or after STARTTLS */
+	STAGE_EHLO_TLS, /* said EHLO again, inside TLS */
+	STAGE_AUTH,
+	STAGE_MAIL,
+	STAGE_RCPT,
 	STAGE_QUIT,     /* said goodbye: whatever ends it now is fine */
+	STAGE_COUNT,
 };
 
 enum session_end {
@@ -67,9 +74,11 @@ enum session_end {
 };
 
 struct ev_reply {
-	enum session_stage stage;
-	int code;         /* 100..599 */
+	enum session_stage stage; /* to what it answers */
+	int code;         /* 200..599 */
 	const char *text; /* all its lines without code, joined by " / " */
+	const char *const *lines; /* the same, one each, NULL at the end; may be NULL */
+	bool helo;        /* STAGE_EHLO: the answer is to HELO, EHLO was not known */
 };
 
 struct ev_session_end {

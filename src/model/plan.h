@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/addr.h"
+#include "model/signature.h"
 
 #define PLAN_MAX_PORTS 32 /* tested and control ports of one target */
 #define PLAN_MAX_HOPS  64 /* the longest path that is traced */
@@ -31,6 +32,12 @@ struct plan {
 	bool no_path;            /* --no-path */
 	bool no_inject;          /* --no-inject */
 	bool no_trace;           /* --no-trace */
+	const char *ehlo_name;   /* --ehlo, or NULL: the host's name, else its address */
+	bool starttls_required;  /* --starttls-required */
+	const char *auth_user;   /* --auth, or NULL */
+	const char *auth_secret; /* its password; never in a report, an event or a file */
+	struct signatures signatures; /* of known devices; empty: none were found */
+	const char *mail_from, *rcpt_to; /* --mail-from, --rcpt-to, or NULL: not asked */
 	const char *user;        /* --uid: as whom the connections are made, or NULL: the caller */
 	unsigned max_hops;       /* --max-hops, at most PLAN_MAX_HOPS */
 };

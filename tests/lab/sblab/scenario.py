@@ -39,7 +39,7 @@ class Scenario:
         check_keys(name, data)
         self.description = data.get("description", "")
         self.stage = data.get("stage", "core")
-        self.check_named = False  # `named` is checked on demand: see README.md
+        self.check_named = False  # inspect, `named` and remedies are checked by `lab run` alone
         self.requires = data.get("requires", [])
         self.topology = topology.load(TOPOLOGIES / f"{data.get('topology', 'home')}.toml")
         self.args = data.get("args", [])

@@ -250,7 +250,7 @@ static inline void failed_at_once(struct scene *s, unsigned f, int error)
 
 static inline void greeting(struct scene *s, unsigned f, int code, const char *text)
 {
-	add_event(s, EV_REPLY, f)->reply = (struct ev_reply){STAGE_GREETING, code, text};
+	add_event(s, EV_REPLY, f)->reply = (struct ev_reply){.stage = STAGE_GREETING, .code = code, .text = text};
 }
 
 static inline void session_end(struct scene *s, unsigned f, enum session_stage stage,

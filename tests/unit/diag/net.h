@@ -418,7 +418,7 @@ static inline void up(struct sim *m, unsigned f)
 	m->talked[i] = true;
 	int64_t greet = m->s->now + m->net->greeting_ns + reliable_trip(m->net);
 	struct pending p = {.ev = {.kind = EV_REPLY, .flow = (uint16_t)f}};
-	p.ev.reply = (struct ev_reply){STAGE_GREETING, 220, "mx.example.com ESMTP"};
+	p.ev.reply = (struct ev_reply){.stage = STAGE_GREETING, .code = 220, .text = "mx.example.com ESMTP"};
 	queue_event(m, greet, &p);
 	p.ev = (struct event){.kind = EV_SESSION_END, .flow = (uint16_t)f};
 	p.ev.session_end = (struct ev_session_end){STAGE_QUIT, SESSION_DONE, 60, NULL};
