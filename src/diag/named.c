@@ -737,6 +737,8 @@ static const char *host_packet_words(struct arena *a, const struct tracker *t,
 	if (p->stopped)
 		return arena_printf(a, "netfilter stopped the %s in hook %s: %s (%s)", what, r->hook,
 				    r->text, rule_place(a, r));
+	if (p->turned && !r->table[0])
+		return arena_printf(a, "the %s was sent to another place, by no nftables rule", what);
 	if (p->turned)
 		return arena_printf(a, "netfilter sent the %s to another place: %s (%s)", what,
 				    r->text, rule_place(a, r));

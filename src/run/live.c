@@ -684,6 +684,9 @@ static int look_at_culprits(struct run *r, struct err *e)
 
 	if (!a)
 		return 0;
+	/* what the sockets know the tap may not have told yet, and then it would look blind */
+	capture_sync(r->live->capture, SYNC_MS);
+	take_packets(r);
 	agent_collect(a, agent_time_ms(r), add_record, r);
 	if (ports_wanting(r, DIAG_LOOK_PROGRAMS))
 		agent_programs(a, agent_time_ms(r), add_record, r);
