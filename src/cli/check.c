@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "cli/options.h"
+#include "cli/password.h"
 #include "report/render.h"
 #include "run/live.h"
 #include "run/resolve.h"
@@ -22,6 +23,7 @@ struct check {
 	struct options opt;
 	bool inspect; /* the verb: no packet is to be sent */
 	struct run_user user;
+	char password[PASSWORD_MAX];
 	struct live *live;
 	char hostname[256];
 	bool progress;
@@ -110,6 +112,12 @@ static struct plan make_plan(const struct check *c, const char *input, const cha
 		.no_path = c->opt.no_path,
 		.no_inject = c->opt.no_inject,
 		.no_trace = c->opt.no_trace,
+		.ehlo_name = c->opt.ehlo_name,
+		.starttls_required = c->opt.starttls_required,
+		.auth_user = c->opt.auth_user,
+		.auth_secret = c->opt.auth_user ? c->password : NULL,
+		.mail_from = c->opt.mail_from,
+		.rcpt_to = c->opt.rcpt_to,
 		.user = c->user.name,
 		.max_hops = c->opt.max_hops < PLAN_MAX_HOPS ? c->opt.max_hops : PLAN_MAX_HOPS,
 	};
@@ -275,6 +283,9 @@ static int targets_main(bool inspect, int argc, char **argv, int *status, struct
 		result = 0;
 		goto out;
 	}
+	if (c.opt.auth_user && password_read(c.password, c.opt.auth_user, c.opt.password_file,
+					     c.opt.password_fd, e) != 0)
+		goto out;
 	gethostname(c.hostname, sizeof(c.hostname) - 1);
 	c.progress = !c.opt.no_progress && isatty(STDERR_FILENO) && !c.opt.json;
 	if (open_live(&c, e) != 0)
@@ -285,6 +296,7 @@ static int targets_main(bool inspect, int argc, char **argv, int *status, struct
 	*status = c.status;
 	result = run_finish(c.live, e);
 out:
+	explicit_bzero(c.password, sizeof(c.password));
 	run_free(c.live);
 	options_clear(&c.opt);
 	return result;

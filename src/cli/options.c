@@ -2,6 +2,7 @@
 #include "cli/options.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <math.h>
 #include <stddef.h>
@@ -15,10 +16,13 @@
 #define TIMEOUT_MAX_S     3600
 #define TARGETS_MAX       100000
 #define LINE_MAX_BYTES    1024
+#define WORD_MAX          250
 
 enum option_type {
 	OPT_FLAG,      /* bool */
 	OPT_STRING,    /* const char * */
+	OPT_WORD,      /* the same, of what an SMTP command may hold: no blank, no <>, no control */
+	OPT_FD,        /* int, an open descriptor */
 	OPT_PORTS,     /* struct port_list */
 	OPT_ADDRESS,   /* struct addr */
 	OPT_SECONDS,   /* int64_t, ns */
@@ -62,6 +66,15 @@ static const struct option_row rows[] = {
 	{"verbose", 'v', OPT_FLAG, AT(verbose), NULL, "all evidence"},
 	{"color", 0, OPT_WHEN, AT(colour), "WHEN", "auto, always or never"},
 	{"no-progress", 0, OPT_FLAG, AT(no_progress), NULL, "no progress line on a terminal"},
+	{"ehlo", 0, OPT_WORD, AT(ehlo_name), "NAME", "the name to say EHLO with (this host's)"},
+	{"starttls-required", 0, OPT_FLAG, AT(starttls_required), NULL,
+	 "a server without STARTTLS (or TLS first) is no service"},
+	{"auth", 0, OPT_WORD, AT(auth_user), "USER",
+	 "try a login, over TLS only; asks for the password"},
+	{"password-file", 0, OPT_STRING, AT(password_file), "FILE", "its first line is the password"},
+	{"password-fd", 0, OPT_FD, AT(password_fd), "N", "the same, from an open file descriptor"},
+	{"mail-from", 0, OPT_WORD, AT(mail_from), "ADDR", "go on to MAIL FROM:<ADDR>, then reset"},
+	{"rcpt-to", 0, OPT_WORD, AT(rcpt_to), "ADDR", "and to RCPT TO:<ADDR>; no mail is sent"},
 	{"no-path", 0, OPT_FLAG, AT(no_path), NULL, "no TTL-limited probes"},
 	{"max-hops", 0, OPT_HOPS, AT(max_hops), "N", "path length (30)"},
 	{"asn-db", 0, OPT_STRING, AT(asn_db), "FILE.mmdb", "AS numbers of hops (found if installed)"},
@@ -173,6 +186,26 @@ static int parse_when(enum when *out, const struct option_row *row, const char *
 	return bad_value(row, value, "not auto, always or never", e);
 }
 
+/* What goes into an SMTP command must not end it, nor begin another one. */
+static bool is_word(const char *s)
+{
+	for (; *s; s++)
+		if ((unsigned char)*s <= ' ' || (unsigned char)*s >= 0x7f || strchr("<>\"\\", *s))
+			return false;
+	return true;
+}
+
+static int parse_fd(int *out, const struct option_row *row, const char *value, struct err *e)
+{
+	char *end;
+	long n = strtol(value, &end, 10);
+
+	if (value[0] < '0' || value[0] > '9' || *end || n > 1000000 || fcntl((int)n, F_GETFD) < 0)
+		return bad_value(row, value, "no open file descriptor", e);
+	*out = (int)n;
+	return 0;
+}
+
 static int add_target(struct options *o, const char *target, struct err *e)
 {
 	if (o->n_targets == TARGETS_MAX)
@@ -235,6 +268,13 @@ static int take_option(struct options *o, const struct option_row *row, const ch
 			return bad_value(row, value, "empty", e);
 		*(const char **)field = value;
 		return 0;
+	case OPT_WORD:
+		if (!*value || strlen(value) > WORD_MAX || !is_word(value))
+			return bad_value(row, value, "no plain word of at most 250 characters", e);
+		*(const char **)field = value;
+		return 0;
+	case OPT_FD:
+		return parse_fd(field, row, value, e);
 	case OPT_PORTS:
 		return parse_ports(field, row, value, e);
 	case OPT_ADDRESS:
@@ -290,6 +330,10 @@ static int check_together(const struct options *o, struct err *e)
 {
 	if (o->only_v4 && o->only_v6)
 		return err_set(e, ERR_USAGE, "-4 and -6 exclude each other");
+	if ((o->password_file || o->password_fd >= 0) && !o->auth_user)
+		return err_set(e, ERR_USAGE, "a password without --auth USER");
+	if (o->rcpt_to && !o->mail_from)
+		return err_set(e, ERR_USAGE, "--rcpt-to needs --mail-from");
 	if (o->json && o->quiet)
 		return err_set(e, ERR_USAGE, "--json and -q exclude each other");
 	if (o->n_targets == 0)
@@ -308,6 +352,7 @@ int options_parse(struct options *o, int argc, char **argv, struct err *e)
 		.control = {.ports = {443, 80}, .n = 2},
 		.timeout_ns = TIMEOUT_DEFAULT_S * NS_PER_S,
 		.max_hops = 30,
+		.password_fd = -1,
 	};
 	getopt_tables(letters, longs);
 	opterr = 0;

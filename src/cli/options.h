@@ -32,6 +32,9 @@ struct options {
 	unsigned n_interfaces;
 	struct addr source;
 	const char *netns, *user, *ca_file, *write_file, *asn_db;
+	const char *ehlo_name, *auth_user, *password_file, *mail_from, *rcpt_to;
+	int password_fd; /* -1: none */
+	bool starttls_required;
 	int64_t timeout_ns;
 	bool json, quiet, verbose, no_progress;
 	bool no_path, no_trace, no_inject, no_canary; /* parts that can be turned off */

@@ -43,7 +43,7 @@ static int64_t repeat_interval_ns(const struct tracker *t)
 	       : due > REPEAT_CEILING_NS ? REPEAT_CEILING_NS : due;
 }
 
-static bool seen_any(const struct port_facts *p, uint64_t facts)
+static bool seen_any(const struct port_facts *p, fact_set facts)
 {
 	return (p->seen & facts) != 0;
 }
@@ -70,8 +70,7 @@ static enum need need_of_port(const struct tracker *t, int port_index, const str
 
 	if (!f)
 		return NEED_WAIT;
-	/* QUIT is sent with the greeting's last byte: its reply changes nothing */
-	if (f->has_end || f->has_reply || fact_seen(p, F_ERROR_AT_ONCE))
+	if (f->has_end || fact_seen(p, F_ERROR_AT_ONCE))
 		return NEED_NOTHING;
 	if (fact_seen(p, F_CONNECTED))
 		return NEED_WAIT; /* the dialogue goes on */

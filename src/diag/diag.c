@@ -21,12 +21,14 @@ void diag_judge_port(const struct port_facts *facts, const struct port_facts *in
 	bool decided = false;
 
 	for (int l = LAYER_HOST; l < LAYER_COUNT; l++) {
-		uint64_t missing;
-		/* who answers in the target's place says nothing about the target */
-		if (l == LAYER_SESSION && decided && out->state == STATE_INTERCEPTED)
-			break;
+		fact_set missing;
 		out->rules[l] = rules_match((enum layer)l,
 					    l == LAYER_PATH && injected ? injected : facts, &missing);
+		/* who answers in the target's place says nothing about the target, but what it does to
+		 * the session is told */
+		if (l == LAYER_SESSION && decided && out->state == STATE_INTERCEPTED &&
+		    out->rules[l] && out->rules[l]->state != STATE_INTERCEPTED)
+			out->rules[l] = NULL;
 		out->missing |= missing;
 		if (out->rules[l] && !decided) {
 			out->state = out->rules[l]->state;

@@ -66,7 +66,7 @@ const struct flow *diag_turned_flow(const struct diag *d, int port_index, int64_
 struct port_verdict {
 	enum state state;
 	const struct rule *rules[LAYER_COUNT]; /* NULL: none of that layer */
-	uint64_t missing; /* facts not looked at, when inconclusive for their sake */
+	fact_set missing; /* facts not looked at, when inconclusive for their sake */
 };
 /* injected: the same port's facts below the host's firewall, or NULL. */
 void diag_judge_port(const struct port_facts *facts, const struct port_facts *injected,

@@ -64,10 +64,21 @@ static const struct {
 	[F_PATH_ICMP_HOP] = {"path-icmp-hop", "the sender of the ICMP error is a known hop"},
 	[F_GREETING_OK] = {"greeting-ok", "the server greeted with a 2xx code"},
 	[F_GREETING_REJECT] = {"greeting-reject", "the server greeted with a 4xx or 5xx code"},
+	[F_EHLO_REJECT] = {"ehlo-reject", "the server refused EHLO and HELO"},
+	[F_STARTTLS_REJECT] = {"starttls-reject", "the server offers STARTTLS and refuses it"},
+	[F_STARTTLS_MISSING] = {"starttls-missing", "STARTTLS is required and not offered"},
+	[F_AUTH_REJECT] = {"auth-reject", "the server refused the login"},
+	[F_MAIL_REJECT] = {"mail-reject", "the server refused the sender or the recipient"},
 	[F_NOT_SMTP] = {"not-smtp", "what answered does not speak SMTP"},
-	[F_CLOSED] = {"closed", "the other side closed before a greeting"},
-	[F_RESET] = {"reset", "the session was reset before a greeting"},
-	[F_STALLED] = {"stalled", "no greeting came in the time given"},
+	[F_CLOSED] = {"closed", "the other side closed before the dialogue was done"},
+	[F_RESET] = {"reset", "the session was reset before the dialogue was done"},
+	[F_RESET_NEARER] = {"reset-nearer", "that RST came from nearer than the SYN-ACK"},
+	[F_STALLED] = {"stalled", "the other side went silent before the dialogue was done"},
+	[F_BANNER_MASKED] = {"banner-masked", "the greeting is overwritten by asterisks"},
+	[F_EHLO_MASKED] = {"ehlo-masked", "EHLO keywords are overwritten"},
+	[F_STARTTLS_MASKED] = {"starttls-masked", "STARTTLS is overwritten in the reply to EHLO"},
+	[F_TLS_INTERCEPTOR] = {"tls-interceptor", "the certificate was issued by a known interceptor"},
+	[F_TLS_RESIGNED] = {"tls-resigned", "another port of the host shows a certificate that verifies, this one does not"},
 	[F_TLS_FAILED] = {"tls-failed", "the TLS handshake failed"},
 	[F_SESSION_OVER] = {"session-over", "the dialogue was held to its end"},
 };
@@ -473,32 +484,6 @@ static void rst_distance_facts(struct port_facts *p)
 		  p->flow->rst.event);
 }
 
-/* ---- session ---- */
-
-static void session_facts(struct port_facts *p)
-{
-	const struct flow *f = p->flow;
-	bool over = f->has_end && f->end == SESSION_DONE;
-	/* what ends the connection after the greeting has been judged is courtesy, not service */
-	bool early = f->has_end && !f->has_reply && f->end_stage != STAGE_QUIT;
-
-	if (!f->has_result || f->error)
-		return;
-	note_if_looked(p, F_GREETING_OK, f->has_reply && f->reply_code < 400, f->reply_event,
-		       f->has_end);
-	note_if_looked(p, F_GREETING_REJECT, f->has_reply && f->reply_code >= 400, f->reply_event,
-		       f->has_reply || f->has_end);
-	if (!f->has_end && !f->has_reply)
-		return;
-	fact_note(p, F_TLS_FAILED, early && f->end == SESSION_TLS_ERROR, f->end_event);
-	fact_note(p, F_NOT_SMTP, early && f->end == SESSION_NOT_SMTP, f->end_event);
-	fact_note(p, F_CLOSED, early && f->end == SESSION_CLOSED, f->end_event);
-	fact_note(p, F_RESET, early && (f->end == SESSION_RESET || f->end == SESSION_ICMP),
-	     f->end_event);
-	fact_note(p, F_STALLED, early && f->end == SESSION_STALLED, f->end_event);
-	fact_note(p, F_SESSION_OVER, over, f->end_event);
-}
-
 void facts_of_port(const struct tracker *t, int port_index, int64_t now, struct port_facts *p)
 {
 	memset(p, 0, sizeof(*p));
@@ -518,16 +503,16 @@ void facts_of_port(const struct tracker *t, int port_index, int64_t now, struct 
 	icmp_facts(t, port_index, p);
 	control_facts(t, port_index, now, p);
 	rst_distance_facts(p);
-	session_facts(p);
+	facts_of_session(t, p);
 	facts_of_path(t, port_index, now, p);
 }
 
 bool facts_host_stops(const struct port_facts *p)
 {
-	uint64_t signs = FACT_BIT(F_RST_ON_LO) | FACT_BIT(F_ICMP_ON_LO) | FACT_BIT(F_SOCKET_SILENT) |
+	fact_set signs = FACT_BIT(F_RST_ON_LO) | FACT_BIT(F_ICMP_ON_LO) | FACT_BIT(F_SOCKET_SILENT) |
 			 FACT_BIT(F_SYN_REDIRECTED) | FACT_BIT(F_SYN_LOOPED) |
 			 FACT_BIT(F_ERROR_DENIED);
-	uint64_t others = FACT_BIT(F_SYN_LEFT) | FACT_BIT(F_TARGET_LOCAL) | FACT_BIT(F_LINK_DOWN) |
+	fact_set others = FACT_BIT(F_SYN_LEFT) | FACT_BIT(F_TARGET_LOCAL) | FACT_BIT(F_LINK_DOWN) |
 			  FACT_BIT(F_NEXT_HOP_SILENT) | FACT_BIT(F_NO_ROUTE);
 
 	return (p->seen & signs) && !(p->seen & others) && (p->looked & FACT_BIT(F_SYN_LEFT));

@@ -75,17 +75,31 @@ enum fact {
 	/* session */
 	F_GREETING_OK,
 	F_GREETING_REJECT,
-	F_NOT_SMTP,
+	F_EHLO_REJECT,      /* neither EHLO nor HELO was taken */
+	F_STARTTLS_REJECT,
+	F_STARTTLS_MISSING, /* required of us (--starttls-required), and not offered */
+	F_AUTH_REJECT,
+	F_MAIL_REJECT,      /* MAIL FROM or RCPT TO was refused */
+	F_NOT_SMTP,         /* ... and those below: at any stage before QUIT */
 	F_CLOSED,
 	F_RESET,
+	F_RESET_NEARER,     /* by a RST from fewer hops away than the SYN-ACK */
 	F_STALLED,
 	F_TLS_FAILED,
+	F_BANNER_MASKED,    /* asterisks in the place of the greeting */
+	F_EHLO_MASKED,      /* keywords overwritten by one letter */
+	F_STARTTLS_MASKED,  /* ... one of them is STARTTLS */
+	F_TLS_INTERCEPTOR,  /* the certificate's issuer is a known interceptor */
+	F_TLS_RESIGNED,     /* another port of the host shows a good certificate, this one somebody's */
 	F_SESSION_OVER,     /* the dialogue was held to its end */
 	F_COUNT,
 };
 
-#define FACT_BIT(f) (UINT64_C(1) << (f))
-_Static_assert(F_COUNT <= 64, "facts fit a bit set");
+/* 128 bits: what gcc and clang have on every 64-bit target. */
+typedef unsigned __int128 fact_set;
+
+#define FACT_BIT(f) ((fact_set)1 << (f))
+_Static_assert(F_COUNT <= 128, "facts fit a set");
 
 /* What a fact asserts, and what its absence asserts; for reports and docs. */
 const char *fact_name(enum fact f);
@@ -129,7 +143,7 @@ struct placed {
 };
 
 struct port_facts {
-	uint64_t looked, seen;
+	fact_set looked, seen;
 	size_t why[F_COUNT];     /* event behind a seen fact; NO_EVENT where it is a sum of several */
 	const struct flow *flow; /* the one that counts; NULL: never started */
 	const struct flow *any_silent; /* a flow without answer, for the evidence */
@@ -154,6 +168,12 @@ void facts_of_port(const struct tracker *t, int port_index, int64_t now, struct 
 
 /* Time that an answer is given on this path, from the control's round trips. */
 int64_t facts_answer_due_ns(const struct tracker *t);
+
+/* What was said on the connection; called by facts_of_port(). */
+void facts_of_session(const struct tracker *t, struct port_facts *p);
+
+/* The latest reply to EHLO: inside TLS where there was one. */
+const struct stage_reply *facts_ehlo(const struct flow *f);
 
 /* The path facts and `placed`; called by facts_of_port(). */
 void facts_of_path(const struct tracker *t, int port_index, int64_t now, struct port_facts *p);

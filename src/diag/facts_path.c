@@ -356,7 +356,7 @@ void facts_of_injected(const struct tracker *t, int port, int64_t now,
 {
 	const struct path_trace *trace = &t->path.trace[port];
 	const struct path_cell *full = &trace->cell[0];
-	uint64_t kept = FACT_BIT(F_CONTROL_ANSWERS) | FACT_BIT(F_NEXT_HOP_IS_GATEWAY);
+	fact_set kept = FACT_BIT(F_CONTROL_ANSWERS) | FACT_BIT(F_NEXT_HOP_IS_GATEWAY);
 
 	*p = *host;
 	p->looked &= kept;

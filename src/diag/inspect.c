@@ -118,7 +118,8 @@ static void route_findings(struct inspected *i)
 				    ? arena_printf(a, " table %s", r->stop_table)
 				    : "";
 	remedy[0] = rule ? "Remove the rule if it is not wanted:" : "Remove the route if it is not wanted:";
-	remedy[1] = rule ? arena_printf(a, "ip %srule del priority %u", v6, r->stop_priority)
+	remedy[1] = rule ? arena_printf(a, "ip %srule del priority %u %s", v6, r->stop_priority,
+					r->stop_text)
 			 : arena_printf(a, "ip %sroute del %s%s", v6, r->stop_text, table);
 	remedy[2] = "To undo that:";
 	remedy[3] = rule ? arena_printf(a, "ip %srule add priority %u %s", v6, r->stop_priority,
@@ -278,6 +279,26 @@ static void xfrm_finding(struct inspected *i, const struct host_xfrm *x, size_t 
 		name(i, f, &n, x->inbound);
 }
 
+/* A rule that sets the mark may be anybody's: only a packet tells. */
+static void mark_finding(struct inspected *i, const struct host_mark_rule *m, size_t event)
+{
+	const struct tracker *t = &i->b->d->tracker;
+	struct arena *a = &i->b->r->arena;
+	struct named n = {
+		.kind = CULPRIT_IP_RULE, .proven = true, .event = event, .mark_rule = m};
+
+	if (m->port != t->plan->ports[i->index].port)
+		return;
+	i->maybe = true;
+	struct finding *f = add_finding(
+		i, MECH_SILENT_DROP, SURE_MAYBE,
+		arena_printf(a, "The ip rule `%s` forbids packets with that mark: whether the firewall "
+				"gives it to port %s only a packet can tell.",
+			     m->text, port_text(i)));
+	if (f)
+		name(i, f, &n, false);
+}
+
 static void record_findings(struct inspected *i)
 {
 	const struct tracker *t = &i->b->d->tracker;
@@ -289,6 +310,8 @@ static void record_findings(struct inspected *i)
 			sight_finding(i, &r->sight, t->host[k]);
 		else if (r->kind == HOST_PROGRAM)
 			program_finding(i, &r->program, t->host[k]);
+		else if (r->kind == HOST_MARK_RULE)
+			mark_finding(i, &r->mark_rule, t->host[k]);
 		else if (r->kind == HOST_XFRM)
 			xfrm_finding(i, &r->xfrm, t->host[k]);
 	}
@@ -319,7 +342,9 @@ static void inspect_port(struct builder *b, unsigned index, struct report_port *
 		     : out->would == WOULD_REDIRECT ? STATE_INTERCEPTED
 		     : out->would == WOULD_MAYBE    ? STATE_INCONCLUSIVE
 						    : STATE_OPEN;
-	out->summary = i.n ? i.findings[0].summary : "nothing on this machine stops it";
+	out->summary = i.n	? i.findings[0].summary
+		       : i.maybe ? "nothing that was read stops it; not all could be read"
+				 : "nothing on this machine stops it";
 }
 
 static const char *would_words(enum host_would w)

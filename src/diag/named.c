@@ -456,6 +456,9 @@ static void find_stop(const struct tracker *t, int port_index, const struct port
 		d = find_drop(t, port_index, what, &event);
 	if (d && name_by_drop(t, port_index, d, out))
 		return;
+	/* sent to a place that swallows it: no next hop answers there, say */
+	if (what == NAMED_STOP_OUT && find_packet(t, port_index, NAMED_TURN, out))
+		return;
 	if (name_by_waypoint(t, port_index, p, what, out) ||
 	    (what == NAMED_STOP_OUT && name_conntrack(t, out)) ||
 	    find_counted(t, port_index, what, false, out) ||
@@ -644,7 +647,7 @@ const char *named_words(struct arena *a, const struct tracker *t, const struct n
 	const char *likely = n->proven ? "" : "most likely ";
 
 	if (n->rule && n->rule->policy)
-		return arena_printf(a, "%sthe policy of chain %s, which no rule allows past (%s)",
+		return arena_printf(a, "%sthe policy of chain %s: no rule there accepts it (%s)",
 				    likely, n->rule->chain, rule_place(a, n->rule));
 	if (n->rule)
 		return arena_printf(a, "%srule `%s` (%s)", likely, n->rule->text,

@@ -40,6 +40,14 @@ static bool is_plain(const char *s)
 	return n > 0 && s[n] == '\0' && s[0] != '-' && !strstr(s, "...");
 }
 
+/* A name in nftables: a slash may be in it, but not begin it. */
+static bool is_plain_nft(const char *s)
+{
+	size_t n = strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-/");
+
+	return n > 0 && s[n] == '\0' && s[0] != '-' && s[0] != '/' && !strstr(s, "...");
+}
+
 /* ... with slashes, for the path of a cgroup. */
 static bool is_plain_path(const char *s)
 {
@@ -63,7 +71,7 @@ static void nft_commands(struct list *l, const struct host_rule *r)
 	const char *where = arena_printf(a, "%s %s %s", r->family, r->table, r->chain);
 	const char *mark = arena_printf(a, "smtpblame-%u%s", l->q->port, l->q->inbound ? "-in" : "");
 
-	if (!is_plain(r->table) || !is_plain(r->chain)) {
+	if (!is_plain_nft(r->table) || !is_plain_nft(r->chain)) {
 		say(l, "Names in this rule set hold characters that a shell reads otherwise: find the "
 		       "rule by `nft -a list ruleset`, and accept this address and port before it.");
 		return;
@@ -194,13 +202,15 @@ static void rule_hints(struct list *l, const struct host_rule *r)
 	struct arena *a = l->q->arena;
 	bool by_user = strstr(r->text, "skuid") || strstr(r->text, "skgid") ||
 		       strstr(r->text, "-owner");
-	bool turns = r->verdict == FW_REDIRECT || r->verdict == FW_DNAT;
 
-	if (turns && r->verdict != FW_TPROXY)
-		say(l, "Hosting panels do this on purpose (\"SMTP restrictions\"): everybody's mail but "
-		       "that of the mail server's users is sent to the local mail server. Send through "
-		       "that, or look at what the mail server's own user meets: `smtpblame --uid USER "
-		       "TARGET`");
+	bool mail = l->q->port == 25 || l->q->port == 465 || l->q->port == 587;
+
+	if (r->verdict == FW_REDIRECT && mail)
+		say(l, arena_printf(a, "Hosting panels do this on purpose (\"SMTP restrictions\"): everybody's "
+				       "mail but that of the mail server's users is sent to the local mail "
+				       "server. Send through that, or look at what the mail server's own user "
+				       "meets: `smtpblame --uid USER %s`",
+				    target(l)));
 	else if (by_user)
 		say(l, arena_printf(a, "The rule looks at the user: another one may fare otherwise. Look "
 				       "at what the mail server's user meets: `smtpblame --uid USER %s`",
@@ -213,12 +223,29 @@ static void rule_hints(struct list *l, const struct host_rule *r)
 		       "that program (an intrusion prevention system, say) runs.");
 }
 
+/* What bears the mark comes back on loopback, and without the proxy nobody is there to take it: the
+ * exception belongs to where the mark is given. */
+static void tproxy_hints(struct list *l)
+{
+	struct arena *a = l->q->arena;
+
+	say(l, arena_printf(a, "The packets get there by a mark: a rule of the output hook sets it, and an "
+			       "ip rule turns what bears it back to this machine. Exempt %s port %u at "
+			       "the rule that sets the mark:",
+			    target(l), l->q->port));
+	say(l, arena_printf(a, "ip %srule", is_v6(l) ? "-6 " : ""));
+	say(l, "nft -a list ruleset | grep -n 'mark set'");
+	say(l, "iptables-save -t mangle | grep -e '-j MARK'");
+}
+
 static void rule_remedy(struct list *l)
 {
 	const struct host_rule *r = l->q->named->rule;
 	const char *policy = firewalld_policy(l, r);
 
-	if (policy && !l->q->inbound)
+	if (r->verdict == FW_TPROXY && !l->q->inbound)
+		tproxy_hints(l);
+	else if (policy && !l->q->inbound)
 		firewalld_commands(l, policy);
 	else if (is_ufw(l, r))
 		ufw_commands(l);
@@ -366,11 +393,10 @@ static void setting_remedy(struct list *l)
 		sysctl_commands(l, own, "2", was ? was->value : "0");
 	} else if (l->q->named->kind == CULPRIT_CONNTRACK) {
 		unsigned long long max = strtoull(s->value, NULL, 10);
-		say(l, "Give the table more room (an entry takes about 320 bytes), and see what fills it "
-		       "(`conntrack -S`, `conntrack -L | head`):");
+		say(l, "Give the table more room (an entry takes about 320 bytes):");
 		sysctl_commands(l, s->name, arena_printf(a, "%llu", max ? max * 4 : 262144), s->value);
 	} else if (strstr(s->name, "ip_local_port_range")) {
-		say(l, "See who holds the ports (`ss -tan`); a wider range helps for the moment:");
+		say(l, "A wider range helps for the moment; `ss -tan` tells who holds the ports:");
 		sysctl_commands(l, s->name, "1024 65535", s->value);
 	} else if (strstr(s->name, "disable_ipv6")) {
 		say(l, "IPv6 is turned off there; if it should not be:");
@@ -385,15 +411,30 @@ static void mark_remedy(struct list *l)
 	const char *family = is_v6(l) ? "-6 " : "";
 
 	say(l, "Remove the ip rule if it is not wanted, or let the firewall not mark this port:");
-	say(l, arena_printf(a, "ip %srule del priority %u", family, m->priority));
+	say(l, arena_printf(a, "ip %srule del priority %u %s", family, m->priority, m->text));
 	say(l, UNDO);
 	say(l, arena_printf(a, "ip %srule add priority %u %s", family, m->priority, m->text));
 }
 
-unsigned remedy_for(const struct remedy_query *q, const char *out[REMEDY_MAX])
+/* A row about a whole session doesn't know which way the packet went that was stopped. */
+static bool stopped_inbound(const struct remedy_query *q)
 {
-	struct list l = {q, out, 0};
+	const struct event_log *log = q->tracker->log;
 	const struct named *n = q->named;
+
+	if (n->event == NO_EVENT || log->events[n->event].kind != EV_HOST ||
+	    log->events[n->event].host->kind != HOST_PACKET)
+		return q->inbound;
+	return log->events[n->event].host->packet.inbound;
+}
+
+unsigned remedy_for(const struct remedy_query *query, const char *out[REMEDY_MAX])
+{
+	struct remedy_query own = *query;
+	struct list l = {&own, out, 0};
+	const struct named *n = own.named;
+
+	own.inbound = stopped_inbound(query);
 
 	if (n->rule) {
 		rule_remedy(&l);

@@ -8,6 +8,7 @@
 #include "diag/diag.h"
 #include "diag/remedy.h"
 #include "diag/words.h"
+#include "smtp/ehlo.h"
 
 static double since_start_ms(const struct builder *b, int64_t t_ns)
 {
@@ -223,9 +224,14 @@ static void fill_culprit(struct builder *b, int port_index, const struct port_fa
 		c->as_name = arena_strdup(a, c->as_name);
 		break;
 	case CULPRIT_SERVER:
-		c->code = p->flow && p->flow->has_reply ? p->flow->reply_code : 0;
-		if (p->flow && p->flow->has_reply)
-			c->text = arena_printf(a, "%d %s", p->flow->reply_code, p->flow->reply_text);
+		for (int stage = 0; p->flow && stage < STAGE_QUIT; stage++) {
+			const struct stage_reply *r = &p->flow->replies[stage];
+			bool refused = r->code >= 400;
+			if (!r->code || (c->code >= 400 && !refused) || (stage && !refused))
+				continue;
+			c->code = r->code;
+			c->text = arena_printf(a, "%d %s", r->code, r->text);
+		}
 		break;
 	case CULPRIT_NFT_RULE:
 	case CULPRIT_NFT_POLICY:
@@ -350,7 +356,7 @@ static struct finding make_finding(struct builder *b, int port_index, const stru
 }
 
 /* The finding of an undecided port: what is missing. */
-static struct finding undecided_finding(struct builder *b, const struct words *w, uint64_t missing)
+static struct finding undecided_finding(struct builder *b, const struct words *w, fact_set missing)
 {
 	struct arena *a = w->arena;
 	const char *text = "";
@@ -392,6 +398,48 @@ static double ms_between(int64_t from, int64_t to)
 	return (double)(to - from) / 1e6;
 }
 
+/* "ok", "offered", "absent", "stripped" or "failed"; NULL where nobody asked, or TLS came first. */
+static const char *starttls_word(const struct flow *f, const struct smtp_ehlo *in_clear)
+{
+	if (!f->replies[STAGE_EHLO].code)
+		return NULL;
+	if (f->has_tls && f->replies[STAGE_STARTTLS].code)
+		return "ok";
+	if (f->replies[STAGE_STARTTLS].code || f->end_stage == STAGE_STARTTLS)
+		return "failed";
+	if (in_clear->starttls)
+		return "offered";
+	return in_clear->starttls_masked ? "stripped" : "absent";
+}
+
+static void fill_ehlo(struct builder *b, const struct flow *f, struct report_port *out)
+{
+	struct arena *a = &b->r->arena;
+	const struct stage_reply *reply = facts_ehlo(f);
+	struct smtp_ehlo *in_clear = arena_alloc(a, sizeof(*in_clear)),
+			 *last = arena_alloc(a, sizeof(*last));
+
+	/* on a port with TLS first every EHLO is inside it: nothing is offered in the clear */
+	bool tls_first = f->has_tls && !f->replies[STAGE_STARTTLS].code;
+	if (f->replies[STAGE_EHLO].lines && f->replies[STAGE_EHLO].code < 400)
+		smtp_ehlo_parse(in_clear, f->replies[STAGE_EHLO].lines);
+	if (!tls_first)
+		out->smtp.starttls = starttls_word(f, in_clear);
+	if (!reply->lines || reply->code >= 400)
+		return;
+	smtp_ehlo_parse(last, reply->lines);
+	const char **ehlo = arena_alloc(a, EHLO_MAX_KEYWORDS * sizeof(*ehlo));
+	const char **auth = arena_alloc(a, EHLO_MAX_AUTH * sizeof(*auth));
+	for (unsigned i = 0; i < last->n_keywords; i++)
+		ehlo[i] = arena_strdup(a, last->keywords[i]);
+	for (unsigned i = 0; i < last->n_auth; i++)
+		auth[i] = last->auth[i];
+	out->smtp.ehlo = ehlo;
+	out->smtp.n_ehlo = last->n_keywords;
+	out->smtp.auth = auth;
+	out->smtp.n_auth = last->n_auth;
+}
+
 static void fill_smtp(struct builder *b, const struct flow *f, struct report_port *out)
 {
 	out->connect_ms = out->banner_ms = out->tls_ms = TIME_NONE;
@@ -404,6 +452,7 @@ static void fill_smtp(struct builder *b, const struct flow *f, struct report_por
 		out->smtp.code = f->reply_code;
 		out->smtp.banner = arena_strdup(&b->r->arena, f->reply_text);
 	}
+	fill_ehlo(b, f, out);
 	if (!f->has_tls)
 		return;
 	const struct ev_tls *tls = &b->d->tracker.log->events[f->tls_event].tls;

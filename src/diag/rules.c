@@ -42,7 +42,7 @@ const struct rule rule_table[] = {
 		.state = STATE_BLOCKED, .mechanism = MECH_LOCAL_ERROR, .place = PLACE_HOST,
 		.culprit = CULPRIT_IP_RULE, .confidence = 0.99,
 		.summary = "A policy routing rule of this machine forbids port {port}: connect() fails with {errno} and no packet leaves.",
-		.remedy = {"Remove the rule if it is not wanted:", "ip {ip-family}rule del priority {stop-priority}",
+		.remedy = {"Remove the rule if it is not wanted:", "ip {ip-family}rule del priority {stop-priority} {stop-text}",
 			   "To undo that:", "ip {ip-family}rule add priority {stop-priority} {stop-text}"},
 		.why = "the rule list, walked as the kernel does, stops at this rule with the errno that connect() gave",
 	},
@@ -538,13 +538,114 @@ const struct rule rule_table[] = {
 
 	/* ---- the session ---- */
 	{
+		.id = "session-starttls-stripped", .layer = LAYER_SESSION,
+		.need = B(F_CONNECTED) | B(F_STARTTLS_MASKED),
+		.state = STATE_INTERCEPTED, .mechanism = MECH_STARTTLS_STRIPPED, .place = PLACE_UNKNOWN,
+		.culprit = CULPRIT_MIDDLEBOX, .confidence = NOWHERE,
+		.summary = "Somebody overwrites STARTTLS in the reply to EHLO on port {port}: mail would go in the clear, readable on the way.",
+		.remedy = {"Firewalls with \"SMTP fixup\" or ESMTP inspection do this, on your side or the server's. If it is yours, turn the inspection off for port {port} (Cisco: `no inspect esmtp`).", REMEDY_SUBMISSION},
+		.why = "a keyword as long as STARTTLS, made of one letter, is what such inspection leaves (Cisco, esmtp inspection)",
+	},
+	{
+		.id = "session-banner-masked", .layer = LAYER_SESSION,
+		.need = B(F_CONNECTED) | B(F_BANNER_MASKED), .absent = B(F_STARTTLS_MASKED),
+		.state = STATE_INTERCEPTED, .mechanism = MECH_SMTP_MANGLED, .place = PLACE_UNKNOWN,
+		.culprit = CULPRIT_MIDDLEBOX, .confidence = NOWHERE,
+		.summary = "Somebody overwrites the greeting of port {port} with asterisks: a firewall in between rewrites SMTP, on your side or the server's.",
+		.remedy = {"If it is your firewall, turn SMTP inspection off for port {port} (Cisco: `no inspect esmtp`); else tell the server's administrator.", REMEDY_SUBMISSION},
+		.why = "no mail server greets with asterisks; PIX and ASA do",
+	},
+	{
+		.id = "session-ehlo-masked", .layer = LAYER_SESSION,
+		.need = B(F_CONNECTED) | B(F_EHLO_MASKED), .absent = B(F_STARTTLS_MASKED) | B(F_BANNER_MASKED),
+		.state = STATE_INTERCEPTED, .mechanism = MECH_SMTP_MANGLED, .place = PLACE_UNKNOWN,
+		.culprit = CULPRIT_MIDDLEBOX, .confidence = NOWHERE,
+		.summary = "Somebody overwrites keywords in the reply to EHLO on port {port}: a firewall in between rewrites SMTP, on your side or the server's.",
+		.remedy = {"If it is your firewall, turn SMTP inspection off for port {port} (Cisco: `no inspect esmtp`); else tell the server's administrator.", REMEDY_SUBMISSION},
+		.why = "keywords of one repeated letter are what ESMTP inspection leaves",
+	},
+	{
+		.id = "session-tls-interceptor", .layer = LAYER_SESSION,
+		.need = B(F_CONNECTED) | B(F_TLS_INTERCEPTOR),
+		.state = STATE_INTERCEPTED, .mechanism = MECH_TLS_INTERCEPTED, .place = PLACE_UNKNOWN,
+		.culprit = CULPRIT_MIDDLEBOX, .confidence = NOWHERE,
+		.summary = "TLS on port {port} is opened on the way: the certificate was issued by {interceptor}, not by the server's own authority.",
+		.remedy = {"That product reads the mail in between. If it runs on this machine or in your network on purpose, exempt port {port} there; if nobody knows of it, don't send a password through.", REMEDY_SUBMISSION},
+		.why = "the certificate's issuer is one that this product makes for itself (share/signatures)",
+	},
+	{
+		.id = "session-tls-resigned", .layer = LAYER_SESSION,
+		.need = B(F_CONNECTED) | B(F_TLS_RESIGNED), .absent = B(F_TLS_INTERCEPTOR),
+		.state = STATE_INTERCEPTED, .mechanism = MECH_TLS_INTERCEPTED, .place = PLACE_UNKNOWN,
+		.culprit = CULPRIT_MIDDLEBOX, .confidence = NOWHERE,
+		.summary = "TLS on port {port} is opened on the way: the certificate bears the server's name, but was issued by an unknown authority and has another key than the one that verifies on another port of the same server.",
+		.remedy = {"Don't send a password through port {port}. Ask whoever runs the network (and the virus scanner of this machine) who opens TLS there.", REMEDY_SUBMISSION},
+		.why = "one server has one good certificate for its name: a second one by an unknown authority, not self-signed, is somebody else's",
+	},
+	{
 		.id = "session-open", .layer = LAYER_SESSION,
 		.need = B(F_CONNECTED) | B(F_GREETING_OK),
-		.absent = B(F_PEER_DIFFERS),
+		.absent = B(F_PEER_DIFFERS) | B(F_EHLO_REJECT) | B(F_STARTTLS_REJECT) | B(F_STARTTLS_MISSING) |
+			  B(F_AUTH_REJECT) | B(F_MAIL_REJECT) | B(F_NOT_SMTP) | B(F_CLOSED) | B(F_RESET) |
+			  B(F_STALLED) | B(F_TLS_FAILED),
 		.state = STATE_OPEN, .mechanism = MECH_UNKNOWN, .place = PLACE_UNKNOWN,
 		.culprit = CULPRIT_UNKNOWN, .confidence = NOWHERE,
 		.summary = "{target} speaks SMTP on port {port}.",
-		.why = "a completed handshake and a greeting with a 2xx code",
+		.why = "a completed handshake, a greeting with a 2xx code, and a dialogue that was held to its end",
+	},
+	{
+		.id = "session-ehlo-rejected", .layer = LAYER_SESSION,
+		.need = B(F_CONNECTED) | B(F_GREETING_OK) | B(F_EHLO_REJECT), .absent = B(F_PEER_DIFFERS),
+		.state = STATE_REJECTED, .mechanism = MECH_POLICY_REJECT, .place = PLACE_DESTINATION,
+		.culprit = CULPRIT_SERVER, .confidence = 0.9,
+		.summary = "The server greets, and turns us away at EHLO: {server-words}",
+		.remedy = {"{reply-meaning}", "If it dislikes the name: `--ehlo NAME` says EHLO with another one; a server that sends mail should use its own public name.", REMEDY_SUBMISSION},
+		.why = "a 4xx or 5xx code to EHLO and HELO is the server's own policy (RFC 5321 4.1.4)",
+	},
+	{
+		.id = "session-auth-rejected", .layer = LAYER_SESSION,
+		.need = B(F_CONNECTED) | B(F_AUTH_REJECT), .absent = B(F_PEER_DIFFERS),
+		.state = STATE_REJECTED, .mechanism = MECH_POLICY_REJECT, .place = PLACE_DESTINATION,
+		.culprit = CULPRIT_SERVER, .confidence = 0.9,
+		.summary = "The server works, but refuses the login: {server-words}",
+		.remedy = {"Check user name and password; some providers want an application password or allow logins from elsewhere only after a switch is set."},
+		.why = "a 4xx or 5xx code to AUTH (RFC 4954 6)",
+	},
+	{
+		.id = "session-mail-rejected", .layer = LAYER_SESSION,
+		.need = B(F_CONNECTED) | B(F_MAIL_REJECT), .absent = B(F_PEER_DIFFERS) | B(F_AUTH_REJECT),
+		.state = STATE_REJECTED, .mechanism = MECH_POLICY_REJECT, .place = PLACE_DESTINATION,
+		.culprit = CULPRIT_SERVER, .confidence = 0.9,
+		.summary = "The server talks, and refuses this sender or recipient: {server-words}",
+		.remedy = {"{reply-meaning}"},
+		.why = "a 4xx or 5xx code to MAIL FROM or RCPT TO is the server's own policy",
+	},
+	{
+		.id = "session-starttls-missing", .layer = LAYER_SESSION,
+		.need = B(F_CONNECTED) | B(F_GREETING_OK) | B(F_STARTTLS_MISSING), .absent = B(F_PEER_DIFFERS),
+		.state = STATE_NO_SERVICE, .mechanism = MECH_TLS_FAILED, .place = PLACE_DESTINATION,
+		.culprit = CULPRIT_SERVER, .confidence = 0.6,
+		.summary = "Port {port} offers no STARTTLS, which was required: the server has none there, or somebody removes it from its reply.",
+		.remedy = {"Compare with another network: what is offered there and missing here is removed on the way.", REMEDY_SUBMISSION},
+		.why = "the reply to EHLO holds no STARTTLS; nothing shows that it was removed",
+	},
+	{
+		.id = "session-starttls-rejected", .layer = LAYER_SESSION,
+		.need = B(F_CONNECTED) | B(F_STARTTLS_REJECT), .absent = B(F_PEER_DIFFERS),
+		.state = STATE_NO_SERVICE, .mechanism = MECH_TLS_FAILED, .place = PLACE_DESTINATION,
+		.culprit = CULPRIT_SERVER, .confidence = 0.8,
+		.summary = "The server offers STARTTLS on port {port} and then refuses it: {server-words}",
+		.remedy = {"Its TLS is out of order (a missing certificate, say): its administrator can mend that.", REMEDY_SUBMISSION},
+		.why = "a 4xx or 5xx code to STARTTLS (RFC 3207 4)",
+	},
+	{
+		.id = "session-reset-nearer", .layer = LAYER_SESSION,
+		.need = B(F_CONNECTED) | B(F_RESET) | B(F_RESET_NEARER), .absent = B(F_PEER_DIFFERS),
+		.state = STATE_BLOCKED, .mechanism = MECH_SESSION_RESET, .place = PLACE_UNKNOWN,
+		.culprit = CULPRIT_MIDDLEBOX, .confidence = NOWHERE,
+		.summary = "Somebody on the way resets port {port} {stage}: the RST came from fewer hops away than the server's own packets.",
+		.remedy = {REMEDY_PROVIDER, REMEDY_SUBMISSION},
+		.why = "RST and SYN-ACK of one connection come from different distances",
 	},
 	{
 		.id = "session-rejected", .layer = LAYER_SESSION,
@@ -578,7 +679,7 @@ const struct rule rule_table[] = {
 		.need = B(F_CONNECTED) | B(F_RESET), .absent = B(F_PEER_DIFFERS),
 		.state = STATE_NO_SERVICE, .mechanism = MECH_SESSION_RESET, .place = PLACE_DESTINATION,
 		.culprit = CULPRIT_SERVER, .confidence = 0.7,
-		.summary = "{target} accepts port {port} and resets the connection before a greeting.",
+		.summary = "{target} accepts port {port} and resets the connection {stage}.",
 		.remedy = {"Often an access list of the server (TCP wrappers, connection limit): ask its administrator about {source}.", REMEDY_SUBMISSION},
 		.why = "a completed handshake, then a reset; nothing shows somebody on the way",
 	},
@@ -587,7 +688,7 @@ const struct rule rule_table[] = {
 		.need = B(F_CONNECTED) | B(F_CLOSED), .absent = B(F_PEER_DIFFERS),
 		.state = STATE_NO_SERVICE, .mechanism = MECH_SESSION_CLOSE, .place = PLACE_DESTINATION,
 		.culprit = CULPRIT_SERVER, .confidence = 0.75,
-		.summary = "{target} accepts port {port} and closes the connection before a greeting.",
+		.summary = "{target} accepts port {port} and closes the connection {stage}.",
 		.remedy = {"Often an access list of the server, or a service that is just starting: try again, then ask its administrator about {source}.", REMEDY_SUBMISSION},
 		.why = "a completed handshake, then a FIN; nothing shows somebody on the way",
 	},
@@ -596,7 +697,7 @@ const struct rule rule_table[] = {
 		.need = B(F_CONNECTED) | B(F_STALLED), .absent = B(F_RULE_STOPS_SESSION) | B(F_PEER_DIFFERS),
 		.state = STATE_NO_SERVICE, .mechanism = MECH_SESSION_STALL, .place = PLACE_DESTINATION,
 		.culprit = CULPRIT_SERVER, .confidence = 0.7,
-		.summary = "{target} accepts port {port}, but sends no greeting within {greeting-wait}.",
+		.summary = "{target} accepts port {port}, but falls silent {stage}: nothing came for {greeting-wait}.",
 		.remedy = {"Some servers make strangers wait (tarpits; RFC 5321 allows 300 s): try again with `--timeout 60`.", REMEDY_SUBMISSION},
 		.why = "a completed handshake and silence until the end of the time given",
 	},
@@ -605,13 +706,13 @@ const struct rule rule_table[] = {
 
 const unsigned rule_count = sizeof(rule_table) / sizeof(rule_table[0]);
 
-const struct rule *rules_match(enum layer layer, const struct port_facts *facts, uint64_t *missing)
+const struct rule *rules_match(enum layer layer, const struct port_facts *facts, fact_set *missing)
 {
 	*missing = 0;
 	for (unsigned i = 0; i < rule_count; i++) {
 		const struct rule *r = &rule_table[i];
-		uint64_t unseen = r->need & ~facts->seen;
-		uint64_t unlooked = (r->absent & ~facts->looked) | (unseen & ~facts->looked);
+		fact_set unseen = r->need & ~facts->seen;
+		fact_set unlooked = (r->absent & ~facts->looked) | (unseen & ~facts->looked);
 		bool denied = (r->absent & facts->seen) || (unseen & facts->looked);
 		if (r->layer != layer || denied)
 			continue;

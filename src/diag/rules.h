@@ -31,7 +31,7 @@ const char *layer_name(enum layer l);
 struct rule {
 	const char *id;
 	enum layer layer;
-	uint64_t need, absent; /* FACT_BIT()s */
+	fact_set need, absent; /* FACT_BIT()s */
 	enum state state;
 	enum mechanism mechanism;
 	enum place place;
@@ -55,6 +55,6 @@ extern const unsigned rule_count;
 
 /* The matching row of this layer, or NULL. *missing gets the facts that were not looked at and
  * alone kept an earlier row from being decided. */
-const struct rule *rules_match(enum layer layer, const struct port_facts *facts, uint64_t *missing);
+const struct rule *rules_match(enum layer layer, const struct port_facts *facts, fact_set *missing);
 
 #endif

@@ -58,7 +58,7 @@ static void feed_connect(struct tracker *t, const struct event *ev, size_t index
 	f->at_once = ev->connect.at_once;
 	f->peer = ev->connect.peer;
 	f->peer_port = ev->connect.peer_port;
-	f->result_ns = ev->t_ns;
+	f->result_ns = f->last_heard_ns = ev->t_ns;
 	f->result_event = index;
 	if (addr_is_set(&ev->connect.local))
 		f->local = ev->connect.local;
@@ -335,7 +335,13 @@ static void feed_session(struct tracker *t, const struct event *ev, size_t index
 
 	if (!f)
 		return;
-	if (ev->kind == EV_REPLY && !f->has_reply) {
+	if (ev->kind == EV_REPLY && ev->reply.stage < STAGE_COUNT)
+		f->replies[ev->reply.stage] = (struct stage_reply){
+			ev->reply.code, ev->reply.text, ev->reply.lines, ev->t_ns, index,
+			ev->reply.helo};
+	if (ev->kind != EV_SESSION_END)
+		f->last_heard_ns = ev->t_ns;
+	if (ev->kind == EV_REPLY && ev->reply.stage == STAGE_GREETING && !f->has_reply) {
 		f->has_reply = true;
 		f->reply_code = ev->reply.code;
 		f->reply_text = ev->reply.text;

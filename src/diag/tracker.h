@@ -48,6 +48,16 @@ struct icmp_answer {
 	size_t event;
 };
 
+/* The reply to what was said at one stage; code 0: none came. */
+struct stage_reply {
+	int code;
+	const char *text;
+	const char *const *lines; /* may be NULL */
+	int64_t t_ns;
+	size_t event;
+	bool helo;
+};
+
 struct flow {
 	uint16_t id;
 	enum flow_role role;
@@ -94,6 +104,8 @@ struct flow {
 	const char *reply_text;
 	int64_t reply_ns;
 	size_t reply_event;
+	struct stage_reply replies[STAGE_COUNT]; /* by the stage that they answer */
+	int64_t last_heard_ns; /* latest reply, or the end of the handshake */
 	bool has_tls;
 	size_t tls_event;
 	int64_t tls_ns;

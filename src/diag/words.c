@@ -176,30 +176,55 @@ static const char *w_silent_syns(const struct words *w)
 	return arena_printf(w->arena, "%u", w->facts->silent_syns);
 }
 
+static const char *stage_words(enum session_stage stage)
+{
+	static const char *const words[STAGE_COUNT] = {
+		[STAGE_GREETING] = "before a greeting", [STAGE_EHLO] = "after EHLO",
+		[STAGE_STARTTLS] = "after STARTTLS",    [STAGE_TLS] = "in the TLS handshake",
+		[STAGE_EHLO_TLS] = "after EHLO inside TLS", [STAGE_AUTH] = "after AUTH",
+		[STAGE_MAIL] = "after MAIL FROM",       [STAGE_RCPT] = "after RCPT TO",
+		[STAGE_QUIT] = "after QUIT",
+	};
+
+	return words[stage];
+}
+
+/* The last reply that turned us away, NULL none. */
+static const struct stage_reply *refusal_of(const struct flow *f)
+{
+	for (int stage = STAGE_QUIT - 1; stage >= 0; stage--)
+		if (f->replies[stage].code >= 400)
+			return &f->replies[stage];
+	return NULL;
+}
+
 static const char *w_server_words(const struct words *w)
 {
 	const struct flow *f = w->facts->flow;
 
 	if (!f)
 		return "";
-	if (f->has_reply)
+	const struct stage_reply *r = refusal_of(f);
+	bool told = f->end_text && f->end_text[0];
+	if (r)
+		return arena_printf(w->arena, "%d %s", r->code, r->text);
+	if (f->has_reply && !told)
 		return arena_printf(w->arena, "%d %s", f->reply_code, f->reply_text);
-	if (f->end_text && f->end_text[0])
-		return f->end_text;
-	return "it sent nothing that tells why";
+	return told ? f->end_text : "it sent nothing that tells why";
 }
 
 static const char *w_greeting_wait(const struct words *w)
 {
 	const struct flow *f = w->facts->flow;
-	double s = f ? (double)(w->tracker->end_ns - f->result_ns) / (double)NS_PER_S : 0;
+	double s = f ? (double)(w->tracker->end_ns - f->last_heard_ns) / (double)NS_PER_S : 0;
 
 	return arena_printf(w->arena, "%.1f s", s);
 }
 
 static const char *w_reply_meaning(const struct words *w)
 {
-	int code = w->facts->flow ? w->facts->flow->reply_code : 0;
+	const struct stage_reply *r = w->facts->flow ? refusal_of(w->facts->flow) : NULL;
+	int code = r ? r->code : 0;
 
 	switch (code) {
 	case 421:
@@ -352,6 +377,22 @@ static const char *w_answer_link(const struct words *w)
 	return "another interface";
 }
 
+static const char *w_stage(const struct words *w)
+{
+	return w->facts->flow ? stage_words(w->facts->flow->end_stage) : "";
+}
+
+static const char *w_interceptor(const struct words *w)
+{
+	const struct flow *f = w->facts->flow;
+	const struct tracker *t = w->tracker;
+	const char *issuer = f && f->has_tls ? t->log->events[f->tls_event].tls.issuer : NULL;
+	const struct signature *s =
+		issuer ? signature_find(&t->plan->signatures, SIGNATURE_ISSUER, issuer) : NULL;
+
+	return s ? arena_printf(w->arena, "%s (\"%s\")", s->name, issuer) : "somebody else";
+}
+
 static const char *w_works_instead(const struct words *w)
 {
 	return w->works_instead;
@@ -388,6 +429,8 @@ static const struct {
 	{"ip", w_ip},
 	{"other-family", w_other_family},
 	{"works-instead", w_works_instead},
+	{"stage", w_stage},
+	{"interceptor", w_interceptor},
 	{"named", w_named},
 	{"redirect-owner", w_redirect_owner},
 	{"answer-link", w_answer_link},
@@ -450,19 +493,6 @@ static const char *connect_words(struct arena *a, const struct event *ev, const 
 			    errno_name(ev->connect.error), ms);
 }
 
-static const char *stage_words(enum session_stage stage)
-{
-	static const char *const words[STAGE_COUNT] = {
-		[STAGE_GREETING] = "before a greeting", [STAGE_EHLO] = "after EHLO",
-		[STAGE_STARTTLS] = "after STARTTLS",    [STAGE_TLS] = "in the TLS handshake",
-		[STAGE_EHLO_TLS] = "after EHLO inside TLS", [STAGE_AUTH] = "after AUTH",
-		[STAGE_MAIL] = "after MAIL FROM",       [STAGE_RCPT] = "after RCPT TO",
-		[STAGE_QUIT] = "after QUIT",
-	};
-
-	return words[stage];
-}
-
 static const char *session_end_words(struct arena *a, const struct event *ev)
 {
 	const char *where = stage_words(ev->session_end.stage);
@@ -491,9 +521,15 @@ static const char *session_end_words(struct arena *a, const struct event *ev)
 
 static const char *reply_words(struct arena *a, const struct event *ev)
 {
-	if (ev->reply.stage != STAGE_GREETING)
-		return NULL;
-	return arena_printf(a, "greeting: %d %s", ev->reply.code, ev->reply.text);
+	static const char *const to[STAGE_COUNT] = {
+		[STAGE_GREETING] = "greeting",	 [STAGE_EHLO] = "EHLO",
+		[STAGE_STARTTLS] = "STARTTLS",	 [STAGE_EHLO_TLS] = "EHLO inside TLS",
+		[STAGE_AUTH] = "AUTH",		 [STAGE_MAIL] = "MAIL FROM",
+		[STAGE_RCPT] = "RCPT TO",
+	};
+	const char *what = ev->reply.helo ? "HELO" : to[ev->reply.stage];
+
+	return what ? arena_printf(a, "%s: %d %s", what, ev->reply.code, ev->reply.text) : NULL;
 }
 
 static const char *neighbour_words(struct arena *a, const struct host_neighbour *n)

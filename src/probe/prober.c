@@ -48,7 +48,7 @@ struct prober {
 	const struct plan *plan;
 	struct event_log *log;
 	int epoll;
-	SSL_CTX *tls;     /* made when the first port wants it */
+	struct tls *tls;  /* made when the first port connects */
 	const char *ca_file;
 	struct port_range ephemeral, traces;
 	unsigned cursor; /* of next_number() */
@@ -184,11 +184,11 @@ int prober_hold(struct prober *p, uint16_t *ports, struct err *e)
 void prober_warm_up(void)
 {
 	struct err ignored;
-	SSL_CTX *ctx = NULL;
+	struct tls *t = NULL;
 
-	if (tls_context_new(&ctx, NULL, &ignored) == 0)
-		SSL_free(SSL_new(ctx));
-	SSL_CTX_free(ctx);
+	if (tls_new(&t, NULL, &ignored) == 0)
+		SSL_free(SSL_new(t->ctx));
+	tls_free(t);
 }
 
 int prober_new(struct prober **out, const struct plan *plan, struct event_log *log,
@@ -203,13 +203,13 @@ int prober_new(struct prober **out, const struct plan *plan, struct event_log *l
 	p->traces = source_for_traces(p->ephemeral);
 	p->cursor = (unsigned)(clock_mono_ns() / 1000);
 	/* trust anchors that somebody names must be good before anything is sent */
-	if (ca_file && tls_context_new(&p->tls, ca_file, e) != 0) {
+	if (ca_file && tls_new(&p->tls, ca_file, e) != 0) {
 		free(p);
 		return -1;
 	}
 	p->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (p->epoll < 0) {
-		SSL_CTX_free(p->tls);
+		tls_free(p->tls);
 		free(p);
 		return err_set(e, ERR_RUN, "epoll: %s", strerror(errno));
 	}
@@ -240,7 +240,7 @@ void prober_free(struct prober *p)
 	for (size_t i = 0; i < p->n_reserved; i++)
 		if (p->reserved[i].fd >= 0)
 			close(p->reserved[i].fd);
-	SSL_CTX_free(p->tls);
+	tls_free(p->tls);
 	close(p->epoll);
 	free(p);
 }
@@ -285,13 +285,13 @@ static void note_result(struct prober *p, struct attempt *a, int error, bool at_
 	add_event(p, a->flow, t_ns, &ev);
 }
 
-/* The SSL context is made late: most runs never see 465 connect before the rest is decided. */
-static SSL_CTX *tls_context(struct prober *p)
+/* Made late: many runs never see a port connect before all is decided. */
+static struct tls *tls_of(struct prober *p)
 {
 	struct err ignored;
 
 	if (!p->tls)
-		tls_context_new(&p->tls, p->ca_file, &ignored);
+		tls_new(&p->tls, p->ca_file, &ignored);
 	return p->tls;
 }
 
@@ -310,9 +310,12 @@ static void on_connected(struct prober *p, struct attempt *a)
 	/* from here on an ICMP error is a hint, as for any other connection (RFC 5927) */
 	setsockopt(a->fd, IPPROTO_IPV6, IPV6_RECVERR, &zero, sizeof(zero));
 	a->state = TALKING;
-	session_begin(&a->session, a->fd, a->flow, p->log,
-		      port->implicit_tls ? tls_context(p) : NULL, p->ca_file != NULL,
-		      p->plan->name, &p->plan->target);
+	session_begin(&a->session, &(struct session_setup){.fd = a->fd,
+							    .flow = a->flow,
+							    .log = p->log,
+							    .plan = p->plan,
+							    .tls = tls_of(p),
+							    .implicit_tls = port->implicit_tls});
 	for (unsigned i = 0; i < p->n_attempts; i++) /* the other attempts have no purpose left */
 		if (p->attempts[i]->port_index == a->port_index &&
 		    p->attempts[i]->state == CONNECTING)

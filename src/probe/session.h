@@ -1,8 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What is said on one connection: TLS first where the port wants it, then the
- * server's greeting (the server always speaks first), then QUIT in one segment.
- * Private to probe/.
+ * What is said on one connection. The server always speaks first; one command
+ * at a time, whole in one segment, the next when the reply is there:
+ *
+ *     [TLS]  greeting  EHLO or HELO  STARTTLS, TLS, EHLO  AUTH  MAIL  RCPT, RSET  QUIT
+ *
+ * TLS first where the port wants it, STARTTLS where it is offered, AUTH, MAIL
+ * and RCPT where the plan asks for them. What turns us away ends in QUIT, and
+ * nobody waits for the answer to that. A port with TLS first has STAGE_GREETING
+ * and STAGE_EHLO inside it; STAGE_EHLO_TLS is the second EHLO, after STARTTLS.
+ *
+ * Every reply is an EV_REPLY; so is, with the code 0, why AUTH, MAIL or RCPT was
+ * asked for and not tried. Private to probe/.
  */
 #ifndef SB_PROBE_SESSION_H
 #define SB_PROBE_SESSION_H
@@ -12,27 +21,42 @@
 #include <stdint.h>
 
 #include "model/event.h"
+#include "model/plan.h"
+#include "probe/tls.h"
 #include "smtp/reply.h"
 
-struct session {
-	int fd;          /* borrowed, connected, non-blocking */
+/* All borrowed, and longer-lived than the session. */
+struct session_setup {
+	int fd; /* connected, non-blocking */
 	uint16_t flow;
 	struct event_log *log;
+	const struct plan *plan;
+	struct tls *tls; /* NULL: OpenSSL has failed */
+	bool implicit_tls;
+};
+
+enum auth_way { AUTH_NONE, AUTH_PLAIN, AUTH_LOGIN };
+
+struct session {
+	struct session_setup setup;
 	enum session_stage stage;
 	SSL *ssl;        /* NULL: in the clear */
-	bool own_anchors; /* --ca-file */
+	bool verified;   /* the certificate is good */
 	bool want_write; /* ask epoll for EPOLLOUT too */
 	bool over;       /* EV_SESSION_END is in the log */
+	bool helo;       /* EHLO is not known */
+	bool unasked;    /* what the parser has came before the command that it would answer */
+	bool resetting;  /* RSET is said, and QUIT comes after its reply */
+	enum auth_way auth;
+	unsigned auth_step;
+	int socket_error; /* errno that the socket has told already, elsewhere than to a read */
 	uint32_t bytes;
-	char first[64];  /* first bytes of what came, for the report */
+	char first[64];  /* first bytes that came at this stage, for the report */
 	size_t first_len;
 	struct smtp_parser parser;
 };
 
-/* tls: a context to begin with TLS at once, or NULL. name: for SNI and the certificate's check, or
- * NULL; address: the same for a literal. */
-void session_begin(struct session *s, int fd, uint16_t flow, struct event_log *log, SSL_CTX *tls,
-		   bool own_anchors, const char *name, const struct addr *address);
+void session_begin(struct session *s, const struct session_setup *setup);
 
 /* Goes on as far as the socket lets. */
 void session_advance(struct session *s);

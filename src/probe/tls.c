@@ -5,6 +5,7 @@
 #include <openssl/sha.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -12,7 +13,7 @@
 #define NAME_MAX_BYTES 256 /* kept of a subject, an issuer, a name */
 #define NAMES_MAX 64       /* names of one certificate that are reported */
 
-int tls_context_new(SSL_CTX **out, const char *ca_file, struct err *e)
+int tls_new(struct tls **out, const char *ca_file, struct err *e)
 {
 	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
 
@@ -21,8 +22,10 @@ int tls_context_new(SSL_CTX **out, const char *ca_file, struct err *e)
 	SSL_CTX_set_verify(ctx, SSL_VERIFY_NONE, NULL);
 	SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
 				      SSL_MODE_RELEASE_BUFFERS);
+	/* comes back after each record: a server may send tickets or key updates without end */
+	SSL_CTX_clear_mode(ctx, SSL_MODE_AUTO_RETRY);
 	/* a server that closes without close_notify is common, and no failure of TLS */
-	SSL_CTX_set_options(ctx, SSL_OP_IGNORE_UNEXPECTED_EOF);
+	SSL_CTX_set_options(ctx, SSL_OP_IGNORE_UNEXPECTED_EOF | SSL_OP_NO_RENEGOTIATION);
 	if (ca_file && SSL_CTX_load_verify_locations(ctx, ca_file, NULL) != 1) {
 		SSL_CTX_free(ctx);
 		return err_set(e, ERR_USAGE, "--ca-file %s: cannot read PEM certificates from it",
@@ -32,13 +35,23 @@ int tls_context_new(SSL_CTX **out, const char *ca_file, struct err *e)
 	 * middle of the measurements: it is asked last, see verify_with_bundle(). */
 	if (!ca_file)
 		SSL_CTX_set_default_verify_dir(ctx);
-	*out = ctx;
+	*out = xcalloc(1, sizeof(**out));
+	**out = (struct tls){.ctx = ctx, .own_anchors = ca_file != NULL};
 	return 0;
 }
 
-SSL *tls_connection_new(SSL_CTX *ctx, int fd, const char *name, const struct addr *address)
+void tls_free(struct tls *t)
 {
-	SSL *ssl = SSL_new(ctx);
+	if (!t)
+		return;
+	X509_STORE_free(t->bundle);
+	SSL_CTX_free(t->ctx);
+	free(t);
+}
+
+SSL *tls_connection_new(struct tls *t, int fd, const char *name, const struct addr *address)
+{
+	SSL *ssl = SSL_new(t->ctx);
 
 	if (!ssl || SSL_set_fd(ssl, fd) != 1) {
 		SSL_free(ssl);
@@ -117,14 +130,24 @@ static char *spki_sha256(struct arena *a, X509 *cert)
 	return out;
 }
 
-/* The chain again, with the system's bundle file: where trust anchors are kept in that alone. */
-static long verify_with_bundle(SSL *ssl, X509 *cert)
+static X509_STORE *bundle_of(struct tls *t)
 {
-	X509_STORE *store = X509_STORE_new();
+	if (t->bundle)
+		return t->bundle;
+	t->bundle = X509_STORE_new();
+	if (t->bundle)
+		X509_STORE_set_default_paths(t->bundle); /* without any, nothing verifies */
+	return t->bundle;
+}
+
+/* The chain again, with the system's bundle file: where trust anchors are kept in that alone. */
+static long verify_with_bundle(struct tls *t, SSL *ssl, X509 *cert)
+{
+	X509_STORE *store = bundle_of(t);
 	X509_STORE_CTX *ctx = X509_STORE_CTX_new();
 	long result = X509_V_ERR_OUT_OF_MEM;
 
-	if (store && ctx && X509_STORE_set_default_paths(store) == 1 &&
+	if (store && ctx &&
 	    X509_STORE_CTX_init(ctx, store, cert, SSL_get_peer_cert_chain(ssl)) == 1) {
 		X509_STORE_CTX_set_default(ctx, "ssl_server");
 		X509_VERIFY_PARAM_inherit(X509_STORE_CTX_get0_param(ctx), SSL_get0_param(ssl));
@@ -132,19 +155,18 @@ static long verify_with_bundle(SSL *ssl, X509 *cert)
 		result = X509_STORE_CTX_get_error(ctx);
 	}
 	X509_STORE_CTX_free(ctx);
-	X509_STORE_free(store);
 	ERR_clear_error();
 	return result;
 }
 
-void tls_describe(SSL *ssl, bool own_anchors, struct arena *a, struct ev_tls *out)
+void tls_describe(struct tls *t, SSL *ssl, struct arena *a, struct ev_tls *out)
 {
 	X509 *cert = SSL_get1_peer_certificate(ssl);
 	long verify = SSL_get_verify_result(ssl);
 
 	/* the handshake's own context has the file already when --ca-file named one */
-	if (cert && !own_anchors && verify == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY)
-		verify = verify_with_bundle(ssl, cert);
+	if (cert && !t->own_anchors && verify == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY)
+		verify = verify_with_bundle(t, ssl, cert);
 	*out = (struct ev_tls){
 		.version = arena_strdup(a, SSL_get_version(ssl)),
 		.cipher = arena_strdup(a, SSL_get_cipher_name(ssl)),

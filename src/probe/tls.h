@@ -11,16 +11,24 @@
 #include "base/err.h"
 #include "model/event.h"
 
-/* A client context that completes a handshake whatever the certificate says: judging it is the
- * report's business. ca_file or the system's trust anchors. ERR_USAGE for an unreadable file. */
-int tls_context_new(SSL_CTX **out, const char *ca_file, struct err *e);
+/* What the connections of one run share. */
+struct tls {
+	SSL_CTX *ctx;
+	bool own_anchors;   /* --ca-file, and nothing else, is trusted */
+	X509_STORE *bundle; /* the system's bundle file, once it has been asked */
+};
+
+/* A client that completes a handshake whatever the certificate says: judging it is the report's
+ * business. ca_file or the system's trust anchors. ERR_USAGE for an unreadable file. */
+int tls_new(struct tls **out, const char *ca_file, struct err *e);
+void tls_free(struct tls *t); /* NULL is fine */
 
 /* A connection on fd; name or address are checked against the certificate. NULL: out of memory. */
-SSL *tls_connection_new(SSL_CTX *ctx, int fd, const char *name, const struct addr *address);
+SSL *tls_connection_new(struct tls *t, int fd, const char *name, const struct addr *address);
 
-/* What the completed handshake agreed on. own_anchors: --ca-file, and nothing else, is trusted.
- * Strings in `a`. */
-void tls_describe(SSL *ssl, bool own_anchors, struct arena *a, struct ev_tls *out);
+/* What the completed handshake agreed on. Strings in `a`. May take some 20 ms, once, where the
+ * issuer is not in the system's directory. */
+void tls_describe(struct tls *t, SSL *ssl, struct arena *a, struct ev_tls *out);
 
 /* OpenSSL's words for the latest error of this thread, or a plain "connection closed". */
 char *tls_error_text(struct arena *a);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "report/phrase.h"
 
+#include <string.h>
+
 static const char *or_unnamed(const char *s)
 {
 	return s && *s ? s : "?";
@@ -110,19 +112,31 @@ const char *phrase_hops(struct arena *a, const struct finding *f, bool with_addr
 			    hop_words(a, &f->hop_to));
 }
 
+/* iptables numbers its rules from 1; what a chain does behind the last one has no number. */
+static bool is_policy(const struct culprit *c)
+{
+	return c->number == 0;
+}
+
+/* A queueing discipline drops by itself, without any filter. */
+static const char *tc_words(const struct culprit *c)
+{
+	return c->text && strncmp(c->text, "qdisc ", 6) == 0 ? "queueing discipline" : "tc filter";
+}
+
 const char *phrase_culprit_brief(struct arena *a, const struct culprit *c)
 {
 	switch (c->kind) {
 	case CULPRIT_NFT_RULE: return "nftables rule";
 	case CULPRIT_NFT_POLICY: return "nftables policy";
-	case CULPRIT_IPTABLES_RULE: return "iptables rule";
+	case CULPRIT_IPTABLES_RULE: return is_policy(c) ? "iptables policy" : "iptables rule";
 	case CULPRIT_ROUTE: return "routing";
 	case CULPRIT_IP_RULE: return "ip rule";
 	case CULPRIT_NEIGHBOUR: return "neighbour";
 	case CULPRIT_LINK: return arena_printf(a, "link %s", or_unnamed(c->interface));
 	case CULPRIT_SYSCTL: return "sysctl";
 	case CULPRIT_CONNTRACK: return "connection tracking";
-	case CULPRIT_TC: return "tc filter";
+	case CULPRIT_TC: return tc_words(c);
 	case CULPRIT_XDP: return "XDP program";
 	case CULPRIT_CGROUP_BPF: return "cgroup BPF program";
 	case CULPRIT_LSM: return "security module";
@@ -178,6 +192,9 @@ const char *phrase_culprit(struct arena *a, const struct culprit *c)
 	case CULPRIT_NFT_POLICY:
 		return arena_printf(a, "policy of the nftables %s", nft_chain(a, c));
 	case CULPRIT_IPTABLES_RULE:
+		if (is_policy(c))
+			return arena_printf(a, "policy of iptables' table %s, chain %s",
+					    or_unnamed(c->table), or_unnamed(c->chain));
 		return arena_printf(a, "iptables rule %u in table %s, chain %s", c->number,
 				    or_unnamed(c->table), or_unnamed(c->chain));
 	case CULPRIT_ROUTE:
@@ -197,7 +214,7 @@ const char *phrase_culprit(struct arena *a, const struct culprit *c)
 		return arena_printf(a, "sysctl %s = %s", or_unnamed(c->name),
 				    or_unnamed(c->value));
 	case CULPRIT_CONNTRACK: return "connection tracking";
-	case CULPRIT_TC: return program(a, "tc filter", c);
+	case CULPRIT_TC: return program(a, tc_words(c), c);
 	case CULPRIT_XDP: return program(a, "XDP program", c);
 	case CULPRIT_CGROUP_BPF: return program(a, "BPF program", c);
 	case CULPRIT_LSM: return program(a, "security module", c);
@@ -221,15 +238,15 @@ bool phrase_culprit_is_code(enum culprit_kind k)
 	case CULPRIT_IPTABLES_RULE:
 	case CULPRIT_ROUTE:
 	case CULPRIT_IP_RULE:
+	case CULPRIT_TC:
+	case CULPRIT_XDP:
+	case CULPRIT_CGROUP_BPF:
 		return true;
 	case CULPRIT_NFT_POLICY:
 	case CULPRIT_NEIGHBOUR:
 	case CULPRIT_LINK:
 	case CULPRIT_SYSCTL:
 	case CULPRIT_CONNTRACK:
-	case CULPRIT_TC:
-	case CULPRIT_XDP:
-	case CULPRIT_CGROUP_BPF:
 	case CULPRIT_LSM:
 	case CULPRIT_KERNEL_DROP:
 	case CULPRIT_HOP:

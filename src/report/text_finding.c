@@ -147,6 +147,13 @@ static void print_confidence(struct page *pg, const struct finding *f)
 					   *others ? "; otherwise " : "", others));
 }
 
+static bool ends_with(const char *s, const char *end)
+{
+	size_t n = strlen(s), m = strlen(end);
+
+	return n >= m && strcmp(s + n - m, end) == 0;
+}
+
 static void print_culprit(struct page *pg, const struct finding *f)
 {
 	const struct culprit *c = &f->culprit;
@@ -157,8 +164,8 @@ static void print_culprit(struct page *pg, const struct finding *f)
 		/* what is known about an unknown culprit; the summary's words need no echo */
 		if (!page_same_text(text, f->summary))
 			page_labelled(pg, "Who", text);
-	} else if (!text || page_same_text(text, f->summary)) {
-		page_labelled(pg, "Who", what);
+	} else if (!text || page_same_text(text, f->summary) || ends_with(what, text)) {
+		page_labelled(pg, "Who", what); /* "sysctl NAME = VALUE" holds its text */
 	} else if (phrase_culprit_is_code(c->kind)) {
 		page_labelled(pg, "Who", arena_printf(&pg->scratch, "%s:", what));
 		pen_code(&pg->pen, CODE_INDENT, text);
@@ -191,13 +198,42 @@ struct group {
 	unsigned n_ports;
 };
 
-static bool summary_told(const struct group *g, unsigned upto, unsigned index)
+/* The summary with a mark in place of its port's number. */
+static const char *without_port(struct arena *a, const struct report_port *p, unsigned index)
 {
-	for (unsigned i = 0; i < upto; i++)
-		if (page_same_text(g->ports[i]->findings[index].summary,
-				   g->ports[upto]->findings[index].summary))
-			return true;
-	return false;
+	const char *text = p->findings[index].summary, *out = "", *at;
+	const char *word = arena_printf(a, "ort %u", p->port);
+
+	for (; text && (at = strstr(text, word)); text = at + strlen(word)) {
+		bool longer = at[strlen(word)] >= '0' && at[strlen(word)] <= '9';
+		out = arena_printf(a, "%s%.*s%s", out, (int)(at - text), text, longer ? word : "ort #");
+	}
+	return arena_printf(a, "%s%s", out, text ? text : "");
+}
+
+/* Sentences that differ by nothing but their ports are told once, by the first port's. */
+static void print_summaries(struct page *pg, const struct group *g, unsigned index)
+{
+	struct arena *a = &pg->scratch;
+	bool *told = xcalloc(g->n_ports, sizeof(*told));
+
+	for (unsigned i = 0; i < g->n_ports; i++) {
+		const char *text = g->ports[i]->findings[index].summary, *others = "";
+		if (told[i] || !text)
+			continue;
+		for (unsigned k = i + 1; k < g->n_ports; k++) {
+			if (told[k] || strcmp(without_port(a, g->ports[i], index),
+					      without_port(a, g->ports[k], index)) != 0)
+				continue;
+			told[k] = true;
+			if (!page_same_text(text, g->ports[k]->findings[index].summary))
+				others = arena_printf(a, "%s%s%u", others, *others ? ", " : "",
+						      g->ports[k]->port);
+		}
+		pen_paragraph(&pg->pen, 2, STYLE_PLAIN,
+			      *others ? arena_printf(a, "%s (Likewise %s.)", text, others) : text);
+	}
+	free(told);
 }
 
 static bool cited_by_group(const struct group *g, unsigned index, unsigned number)
@@ -258,28 +294,64 @@ static void print_sentence(struct page *pg, const char *text)
 	pen_end(pen);
 }
 
-static bool remedy_told(const struct group *g, unsigned port, unsigned index, unsigned remedy)
+/* A sentence and the commands that follow it, or a sentence alone, begin at `at`; the end. */
+static unsigned step_end(const struct finding *f, unsigned at)
 {
-	const char *text = g->ports[port]->findings[index].remedy[remedy];
+	do
+		at++;
+	while (at < f->n_remedy && is_command(f->remedy[at]));
+	return at;
+}
 
-	for (unsigned i = 0; i <= port; i++) {
+/* Where does `f` begin the step that begins at `at` of `other`? n_remedy: nowhere. */
+static unsigned same_step(const struct finding *f, const struct finding *other, unsigned at)
+{
+	for (unsigned k = 0; k < f->n_remedy; k++)
+		if (page_same_text(f->remedy[k], other->remedy[at]))
+			return k;
+	return f->n_remedy;
+}
+
+static bool step_told(const struct group *g, unsigned port, unsigned index, unsigned at)
+{
+	const struct finding *f = &g->ports[port]->findings[index];
+
+	for (unsigned i = 0; i < port; i++)
+		if (same_step(&g->ports[i]->findings[index], f, at) <
+		    g->ports[i]->findings[index].n_remedy)
+			return true;
+	return false;
+}
+
+static bool command_told(const struct group *g, unsigned port, unsigned index, const char *command)
+{
+	for (unsigned i = 0; i < port; i++) {
 		const struct finding *f = &g->ports[i]->findings[index];
-		for (unsigned k = 0; k < (i == port ? remedy : f->n_remedy); k++)
-			if (page_same_text(f->remedy[k], text))
+		for (unsigned k = 0; k < f->n_remedy; k++)
+			if (page_same_text(f->remedy[k], command))
 				return true;
 	}
 	return false;
 }
 
-/* A sentence is told again before a command that is new: "To undo that:" belongs to what follows. */
-static bool remedy_is_new(const struct group *g, unsigned port, unsigned index, unsigned remedy)
+/* One step for all ports: its sentence once, below it the commands of every port. */
+static void print_step(struct page *pg, const struct group *g, unsigned port, unsigned index,
+		       unsigned at)
 {
-	const struct finding *f = &g->ports[port]->findings[index];
+	const struct finding *first = &g->ports[port]->findings[index];
 
-	if (!remedy_told(g, port, index, remedy))
-		return true;
-	return !is_command(f->remedy[remedy]) && remedy + 1 < f->n_remedy &&
-	       is_command(f->remedy[remedy + 1]) && !remedy_told(g, port, index, remedy + 1);
+	if (!is_command(first->remedy[at]))
+		print_sentence(pg, first->remedy[at]);
+	for (unsigned i = port; i < g->n_ports; i++) {
+		const struct finding *f = &g->ports[i]->findings[index];
+		unsigned k = i == port ? at : same_step(f, first, at);
+		if (k == f->n_remedy)
+			continue;
+		unsigned end = step_end(f, k);
+		for (; k < end; k++)
+			if (is_command(f->remedy[k]) && !command_told(g, i, index, f->remedy[k]))
+				pen_code(&pg->pen, CODE_INDENT, f->remedy[k]);
+	}
 }
 
 static void print_remedies(struct page *pg, const struct group *g, unsigned index)
@@ -288,17 +360,13 @@ static void print_remedies(struct page *pg, const struct group *g, unsigned inde
 
 	for (unsigned i = 0; i < g->n_ports; i++) {
 		const struct finding *f = &g->ports[i]->findings[index];
-		for (unsigned k = 0; k < f->n_remedy; k++) {
-			const char *text = f->remedy[k];
-			if (!text || !*text || !remedy_is_new(g, i, index, k))
+		for (unsigned k = 0; k < f->n_remedy; k = step_end(f, k)) {
+			if (step_told(g, i, index, k))
 				continue;
 			if (!begun)
 				pen_paragraph(&pg->pen, 2, STYLE_BOLD, "What to do:");
 			begun = true;
-			if (is_command(text))
-				pen_code(&pg->pen, CODE_INDENT, text);
-			else
-				print_sentence(pg, text);
+			print_step(pg, g, i, index, k);
 		}
 	}
 }
@@ -317,10 +385,7 @@ static void print_finding(struct page *pg, const struct group *g, unsigned index
 {
 	const struct finding *f = &g->ports[0]->findings[index];
 
-	for (unsigned i = 0; i < g->n_ports; i++)
-		if (!summary_told(g, i, index))
-			pen_paragraph(&pg->pen, 2, STYLE_PLAIN,
-				      g->ports[i]->findings[index].summary);
+	print_summaries(pg, g, index);
 	print_where(pg, f);
 	print_confidence(pg, f);
 	print_culprit(pg, f);
@@ -355,12 +420,20 @@ static void group_heading(struct page *pg, const struct group *g, const char *me
 	pen_end(pen);
 }
 
+/* Without a packet nothing has vanished yet. */
+static const char *heading_words(const struct page *pg, const struct report_port *p)
+{
+	if (pg->r->inspect && p->would == WOULD_MAYBE)
+		return "only a packet can tell";
+	return phrase_mechanism(p->findings[0].mechanism);
+}
+
 static void print_group(struct page *pg, const struct group *g)
 {
 	const struct report_port *first = g->ports[0];
 	bool single = first->n_findings == 1;
 
-	group_heading(pg, g, single ? phrase_mechanism(first->findings[0].mechanism) : NULL);
+	group_heading(pg, g, single ? heading_words(pg, first) : NULL);
 	/* with one finding the port's sentence only repeats the finding's */
 	if (!single)
 		pen_paragraph(&pg->pen, 2, STYLE_PLAIN, first->summary);

@@ -104,7 +104,8 @@ static const char *either(struct page *pg, const struct finding *f)
 	return *all ? all : "where is not known";
 }
 
-static const char *where_brief(struct page *pg, const struct finding *f)
+static const char *where_brief(struct page *pg, const struct report_port *p,
+			       const struct finding *f)
 {
 	struct arena *a = &pg->scratch;
 	const char *who = phrase_culprit_brief(a, &f->culprit);
@@ -112,6 +113,9 @@ static const char *where_brief(struct page *pg, const struct finding *f)
 
 	if (f->place == PLACE_UNKNOWN)
 		return either(pg, f);
+	if (pg->r->inspect && p->would == WOULD_MAYBE)
+		return arena_printf(a, "only a packet can tell what the %s does",
+				    who ? who : "machine");
 	if (!who)
 		who = hops;
 	return arena_printf(a, "%s%s%s, %s", phrase_place(a, &pg->r->vantage, f->place),
@@ -140,7 +144,7 @@ static void print_row(struct page *pg, const struct report_port *p, const struct
 			pen_end(pen);
 			pen_start(pen, c->text, c->text);
 		}
-		pen_text(pen, STYLE_PLAIN, i ? "then %s" : "%s", where_brief(pg, &p->findings[i]));
+		pen_text(pen, STYLE_PLAIN, i ? "then %s" : "%s", where_brief(pg, p, &p->findings[i]));
 	}
 	pen_end(pen);
 }

@@ -479,6 +479,10 @@ static void take_packets(struct run *r)
 			ev.packet.payload = NULL;
 			event_log_add(&r->log, &ev);
 			reset_injected(r, &packets[i]);
+			/* what came was sent for, so by now the next hop has an address: a run
+			 * that a reject rule ends at once would not get to know it */
+			if (packets[i].dir == PACKET_IN && !neighbour_is_usable(&r->neighbour))
+				r->next_neighbour_look = 0;
 		}
 }
 
@@ -791,6 +795,7 @@ int run_inspect(struct live *l, const struct plan *plan, int64_t deadline_ns, st
 	event_log_init(&r->log);
 	diag_init(&r->diag, plan, &r->log);
 	look_at_host(r);
+	look_for_mark_rules(r, UINT32_MAX);
 	if (l->agent) {
 		look_for_rules(r);
 	} else {

@@ -28,7 +28,7 @@ static void print_text(const char *text)
 	}
 }
 
-static void print_facts(const char *what, uint64_t facts)
+static void print_facts(const char *what, fact_set facts)
 {
 	bool first = true;
 

@@ -253,6 +253,22 @@ static inline void greeting(struct scene *s, unsigned f, int code, const char *t
 	add_event(s, EV_REPLY, f)->reply = (struct ev_reply){.stage = STAGE_GREETING, .code = code, .text = text};
 }
 
+static inline void said(struct scene *s, unsigned f, enum session_stage stage, int code,
+			const char *text, const char *const *lines)
+{
+	add_event(s, EV_REPLY, f)->reply =
+		(struct ev_reply){.stage = stage, .code = code, .text = text, .lines = lines};
+}
+
+static inline void shown(struct scene *s, unsigned f, const char *subject, const char *issuer,
+			 const char *key, bool verified)
+{
+	add_event(s, EV_TLS, f)->tls = (struct ev_tls){
+		.version = "TLSv1.3", .cipher = "TLS_AES_256_GCM_SHA384", .subject = subject,
+		.issuer = issuer, .spki_sha256 = key, .verified = verified,
+		.error = verified ? NULL : "unable to get local issuer certificate"};
+}
+
 static inline void session_end(struct scene *s, unsigned f, enum session_stage stage,
 			       enum session_end end, const char *text)
 {

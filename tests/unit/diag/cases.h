@@ -792,6 +792,135 @@ static inline void session_stalled(struct scene *s)
 	session_end(s, f, STAGE_GREETING, SESSION_STALLED, NULL);
 }
 
+static const char *const plain_ehlo[] = {"mx.example.com", "PIPELINING", "STARTTLS", NULL};
+static const char *const bare_ehlo[] = {"mx.example.com", "PIPELINING", NULL};
+static const char *const masked_ehlo[] = {"mx.example.com", "PIPELINING", "XXXXXXXA", NULL};
+static const char *const masked_words[] = {"mx.example.com", "XXXX", "STARTTLS", NULL};
+
+/* Greeted, and EHLO answered so. */
+static inline unsigned greeted(struct scene *s, const char *greets, int code,
+			       const char *const *lines)
+{
+	unsigned f = session(s);
+
+	greeting(s, f, 220, greets);
+	pass(s, 5);
+	said(s, f, STAGE_EHLO, code, code < 400 ? "mx.example.com" : "5.7.1 go away", lines);
+	pass(s, 5);
+	return f;
+}
+
+static inline void session_stripped(struct scene *s)
+{
+	session_end(s, greeted(s, "mx.example.com ESMTP", 250, masked_ehlo), STAGE_QUIT,
+		    SESSION_DONE, NULL);
+}
+
+static inline void session_masked(struct scene *s)
+{
+	session_end(s, greeted(s, "*************0*2****", 250, plain_ehlo), STAGE_QUIT, SESSION_DONE,
+		    NULL);
+}
+
+static inline void session_words_masked(struct scene *s)
+{
+	session_end(s, greeted(s, "mx.example.com ESMTP", 250, masked_words), STAGE_QUIT,
+		    SESSION_DONE, NULL);
+}
+
+static inline void session_interceptor(struct scene *s)
+{
+	static const struct signature known[] = {
+		{SIGNATURE_ISSUER, "*Mail Shield*", "a mail shield", true, "test"}};
+	unsigned f = greeted(s, "mx.example.com ESMTP", 250, plain_ehlo);
+
+	s->plan.signatures = (struct signatures){known, COUNT(known)};
+	said(s, f, STAGE_STARTTLS, 220, "go ahead", NULL);
+	shown(s, f, "CN=mx.example.com", "CN=Some Mail Shield Root,O=Some", "aa", false);
+	session_end(s, f, STAGE_QUIT, SESSION_DONE, NULL);
+}
+
+static inline void session_resigned(struct scene *s)
+{
+	unsigned f = greeted(s, "mx.example.com ESMTP", 250, plain_ehlo), good = answered(s, 443, FARTTL);
+
+	said(s, f, STAGE_STARTTLS, 220, "go ahead", NULL);
+	shown(s, f, "CN=mx.example.com", "CN=Nobody Knows", "aa", false);
+	shown(s, good, "CN=mx.example.com", "CN=Good Authority", "bb", true);
+	session_end(s, f, STAGE_QUIT, SESSION_DONE, NULL);
+}
+
+static inline void ehlo_rejected(struct scene *s)
+{
+	session_end(s, greeted(s, "mx.example.com ESMTP", 550, NULL), STAGE_QUIT, SESSION_DONE, NULL);
+}
+
+static inline void auth_rejected(struct scene *s)
+{
+	unsigned f = greeted(s, "mx.example.com ESMTP", 250, plain_ehlo);
+
+	said(s, f, STAGE_AUTH, 535, "5.7.8 authentication failed", NULL);
+	session_end(s, f, STAGE_QUIT, SESSION_DONE, NULL);
+}
+
+static inline void mail_rejected(struct scene *s)
+{
+	unsigned f = greeted(s, "mx.example.com ESMTP", 250, plain_ehlo);
+
+	said(s, f, STAGE_MAIL, 250, "ok", NULL);
+	said(s, f, STAGE_RCPT, 450, "4.7.1 greylisted, try again later", NULL);
+	session_end(s, f, STAGE_QUIT, SESSION_DONE, NULL);
+}
+
+static inline void starttls_missing(struct scene *s)
+{
+	s->plan.starttls_required = true;
+	session_end(s, greeted(s, "mx.example.com ESMTP", 250, bare_ehlo), STAGE_QUIT, SESSION_DONE,
+		    NULL);
+}
+
+static inline void starttls_rejected(struct scene *s)
+{
+	unsigned f = greeted(s, "mx.example.com ESMTP", 250, plain_ehlo);
+
+	said(s, f, STAGE_STARTTLS, 454, "TLS not available", NULL);
+	session_end(s, f, STAGE_QUIT, SESSION_DONE, NULL);
+}
+
+/* The RST comes from three hops, the server is six away. */
+static inline void session_reset_nearer(struct scene *s)
+{
+	unsigned f = greeted(s, "mx.example.com ESMTP", 250, plain_ehlo);
+
+	rst(s, f, 64 - 3);
+	session_end(s, f, STAGE_STARTTLS, SESSION_RESET, NULL);
+}
+
+static inline void reset_by_server(struct scene *s)
+{
+	unsigned f = greeted(s, "mx.example.com ESMTP", 250, plain_ehlo);
+
+	rst(s, f, 255 - HOPS); /* another initial TTL, the same distance */
+	session_end(s, f, STAGE_STARTTLS, SESSION_RESET, NULL);
+}
+
+static inline void stalled_at_ehlo(struct scene *s)
+{
+	unsigned f = session(s);
+
+	greeting(s, f, 220, "mx.example.com ESMTP");
+	at(s, 8000);
+	session_end(s, f, STAGE_EHLO, SESSION_STALLED, NULL);
+}
+
+static inline void tls_failed_late(struct scene *s)
+{
+	unsigned f = greeted(s, "mx.example.com ESMTP", 250, plain_ehlo);
+
+	said(s, f, STAGE_STARTTLS, 220, "go ahead", NULL);
+	session_end(s, f, STAGE_TLS, SESSION_TLS_ERROR, "no shared cipher");
+}
+
 /* ---- the table: in the order of the rules ---- */
 
 #define ROW(rule, build, v6, state, mechanism, place, culprit)                                 \
@@ -898,6 +1027,25 @@ static const struct rule_case rule_cases[] = {
 
 	ROW("session-open", session_open, 0, OPEN, UNKNOWN, UNKNOWN, UNKNOWN),
 	ROW("session-open", session_open_stalled_quit, 1, OPEN, UNKNOWN, UNKNOWN, UNKNOWN),
+	ROW("session-starttls-stripped", session_stripped, 0, INTERCEPTED, STARTTLS_STRIPPED, UNKNOWN,
+	    MIDDLEBOX),
+	ROW("session-banner-masked", session_masked, 0, INTERCEPTED, SMTP_MANGLED, UNKNOWN, MIDDLEBOX),
+	ROW("session-ehlo-masked", session_words_masked, 0, INTERCEPTED, SMTP_MANGLED, UNKNOWN,
+	    MIDDLEBOX),
+	ROW("session-tls-interceptor", session_interceptor, 0, INTERCEPTED, TLS_INTERCEPTED, UNKNOWN,
+	    MIDDLEBOX),
+	ROW("session-tls-resigned", session_resigned, 0, INTERCEPTED, TLS_INTERCEPTED, UNKNOWN,
+	    MIDDLEBOX),
+	ROW("session-ehlo-rejected", ehlo_rejected, 0, REJECTED, POLICY_REJECT, DESTINATION, SERVER),
+	ROW("session-auth-rejected", auth_rejected, 0, REJECTED, POLICY_REJECT, DESTINATION, SERVER),
+	ROW("session-mail-rejected", mail_rejected, 0, REJECTED, POLICY_REJECT, DESTINATION, SERVER),
+	ROW("session-starttls-missing", starttls_missing, 0, NO_SERVICE, TLS_FAILED, DESTINATION, SERVER),
+	ROW("session-starttls-rejected", starttls_rejected, 0, NO_SERVICE, TLS_FAILED, DESTINATION,
+	    SERVER),
+	ROW("session-reset-nearer", session_reset_nearer, 0, BLOCKED, SESSION_RESET, UNKNOWN, MIDDLEBOX),
+	ROW("session-reset", reset_by_server, 0, NO_SERVICE, SESSION_RESET, DESTINATION, SERVER),
+	ROW("session-stalled", stalled_at_ehlo, 0, NO_SERVICE, SESSION_STALL, DESTINATION, SERVER),
+	ROW("session-tls-failed", tls_failed_late, 0, NO_SERVICE, TLS_FAILED, DESTINATION, SERVER),
 	ROW("session-rejected", session_rejected, 0, REJECTED, POLICY_REJECT, DESTINATION, SERVER),
 	ROW("session-not-smtp", session_not_smtp, 0, NO_SERVICE, NOT_SMTP, DESTINATION, SERVER),
 	ROW("session-tls-failed", session_tls_failed, 0, NO_SERVICE, TLS_FAILED, DESTINATION, SERVER),

@@ -78,10 +78,24 @@ static void test_nft_rule(void **state)
 	scene_free(s);
 }
 
+/* A slash is usual in nftables' names, and harmless in a command. */
+static void test_name_with_slash(void **state)
+{
+	struct scene *s = scene_new(false);
+	unsigned f = stopped_syn(s);
+	struct host_rule r = nft_rule("out/mail", FW_DROP, "drop");
+
+	(void)state;
+	stopped_by(s, f, TCP_SYN, false, r);
+	expect_remedy(first(s), "nft 'insert rule inet filter out/mail handle 7 ip daddr 198.51.100.25 "
+				"tcp dport 25 accept comment \"smtpblame-25\"'");
+	scene_free(s);
+}
+
 /* A name is whatever somebody put into the kernel: no command is made of one that a shell reads. */
 static void test_hostile_names(void **state)
 {
-	static const char *const names[] = {"a; rm -rf /", "$(id)", "a'b", "-x", "a b", "", "a..."};
+	static const char *const names[] = {"a; rm -rf /", "/etc/x", "$(id)", "a'b", "-x", "a b", "", "a..."};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(names); i++) {
@@ -440,6 +454,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_nft_rule),
 		cmocka_unit_test(test_hostile_names),
+		cmocka_unit_test(test_name_with_slash),
 		cmocka_unit_test(test_inbound),
 		cmocka_unit_test(test_iptables),
 		cmocka_unit_test(test_legacy),

@@ -137,7 +137,7 @@ static void test_rows_are_sound(void **state)
 
 /* Every fact is looked at: is there a set of seen facts that row `target` matches and none of
  * rows[i..] does? `seen` and `unseen` are what was chosen so far. */
-static bool escapes(unsigned i, unsigned target, uint64_t seen, uint64_t unseen)
+static bool escapes(unsigned i, unsigned target, fact_set seen, fact_set unseen)
 {
 	const struct rule *a = &rule_table[i];
 
@@ -146,7 +146,7 @@ static bool escapes(unsigned i, unsigned target, uint64_t seen, uint64_t unseen)
 	if (a->layer != rule_table[target].layer || (a->need & unseen) || (a->absent & seen))
 		return escapes(i + 1, target, seen, unseen);
 	for (int f = 0; f < F_COUNT; f++) {
-		uint64_t bit = FACT_BIT(f);
+		fact_set bit = FACT_BIT(f);
 		if ((a->need & bit & ~seen) && escapes(i + 1, target, seen, unseen | bit))
 			return true;
 		if ((a->absent & bit & ~unseen) && escapes(i + 1, target, seen | bit, unseen))
@@ -167,7 +167,7 @@ static void test_no_row_is_shadowed(void **state)
 static void test_match(void **state)
 {
 	struct port_facts p = {0};
-	uint64_t missing;
+	fact_set missing;
 
 	(void)state;
 	assert_null(rules_match(LAYER_HOST, &p, &missing));
@@ -177,10 +177,12 @@ static void test_match(void **state)
 	p.looked = p.seen;
 	assert_null(rules_match(LAYER_SESSION, &p, &missing));
 	assert_true(missing & FACT_BIT(F_PEER_DIFFERS));
-	p.looked |= FACT_BIT(F_PEER_DIFFERS);
+	p.looked = ~(fact_set)0;
 	assert_string_equal(rules_match(LAYER_SESSION, &p, &missing)->id, "session-open");
+	p.looked = p.seen | FACT_BIT(F_PEER_DIFFERS);
 	assert_null(rules_match(LAYER_PATH, &p, &missing));
 
+	p.looked = ~(fact_set)0;
 	p.seen |= FACT_BIT(F_PEER_DIFFERS);
 	assert_null(rules_match(LAYER_SESSION, &p, &missing));
 	assert_int_equal(missing, 0); /* denied, not undecided */

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What was said on a connection, and by whom it looks to be said. Pure. */
+#include <string.h>
+
+#include "diag/facts.h"
+#include "smtp/ehlo.h"
+#include "wire/decode.h"
+
+const struct stage_reply *facts_ehlo(const struct flow *f)
+{
+	return f->replies[STAGE_EHLO_TLS].code ? &f->replies[STAGE_EHLO_TLS]
+					       : &f->replies[STAGE_EHLO];
+}
+
+static const struct ev_tls *tls_of(const struct tracker *t, const struct flow *f)
+{
+	return f->has_tls ? &t->log->events[f->tls_event].tls : NULL;
+}
+
+static bool is_refused(const struct stage_reply *r)
+{
+	return r->code >= 400;
+}
+
+/* ---- how it ended ---- */
+
+/* Raw TTLs of a host differ between its RSTs and its SYN-ACKs; distances by the nearest usual
+ * initial TTL don't (method, "RST: whose?"). */
+static bool reset_is_nearer(const struct flow *f)
+{
+	if (!f->rst.seen || !f->synack.seen || f->rst.on_lo || f->synack.on_lo)
+		return false;
+	int rst = (int)wire_initial_ttl(f->rst.ttl) - f->rst.ttl;
+	int server = (int)wire_initial_ttl(f->synack.ttl) - f->synack.ttl;
+	return rst + RST_NEARER_HOPS <= server;
+}
+
+static void ending_facts(struct port_facts *p)
+{
+	const struct flow *f = p->flow;
+	/* what ends the connection after QUIT is courtesy, not service */
+	bool early = f->end_stage != STAGE_QUIT;
+	bool reset = early && (f->end == SESSION_RESET || f->end == SESSION_ICMP);
+
+	fact_note(p, F_TLS_FAILED, early && f->end == SESSION_TLS_ERROR, f->end_event);
+	fact_note(p, F_NOT_SMTP, early && f->end == SESSION_NOT_SMTP, f->end_event);
+	fact_note(p, F_CLOSED, early && f->end == SESSION_CLOSED, f->end_event);
+	fact_note(p, F_RESET, reset, f->end_event);
+	fact_note(p, F_RESET_NEARER, reset && reset_is_nearer(f), f->rst.event);
+	fact_note(p, F_STALLED, early && f->end == SESSION_STALLED, f->end_event);
+	fact_note(p, F_SESSION_OVER, f->end == SESSION_DONE, f->end_event);
+}
+
+/* ---- what was said ---- */
+
+static void reply_facts(const struct tracker *t, struct port_facts *p)
+{
+	const struct flow *f = p->flow;
+	const struct stage_reply *ehlo = facts_ehlo(f), *mail = &f->replies[STAGE_MAIL],
+				 *rcpt = &f->replies[STAGE_RCPT];
+	struct smtp_ehlo first = {0};
+
+	if (f->replies[STAGE_EHLO].lines && !is_refused(&f->replies[STAGE_EHLO]))
+		smtp_ehlo_parse(&first, f->replies[STAGE_EHLO].lines);
+	bool in_clear = !f->has_tls && f->replies[STAGE_EHLO].code && f->end_stage == STAGE_QUIT;
+	fact_note(p, F_EHLO_REJECT, is_refused(ehlo), ehlo->event);
+	fact_note(p, F_STARTTLS_REJECT, is_refused(&f->replies[STAGE_STARTTLS]),
+		  f->replies[STAGE_STARTTLS].event);
+	fact_note(p, F_STARTTLS_MISSING,
+		  t->plan->starttls_required && in_clear && !first.starttls,
+		  f->replies[STAGE_EHLO].event);
+	fact_note(p, F_AUTH_REJECT, is_refused(&f->replies[STAGE_AUTH]),
+		  f->replies[STAGE_AUTH].event);
+	fact_note(p, F_MAIL_REJECT, is_refused(mail) || is_refused(rcpt),
+		  is_refused(mail) ? mail->event : rcpt->event);
+	fact_note(p, F_BANNER_MASKED, f->has_reply && smtp_greeting_masked(f->reply_text),
+		  f->reply_event);
+	fact_note(p, F_EHLO_MASKED, first.masked > 0, f->replies[STAGE_EHLO].event);
+	fact_note(p, F_STARTTLS_MASKED, first.starttls_masked && !first.starttls,
+		  f->replies[STAGE_EHLO].event);
+}
+
+/* ---- whose certificate ---- */
+
+static bool is_self_signed(const struct ev_tls *tls)
+{
+	return tls->subject && tls->issuer && strcmp(tls->subject, tls->issuer) == 0;
+}
+
+/* A certificate that bears the server's name, was issued by somebody whom nobody knows, and has
+ * another key than the one that verifies on another port of the same host. A self-signed one is the
+ * usual default of a mail server that nobody finished, and no sign of anything. */
+static bool is_resigned(const struct tracker *t, const struct flow *f, const struct ev_tls *own)
+{
+	if (own->verified || is_self_signed(own) || !own->spki_sha256)
+		return false;
+	for (unsigned i = 0; i < t->n_flows; i++) {
+		const struct ev_tls *other = tls_of(t, &t->flows[i]);
+		if (&t->flows[i] == f || !other || !other->verified || !other->spki_sha256 ||
+		    strcmp(other->spki_sha256, own->spki_sha256) == 0)
+			continue;
+		if (own->subject && other->subject && strcmp(own->subject, other->subject) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void certificate_facts(const struct tracker *t, struct port_facts *p)
+{
+	const struct flow *f = p->flow;
+	const struct ev_tls *tls = tls_of(t, f);
+	const struct signature *known =
+		tls && tls->issuer
+			? signature_find(&t->plan->signatures, SIGNATURE_ISSUER, tls->issuer)
+			: NULL;
+
+	fact_note(p, F_TLS_INTERCEPTOR, known && known->interceptor, f->tls_event);
+	fact_note(p, F_TLS_RESIGNED, tls && is_resigned(t, f, tls), f->tls_event);
+}
+
+void facts_of_session(const struct tracker *t, struct port_facts *p)
+{
+	const struct flow *f = p->flow;
+
+	if (!f->has_result || f->error)
+		return;
+	if (f->has_reply || f->has_end) {
+		fact_note(p, F_GREETING_OK, f->has_reply && f->reply_code < 400, f->reply_event);
+		fact_note(p, F_GREETING_REJECT, f->has_reply && f->reply_code >= 400,
+			  f->reply_event);
+	}
+	if (!f->has_end)
+		return;
+	ending_facts(p);
+	reply_facts(t, p);
+	certificate_facts(t, p);
+}
