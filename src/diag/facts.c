@@ -26,6 +26,7 @@ static const struct {
 	[F_LINK_DOWN] = {"link-down", "the egress link is down or has no carrier"},
 	[F_NEXT_HOP_SILENT] = {"next-hop-silent", "the next hop does not answer ARP/ND"},
 	[F_NEXT_HOP_IS_GATEWAY] = {"next-hop-is-gateway", "the next hop is a router"},
+	[F_ASSUMED_ON_LINK] = {"assumed-on-link", "no route leads there by the interface that was asked for"},
 	[F_ON_LINK] = {"on-link", "the target is on the same network, no router lies between"},
 	[F_TARGET_LOCAL] = {"target-local", "the address is one of this host's own"},
 	[F_RULE_STOPS_OUT] = {"rule-stops-out", "a firewall rule of this host stopped the SYN"},
@@ -69,6 +70,8 @@ static const struct {
 	[F_STARTTLS_MISSING] = {"starttls-missing", "STARTTLS is required and not offered"},
 	[F_AUTH_REJECT] = {"auth-reject", "the server refused the login"},
 	[F_MAIL_REJECT] = {"mail-reject", "the server refused the sender or the recipient"},
+	[F_ACK_NOT_LEFT] = {"ack-not-left", "nothing of ours left after the handshake"},
+	[F_DATA_NOT_READ] = {"data-not-read", "the server spoke, and the socket never read it"},
 	[F_NOT_SMTP] = {"not-smtp", "what answered does not speak SMTP"},
 	[F_CLOSED] = {"closed", "the other side closed before the dialogue was done"},
 	[F_RESET] = {"reset", "the session was reset before the dialogue was done"},
@@ -195,9 +198,11 @@ static void host_facts(const struct tracker *t, int port_index, struct port_fact
 		fact_note(p, F_NO_ROUTE, r->error && r->stop == ROUTE_STOP_NO_ROUTE, why);
 		fact_note(p, F_TARGET_LOCAL, r->local, why);
 		fact_note(p, F_NEXT_HOP_IS_GATEWAY, addr_is_set(&r->gateway), why);
+		fact_note(p, F_ASSUMED_ON_LINK, r->assumed_on_link, why);
 		/* a tunnel has no next hop's address either, but a path of its own */
 		if (t->has_link)
-			fact_note(p, F_ON_LINK, !r->error && !r->local && !addr_is_set(&r->gateway) &&
+			fact_note(p, F_ON_LINK, !r->error && !r->local && !r->assumed_on_link &&
+					       !addr_is_set(&r->gateway) &&
 					       t->link.needs_neighbour, why);
 	}
 	if (t->has_link)
@@ -262,7 +267,8 @@ static void outbound_facts(const struct tracker *t, int port_index, int64_t now,
 	bool turned_back = looped && p->flow->synack.seen && p->flow->synack.on_lo;
 	note_if_looked(p, F_SYN_LEFT, left, left_why,
 		       (whole && due && !tap_is_blind(t)) || turned_back);
-	note_if_looked(p, F_SYN_REDIRECTED, redirected, redirect_why, whole);
+	/* one that left as it should was not sent elsewhere, whatever the tap lost */
+	note_if_looked(p, F_SYN_REDIRECTED, redirected, redirect_why, whole || left);
 	note_if_looked(p, F_SYN_LOOPED, looped, loop_why, whole);
 }
 

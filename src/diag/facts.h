@@ -32,6 +32,8 @@ enum fact {
 	F_LINK_DOWN,        /* set down, or no carrier */
 	F_NEXT_HOP_SILENT,  /* neighbour entry failed or still incomplete */
 	F_NEXT_HOP_IS_GATEWAY,
+	F_ASSUMED_ON_LINK,  /* no route leads there by the interface that was asked for: the kernel tries the
+			     * link itself */
 	F_ON_LINK,          /* no router between: the target is on this very network */
 	F_TARGET_LOCAL,     /* the address is one of this host's own */
 	F_RULE_STOPS_OUT,   /* netfilter says that it stopped our SYN */
@@ -80,6 +82,8 @@ enum fact {
 	F_STARTTLS_MISSING, /* required of us (--starttls-required), and not offered */
 	F_AUTH_REJECT,
 	F_MAIL_REJECT,      /* MAIL FROM or RCPT TO was refused */
+	F_ACK_NOT_LEFT,     /* the handshake completed, and nothing of ours was seen leaving after it */
+	F_DATA_NOT_READ,    /* the tap saw the server speak, and the socket never read it */
 	F_NOT_SMTP,         /* ... and those below: at any stage before QUIT */
 	F_CLOSED,
 	F_RESET,

@@ -356,7 +356,8 @@ void facts_of_injected(const struct tracker *t, int port, int64_t now,
 {
 	const struct path_trace *trace = &t->path.trace[port];
 	const struct path_cell *full = &trace->cell[0];
-	fact_set kept = FACT_BIT(F_CONTROL_ANSWERS) | FACT_BIT(F_NEXT_HOP_IS_GATEWAY);
+	fact_set kept = FACT_BIT(F_CONTROL_ANSWERS) | FACT_BIT(F_NEXT_HOP_IS_GATEWAY) |
+			FACT_BIT(F_XDP_THERE);
 
 	*p = *host;
 	p->looked &= kept;
@@ -365,6 +366,8 @@ void facts_of_injected(const struct tracker *t, int port, int64_t now,
 	p->placed = (struct placed){0};
 	if (!p->flow || !full->sent)
 		return;
+	fact_note(p, F_SYN_REDIRECTED, false, NO_EVENT); /* below what redirects */
+	fact_note(p, F_ANSWER_DROPPED, false, NO_EVENT);
 	injected_control(t, p);
 	bool due = full->answered || now - full->last_sent_ns >= facts_answer_due_ns(t);
 	unsigned rst = full->rst ? 0 : path_first_rst(trace);

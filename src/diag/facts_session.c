@@ -53,6 +53,21 @@ static void ending_facts(struct port_facts *p)
 
 /* ---- what was said ---- */
 
+/* The tap sees what leaves behind this host's last rule, and what comes in before its first one. */
+static void traffic_facts(const struct tracker *t, struct port_facts *p)
+{
+	const struct flow *f = p->flow;
+	bool whole = tracker_capture_whole(t);
+	bool quiet = f->end == SESSION_STALLED && f->end_stage == STAGE_GREETING && !f->has_tls;
+	bool acked = f->sent_after > 0;
+	bool unread = quiet && f->payload_in > 0 && f->end_bytes == 0;
+
+	/* a tap that saw no SYN either sees nothing of this connection */
+	if (acked || !quiet || (whole && f->syn_out))
+		fact_note(p, F_ACK_NOT_LEFT, quiet && !acked, f->end_event);
+	fact_note(p, F_DATA_NOT_READ, unread, f->payload_event);
+}
+
 static void reply_facts(const struct tracker *t, struct port_facts *p)
 {
 	const struct flow *f = p->flow;
@@ -132,6 +147,7 @@ void facts_of_session(const struct tracker *t, struct port_facts *p)
 	if (!f->has_end)
 		return;
 	ending_facts(p);
+	traffic_facts(t, p);
 	reply_facts(t, p);
 	certificate_facts(t, p);
 }

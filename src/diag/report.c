@@ -324,6 +324,18 @@ static void cite(struct finding *f, unsigned number)
 	((unsigned *)(uintptr_t)f->evidence)[f->n_evidence++] = number;
 }
 
+/* A row about a whole session doesn't know which way the packet went that was stopped. */
+static enum direction direction_of(const struct builder *b, const struct named *n,
+				   enum direction otherwise)
+{
+	const struct event_log *log = b->d->tracker.log;
+
+	if (n->event == NO_EVENT || log->events[n->event].kind != EV_HOST ||
+	    log->events[n->event].host->kind != HOST_PACKET)
+		return otherwise;
+	return log->events[n->event].host->packet.inbound ? DIR_INBOUND : DIR_OUTBOUND;
+}
+
 static struct finding make_finding(struct builder *b, int port_index, const struct rule *rule,
 				   struct words *w)
 {
@@ -348,6 +360,7 @@ static struct finding make_finding(struct builder *b, int port_index, const stru
 	finding_evidence(b, w->port, p, rule, &f);
 	if (w->named) {
 		build_named(b, &named, &f.culprit);
+		f.direction = direction_of(b, &named, f.direction);
 		if (named.event != NO_EVENT && b->number_of[named.event])
 			cite(&f, b->number_of[named.event]);
 	}

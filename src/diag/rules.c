@@ -156,8 +156,19 @@ const struct rule rule_table[] = {
 		.why = "the SYN was seen going elsewhere, and that place answered with a RST",
 	},
 	{
+		.id = "host-redirect-icmp", .layer = LAYER_HOST,
+		.need = B(F_SYN_REDIRECTED) | B(F_ICMP), .absent = B(F_TARGET_LOCAL) | B(F_CONNECTED),
+		.state = STATE_BLOCKED, .mechanism = MECH_ICMP_UNREACHABLE, .place = PLACE_HOST,
+		.culprit = CULPRIT_UNKNOWN, .confidence = 0.95,
+		.named = NAMED_TURN,
+		.summary = "This machine itself redirects port {port} to {redirect}, which the network reports as unreachable (ICMP {icmp} from {icmp-from}).",
+		.named_summary = "This machine itself redirects port {port} to {redirect}, which the network reports as unreachable (ICMP {icmp} from {icmp-from}): {named}.",
+		.remedy = {"Find the redirect:", "nft list ruleset | grep -nE 'redirect|dnat'", "iptables-save -t nat | grep -E 'REDIRECT|DNAT'"},
+		.why = "the SYN was seen going elsewhere, and the error answers that",
+	},
+	{
 		.id = "host-redirect-silent", .layer = LAYER_HOST,
-		.need = B(F_SYN_REDIRECTED) | B(F_SOCKET_SILENT), .absent = B(F_TARGET_LOCAL) | B(F_CONNECTED),
+		.need = B(F_SYN_REDIRECTED) | B(F_SOCKET_SILENT), .absent = B(F_ICMP) | B(F_TARGET_LOCAL) | B(F_CONNECTED),
 		.state = STATE_BLOCKED, .mechanism = MECH_SILENT_DROP, .place = PLACE_HOST,
 		.culprit = CULPRIT_UNKNOWN, .confidence = 0.95,
 		.named = NAMED_TURN,
@@ -178,7 +189,7 @@ const struct rule rule_table[] = {
 	},
 	{
 		.id = "host-destination-silent", .layer = LAYER_HOST,
-		.need = B(F_NEXT_HOP_SILENT), .absent = B(F_SYN_LEFT) | B(F_CONNECTED) | B(F_NEXT_HOP_IS_GATEWAY),
+		.need = B(F_NEXT_HOP_SILENT), .absent = B(F_ASSUMED_ON_LINK) | B(F_SYN_LEFT) | B(F_CONNECTED) | B(F_NEXT_HOP_IS_GATEWAY),
 		.state = STATE_UNREACHABLE, .mechanism = MECH_LOCAL_ERROR, .place = PLACE_DESTINATION,
 		.culprit = CULPRIT_NEIGHBOUR, .confidence = 0.9,
 		.summary = "{target} is on this machine's own network {link} and does not answer {arp}: it is down, or not there.",
@@ -311,6 +322,50 @@ const struct rule rule_table[] = {
 		.remedy = {"Find the rule:", "nft -a list ruleset | grep -nE 'drop|quota|limit|connbytes'"},
 		.why = "netfilter's own trace of a packet of the established connection ends with a drop, and the session stalls",
 	},
+	{
+		.id = "host-session-reset", .layer = LAYER_HOST,
+		.need = B(F_CONNECTED) | B(F_RESET) | B(F_RULE_STOPS_SESSION), .absent = B(F_PEER_DIFFERS),
+		.state = STATE_BLOCKED, .mechanism = MECH_SESSION_RESET, .place = PLACE_HOST,
+		.culprit = CULPRIT_UNKNOWN, .confidence = 0.96,
+		.named = NAMED_STOP_LATER,
+		.summary = "This machine's own firewall lets the handshake of port {port} pass and resets the connection {stage}.",
+		.named_summary = "This machine's own firewall lets the handshake of port {port} pass and resets the connection {stage}: {named}.",
+		.remedy = {"Find the rule:", "nft -a list ruleset | grep -n reject"},
+		.why = "netfilter's own trace of a packet of the established connection ends with a reject, and the session is reset",
+	},
+	{
+		.id = "host-session-ack", .layer = LAYER_HOST,
+		.need = B(F_CONNECTED) | B(F_STALLED) | B(F_ACK_NOT_LEFT),
+		.absent = B(F_PEER_DIFFERS) | B(F_RULE_STOPS_SESSION) | B(F_IPSEC),
+		.state = STATE_BLOCKED, .mechanism = MECH_SESSION_STALL, .place = PLACE_HOST,
+		.culprit = CULPRIT_UNKNOWN, .confidence = 0.93,
+		.named = NAMED_STOP_LATER,
+		.summary = "This machine lets the SYN of port {port} out and stops what follows: not even the last packet of the handshake was seen leaving {link}.",
+		.named_summary = "This machine lets the SYN of port {port} out and stops what follows: {named}.",
+		.remedy = {"Find the rule that drops outgoing packets of established connections:", "nft -a list ruleset | grep -nE 'hook (output|postrouting|egress)|drop'", "iptables-legacy-save -c | grep -E 'DROP|:OUTPUT'"},
+		.why = "the socket is connected, so its stack sent an ACK; the tap behind every output hook saw none",
+	},
+	{
+		.id = "host-session-unread", .layer = LAYER_HOST,
+		.need = B(F_CONNECTED) | B(F_STALLED) | B(F_DATA_NOT_READ),
+		.absent = B(F_PEER_DIFFERS) | B(F_RULE_STOPS_SESSION) | B(F_ACK_NOT_LEFT),
+		.state = STATE_BLOCKED, .mechanism = MECH_SESSION_STALL, .place = PLACE_HOST,
+		.direction = DIR_INBOUND, .culprit = CULPRIT_UNKNOWN, .confidence = 0.88,
+		.named = NAMED_STOP_LATER,
+		.summary = "The server's greeting on port {port} came in on {link}, and this machine never gave it to the program that waits for it.",
+		.named_summary = "The server's greeting on port {port} came in on {link}, and this machine stops it: {named}.",
+		.remedy = {"Find the rule that drops incoming packets of established connections:", "nft -a list ruleset | grep -nE 'hook (ingress|prerouting|input)|drop'", "iptables-legacy-save -c | grep -E 'DROP|:INPUT'"},
+		.why = "the tap before the input hooks saw the server's bytes, the socket read none; a broken checksum would look the same",
+	},
+	{
+		.id = "host-interface-routeless", .layer = LAYER_HOST,
+		.need = B(F_ASSUMED_ON_LINK) | B(F_NEXT_HOP_SILENT), .absent = B(F_SYN_LEFT) | B(F_CONNECTED),
+		.state = STATE_UNREACHABLE, .mechanism = MECH_LOCAL_ERROR, .place = PLACE_HOST,
+		.culprit = CULPRIT_ROUTE, .confidence = 0.95,
+		.summary = "This machine has no route to {target} by {link}: bound to that interface, it looks for the address on the link itself, and nobody there has it. That is no block of SMTP.",
+		.remedy = {"Look at the routes by that interface:", "ip {ip-family}route show dev {link}"},
+		.why = "no table has a route by the interface that was asked for, and nobody on the link answers for the address",
+	},
 
 	/* ---- the path ---- */
 	{
@@ -361,7 +416,7 @@ const struct rule rule_table[] = {
 	},
 	{
 		.id = "path-stops", .layer = LAYER_PATH,
-		.need = B(F_SYN_LEFT) | B(F_SILENT) | B(F_PATH_STOPS), .absent = B(F_CONNECTED),
+		.need = B(F_SYN_LEFT) | B(F_SILENT) | B(F_PATH_STOPS), .absent = B(F_ANSWER_DROPPED) | B(F_CONNECTED),
 		.state = STATE_BLOCKED, .mechanism = MECH_SILENT_DROP, .placed = true,
 		.place = PLACE_UNKNOWN, .culprit = CULPRIT_HOP, .confidence = NOWHERE,
 		.summary = "Port {port} is dropped silently {place-words}: {hop-words}, while other ports go on.",
@@ -436,6 +491,7 @@ const struct rule rule_table[] = {
 	{
 		.id = "path-icmp-refused", .layer = LAYER_PATH,
 		.need = B(F_ICMP) | B(F_ICMP_FROM_TARGET) | B(F_ICMP_PORT),
+		.absent = B(F_SYN_REDIRECTED),
 		.state = STATE_REFUSED, .mechanism = MECH_ICMP_UNREACHABLE, .place = PLACE_DESTINATION,
 		.culprit = CULPRIT_SERVER, .confidence = 0.93,
 		.summary = "{target} itself refuses port {port} with ICMP {icmp}.",
@@ -445,6 +501,7 @@ const struct rule rule_table[] = {
 	{
 		.id = "path-icmp-loop", .layer = LAYER_PATH,
 		.need = B(F_ICMP) | B(F_ICMP_EXPIRED),
+		.absent = B(F_SYN_REDIRECTED),
 		.state = STATE_UNREACHABLE, .mechanism = MECH_ICMP_UNREACHABLE, .place = PLACE_UNKNOWN,
 		.culprit = CULPRIT_HOP, .confidence = NOWHERE,
 		.summary = "The network runs in circles: {icmp-from} reports that the SYN's TTL ran out on the way to {target}.",
@@ -454,6 +511,7 @@ const struct rule rule_table[] = {
 	{
 		.id = "path-icmp-destination", .layer = LAYER_PATH,
 		.need = B(F_ICMP) | B(F_ICMP_FROM_TARGET),
+		.absent = B(F_SYN_REDIRECTED),
 		.state = STATE_BLOCKED, .mechanism = MECH_ICMP_UNREACHABLE, .place = PLACE_DESTINATION,
 		.culprit = CULPRIT_SERVER, .confidence = 0.93,
 		.summary = "A filter on {target} itself rejects port {port} with ICMP {icmp}.",
@@ -463,6 +521,7 @@ const struct rule rule_table[] = {
 	{
 		.id = "path-icmp-all-placed", .layer = LAYER_PATH,
 		.need = B(F_ICMP) | B(F_ICMP_EVERYWHERE) | B(F_PATH_ICMP_HOP),
+		.absent = B(F_SYN_REDIRECTED),
 		.state = STATE_UNREACHABLE, .mechanism = MECH_ICMP_UNREACHABLE, .placed = true,
 		.place = PLACE_UNKNOWN, .culprit = CULPRIT_HOP, .confidence = NOWHERE,
 		.summary = "The network says that {target} can't be reached, on any port: {hop-words} {place-words} answers with ICMP {icmp}. That is no block of SMTP.",
@@ -472,6 +531,7 @@ const struct rule rule_table[] = {
 	{
 		.id = "path-icmp-all", .layer = LAYER_PATH,
 		.need = B(F_ICMP) | B(F_ICMP_EVERYWHERE),
+		.absent = B(F_SYN_REDIRECTED),
 		.state = STATE_UNREACHABLE, .mechanism = MECH_ICMP_UNREACHABLE, .place = PLACE_UNKNOWN,
 		.culprit = CULPRIT_HOP, .confidence = NOWHERE,
 		.summary = "The network says that {target} can't be reached, on any port: {icmp-from} answers with ICMP {icmp}. That is no block of SMTP.",
@@ -480,7 +540,7 @@ const struct rule rule_table[] = {
 	},
 	{
 		.id = "path-icmp-hop", .layer = LAYER_PATH,
-		.need = B(F_ICMP) | B(F_PATH_ICMP_HOP), .absent = B(F_ICMP_FROM_TARGET),
+		.need = B(F_ICMP) | B(F_PATH_ICMP_HOP), .absent = B(F_SYN_REDIRECTED) | B(F_ICMP_FROM_TARGET),
 		.state = STATE_BLOCKED, .mechanism = MECH_ICMP_UNREACHABLE, .placed = true,
 		.place = PLACE_UNKNOWN, .culprit = CULPRIT_HOP, .confidence = NOWHERE,
 		.summary = "Port {port} is rejected {place-words}: {hop-words} answers with ICMP {icmp}.",
@@ -490,6 +550,7 @@ const struct rule rule_table[] = {
 	{
 		.id = "path-icmp-gateway", .layer = LAYER_PATH,
 		.need = B(F_ICMP) | B(F_ICMP_FROM_GATEWAY),
+		.absent = B(F_SYN_REDIRECTED),
 		.state = STATE_BLOCKED, .mechanism = MECH_ICMP_UNREACHABLE, .place = PLACE_GATEWAY,
 		.culprit = CULPRIT_HOP, .confidence = 0.95,
 		.summary = "Your gateway {gateway} rejects port {port} with ICMP {icmp}.",
@@ -499,6 +560,7 @@ const struct rule rule_table[] = {
 	{
 		.id = "path-icmp-access", .layer = LAYER_PATH,
 		.need = B(F_ICMP) | B(F_ICMP_FROM_ACCESS),
+		.absent = B(F_SYN_REDIRECTED),
 		.state = STATE_BLOCKED, .mechanism = MECH_ICMP_UNREACHABLE, .place = PLACE_ISP,
 		.culprit = CULPRIT_HOP, .confidence = 0.85,
 		.summary = "A router of your provider, {icmp-from}, rejects port {port} with ICMP {icmp}.",
@@ -508,7 +570,7 @@ const struct rule rule_table[] = {
 	{
 		.id = "path-icmp", .layer = LAYER_PATH,
 		.need = B(F_ICMP),
-		.absent = B(F_ICMP_FROM_TARGET) | B(F_ICMP_FROM_GATEWAY) | B(F_ICMP_FROM_ACCESS) | B(F_CONNECTED),
+		.absent = B(F_SYN_REDIRECTED) | B(F_ICMP_FROM_TARGET) | B(F_ICMP_FROM_GATEWAY) | B(F_ICMP_FROM_ACCESS) | B(F_CONNECTED),
 		.state = STATE_BLOCKED, .mechanism = MECH_ICMP_UNREACHABLE, .place = PLACE_UNKNOWN,
 		.culprit = CULPRIT_HOP, .confidence = NOWHERE,
 		.summary = "A router on the way, {icmp-from}, rejects port {port} with ICMP {icmp}.",
@@ -640,7 +702,7 @@ const struct rule rule_table[] = {
 	},
 	{
 		.id = "session-reset-nearer", .layer = LAYER_SESSION,
-		.need = B(F_CONNECTED) | B(F_RESET) | B(F_RESET_NEARER), .absent = B(F_PEER_DIFFERS),
+		.need = B(F_CONNECTED) | B(F_RESET) | B(F_RESET_NEARER), .absent = B(F_RULE_STOPS_SESSION) | B(F_PEER_DIFFERS),
 		.state = STATE_BLOCKED, .mechanism = MECH_SESSION_RESET, .place = PLACE_UNKNOWN,
 		.culprit = CULPRIT_MIDDLEBOX, .confidence = NOWHERE,
 		.summary = "Somebody on the way resets port {port} {stage}: the RST came from fewer hops away than the server's own packets.",
@@ -676,7 +738,7 @@ const struct rule rule_table[] = {
 	},
 	{
 		.id = "session-reset", .layer = LAYER_SESSION,
-		.need = B(F_CONNECTED) | B(F_RESET), .absent = B(F_PEER_DIFFERS),
+		.need = B(F_CONNECTED) | B(F_RESET), .absent = B(F_RULE_STOPS_SESSION) | B(F_PEER_DIFFERS),
 		.state = STATE_NO_SERVICE, .mechanism = MECH_SESSION_RESET, .place = PLACE_DESTINATION,
 		.culprit = CULPRIT_SERVER, .confidence = 0.7,
 		.summary = "{target} accepts port {port} and resets the connection {stage}.",
@@ -694,7 +756,7 @@ const struct rule rule_table[] = {
 	},
 	{
 		.id = "session-stalled", .layer = LAYER_SESSION,
-		.need = B(F_CONNECTED) | B(F_STALLED), .absent = B(F_RULE_STOPS_SESSION) | B(F_PEER_DIFFERS),
+		.need = B(F_CONNECTED) | B(F_STALLED), .absent = B(F_ACK_NOT_LEFT) | B(F_DATA_NOT_READ) | B(F_RULE_STOPS_SESSION) | B(F_PEER_DIFFERS),
 		.state = STATE_NO_SERVICE, .mechanism = MECH_SESSION_STALL, .place = PLACE_DESTINATION,
 		.culprit = CULPRIT_SERVER, .confidence = 0.7,
 		.summary = "{target} accepts port {port}, but falls silent {stage}: nothing came for {greeting-wait}.",

@@ -306,6 +306,26 @@ static void feed_icmp_packet(struct tracker *t, const struct packet *p, size_t i
 	add_icmp(f, &a);
 }
 
+/* What goes on after the handshake, as far as the tap sees it. */
+static void feed_traffic(struct tracker *t, const struct packet *p, size_t index)
+{
+	if (is_own_syn(&p->tcp))
+		return;
+	struct flow *out = p->dir == PACKET_IN && !p->loopback
+				   ? NULL
+				   : flow_by_lport(t, p->tcp.sport, p->tcp.dport);
+	if (out && !(p->tcp.flags & TCP_RST)) {
+		out->sent_after++;
+		return;
+	}
+	struct flow *in = p->dir == PACKET_OUT ? NULL : flow_of_answer(t, p);
+	if (!in || !p->payload_len)
+		return;
+	if (!in->payload_in)
+		in->payload_event = index;
+	in->payload_in += p->payload_len;
+}
+
 static void feed_packet(struct tracker *t, const struct packet *p, size_t index)
 {
 	if (path_feed_packet(&t->path, p, index))
@@ -318,6 +338,7 @@ static void feed_packet(struct tracker *t, const struct packet *p, size_t index)
 			feed_syn(t, p, index);
 		else
 			feed_answer(t, p, index);
+		feed_traffic(t, p, index);
 		break;
 	case PACKET_ICMP:
 		feed_icmp_packet(t, p, index);

@@ -80,6 +80,10 @@ struct flow {
 	struct addr translated_src;
 	uint16_t translated_sport;
 
+	unsigned sent_after; /* packets of ours after the SYN that the tap saw leave, or on loopback */
+	uint32_t payload_in; /* bytes of the other side that the tap saw, retransmissions included */
+	size_t payload_event;
+
 	bool syn_on_lo;     /* the very SYN was seen on loopback */
 	bool redirected;    /* it left, or was looped, to another address or port */
 	struct addr redirect_dst;

@@ -529,6 +529,8 @@ static const char *reply_words(struct arena *a, const struct event *ev)
 	};
 	const char *what = ev->reply.helo ? "HELO" : to[ev->reply.stage];
 
+	if (what && ev->reply.code == 0)
+		return arena_printf(a, "%s: %s", what, ev->reply.text);
 	return what ? arena_printf(a, "%s: %d %s", what, ev->reply.code, ev->reply.text) : NULL;
 }
 

@@ -205,6 +205,8 @@ int host_get_route(struct host *h, const struct route_query *query, struct host_
 	if (ask(h, q, &src, RTM_F_FIB_MATCH, &match, &ignored, e) != 0)
 		return -1;
 	out->multipath = ignored == 0 && match.multipath;
+	out->assumed_on_link = q->oif && !query->dst.scope && ignored == ENETUNREACH && !out->local &&
+			       !addr_is_set(&out->gateway);
 	describe(h, q, out);
 	return 0;
 }

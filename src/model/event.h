@@ -75,7 +75,7 @@ enum session_end {
 
 struct ev_reply {
 	enum session_stage stage; /* to what it answers */
-	int code;         /* 200..599 */
+	int code;         /* 200..599; 0: not said, `text` tells why */
 	const char *text; /* all its lines without code, joined by " / " */
 	const char *const *lines; /* the same, one each, NULL at the end; may be NULL */
 	bool helo;        /* STAGE_EHLO: the answer is to HELO, EHLO was not known */

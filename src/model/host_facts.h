@@ -40,6 +40,7 @@ struct host_route {
 	uint16_t port;     /* destination port that was asked for, 0: none */
 	int error;         /* 0, or the errno with which the lookup failed (positive) */
 	bool local;        /* the destination is an address of this host */
+	bool assumed_on_link; /* no table has a route by the interface given: the kernel tries the link */
 	bool multipath;    /* several next hops: this lookup shows one of them */
 	uint32_t table;
 	int oif;           /* egress interface index, 0 on error */

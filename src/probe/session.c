@@ -19,13 +19,13 @@
 #include "probe/prober.h"
 #include "smtp/ehlo.h"
 
-#define READ_CHUNK 4096
-#define TEXT_KEPT 1024   /* of a reply, in the report */
-#define LINES_KEPT 64    /* of a reply, each on its own */
-#define LINE_KEPT 256
-#define COMMAND_MAX 1024
-#define NAME_SIZE 256    /* of our own name */
-#define ADDRESS_MAX 320  /* of a mail address: RFC 5321 4.5.3.1, local part, '@' and domain */
+#define READ_CHUNK      4096
+#define TEXT_KEPT       1024 /* of a reply, in the report */
+#define LINES_KEPT      64   /* of a reply, each on its own */
+#define LINE_KEPT       256
+#define COMMAND_MAX     1024
+#define NAME_SIZE       256 /* of our own name */
+#define ADDRESS_MAX     320 /* of a mail address: RFC 5321 4.5.3.1, local part, '@' and domain */
 #define CREDENTIALS_MAX 512 /* of user and password */
 
 static void add_event(struct session *s, int64_t t_ns, struct event *ev)
@@ -50,11 +50,9 @@ static void end_session(struct session *s, enum session_end end, const char *tex
 		end = SESSION_DONE;
 		text = NULL;
 	}
-	struct event ev = {.kind = EV_SESSION_END,
-			   .session_end = {.stage = s->stage,
-					   .end = end,
-					   .bytes = s->bytes,
-					   .text = text}};
+	struct event ev = {
+		.kind = EV_SESSION_END,
+		.session_end = {.stage = s->stage, .end = end, .bytes = s->bytes, .text = text}};
 	add_event(s, clock_wall_ns(), &ev);
 }
 
@@ -86,7 +84,7 @@ static enum session_end end_of_errno(int error)
 /* The socket tells an error once: it may have told it to a command on its way out, or to a look. */
 static void end_by_errno(struct session *s, int error)
 {
-	if (!error)
+	if (s->socket_error)
 		error = s->socket_error;
 	end_session(s, error ? end_of_errno(error) : SESSION_CLOSED, NULL);
 }
@@ -111,12 +109,8 @@ static enum io ssl_result(struct session *s, int result)
 			return IO_AGAIN;
 		end_session(s, SESSION_TLS_ERROR, "records without end and without content");
 		return IO_ENDED;
-	case SSL_ERROR_WANT_WRITE:
-		s->want_write = true;
-		return IO_AGAIN;
-	case SSL_ERROR_ZERO_RETURN:
-		end_by_errno(s, 0);
-		return IO_ENDED;
+	case SSL_ERROR_WANT_WRITE: s->want_write = true; return IO_AGAIN;
+	case SSL_ERROR_ZERO_RETURN: end_by_errno(s, 0); return IO_ENDED;
 	case SSL_ERROR_SYSCALL:
 		ERR_clear_error();
 		end_by_errno(s, saved);
@@ -561,24 +555,14 @@ static void next_command(struct session *s, int code, const char *const *lines)
 			say_quit(s);
 		break;
 	case STAGE_EHLO:
-	case STAGE_EHLO_TLS:
-		after_ehlo(s, code, lines);
-		break;
-	case STAGE_STARTTLS:
-		after_starttls(s, code);
-		break;
-	case STAGE_AUTH:
-		after_auth(s, code);
-		break;
+	case STAGE_EHLO_TLS: after_ehlo(s, code, lines); break;
+	case STAGE_STARTTLS: after_starttls(s, code); break;
+	case STAGE_AUTH: after_auth(s, code); break;
 	case STAGE_MAIL:
-	case STAGE_RCPT:
-		after_mail(s, code);
-		break;
+	case STAGE_RCPT: after_mail(s, code); break;
 	case STAGE_TLS:
 	case STAGE_QUIT:
-	case STAGE_COUNT:
-		say_quit(s);
-		break;
+	case STAGE_COUNT: say_quit(s); break;
 	}
 }
 
@@ -633,15 +617,10 @@ static void take_bytes(struct session *s, const char *buf, size_t len)
 		memcpy(s->first + s->first_len, buf, keep);
 		s->first_len += keep;
 		switch (smtp_feed(&s->parser, buf, len, &used)) {
-		case SMTP_MORE:
-			break;
-		case SMTP_REPLY:
-			take_or_drop(s, len - used);
-			break;
+		case SMTP_MORE: break;
+		case SMTP_REPLY: take_or_drop(s, len - used); break;
 		case SMTP_NOT_SMTP:
-		case SMTP_TOO_LONG:
-			end_not_smtp(s);
-			break;
+		case SMTP_TOO_LONG: end_not_smtp(s); break;
 		}
 		buf += used;
 		len -= used;
@@ -729,9 +708,9 @@ void session_advance(struct session *s)
 
 	while (!s->over && advance_once(s))
 		;
-	/* A server with Nagle's algorithm that writes in pieces, or sends session tickets first, holds
-	 * the rest back until the first is acknowledged, which our kernel would put off for 40 ms. The
-	 * option wears off by itself, with what we say: so it comes last. */
+	/* A server with Nagle's algorithm that writes in pieces, or sends session tickets first,
+	 * holds the rest back until the first is acknowledged, which our kernel would put off for
+	 * 40 ms. The option wears off by itself, with what we say: so it comes last. */
 	setsockopt(s->setup.fd, IPPROTO_TCP, TCP_QUICKACK, &one, sizeof(one));
 }
 

@@ -31,9 +31,11 @@ static char upper(char c)
 /* ---- keywords ---- */
 
 static const char *const known[] = {
-	"STARTTLS", "PIPELINING", "CHUNKING", "SIZE", "SMTPUTF8", "8BITMIME", "DSN",
-	"ENHANCEDSTATUSCODES", "BINARYMIME", "VRFY", "ETRN", "EXPN", "HELP", "AUTH",
-	"REQUIRETLS", "DELIVERBY", "TURN",
+	"STARTTLS",   "PIPELINING", "CHUNKING",   "SIZE",
+	"SMTPUTF8",   "8BITMIME",   "DSN",        "ENHANCEDSTATUSCODES",
+	"BINARYMIME", "VRFY",       "ETRN",       "EXPN",
+	"HELP",       "AUTH",       "REQUIRETLS", "DELIVERBY",
+	"TURN",
 };
 
 /* RFC 5321 4.1.1.1, and the '=' of old AUTH. 0: the line begins with no keyword. */
@@ -158,8 +160,8 @@ bool smtp_greeting_masked(const char *text)
 	return asterisks >= ASTERISKS_MIN && asterisks >= others;
 }
 
-/* A name of several labels, the last of which is no number (RFC 1123 2.1). Servers in the field have
- * underscores in their names. */
+/* A name of several labels, the last of which is no number (RFC 1123 2.1). Servers in the field
+ * have underscores in their names. */
 static bool is_host_name(const char *word, size_t len)
 {
 	size_t label = 0, labels = 0;

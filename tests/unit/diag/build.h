@@ -327,6 +327,15 @@ static inline struct packet *syn(struct scene *s, unsigned f)
 	return p;
 }
 
+static inline struct packet *ack(struct scene *s, unsigned f)
+{
+	struct packet *p = syn(s, f);
+
+	p->tcp.flags = TCP_ACK;
+	p->tcp.seq++;
+	return p;
+}
+
 static inline struct packet *answer(struct scene *s, unsigned f, unsigned ttl, unsigned flags)
 {
 	const struct made_flow *m = &s->flows[f];

@@ -420,6 +420,59 @@ static inline void host_session_drop(struct scene *s)
 	session_end(s, f, STAGE_GREETING, SESSION_STALLED, NULL);
 }
 
+static inline void host_session_reset(struct scene *s)
+{
+	usual_host(s);
+	unsigned f = answered(s, 25, 55);
+	answered(s, 443, 55);
+	pass(s, 20);
+	stopped_by(s, f, TCP_ACK | TCP_PSH, true,
+		   nft_rule("input", FW_REJECT, "tcp flags psh reject with tcp reset"));
+	session_end(s, f, STAGE_GREETING, SESSION_RESET, NULL);
+}
+
+/* The SYN passes, the ACK does not: legacy rules say nothing by themselves. */
+static inline void host_session_ack(struct scene *s)
+{
+	usual_host(s);
+	unsigned f = answered(s, 25, 55);
+	answered(s, 443, 55);
+	at(s, 8000);
+	session_end(s, f, STAGE_GREETING, SESSION_STALLED, NULL);
+}
+
+static inline void host_session_unread(struct scene *s)
+{
+	usual_host(s);
+	unsigned f = answered(s, 25, 55);
+	ack(s, f);
+	answered(s, 443, 55);
+	answer(s, f, 55, TCP_ACK | TCP_PSH)->payload_len = 60;
+	at(s, 8000);
+	session_end(s, f, STAGE_GREETING, SESSION_STALLED, NULL);
+}
+
+static inline void no_route_by_interface(struct scene *s)
+{
+	link_is(s);
+	struct host_route *r = route_is(s, 25);
+	r->assumed_on_link = true;
+	r->gateway = (struct addr){0};
+	neighbour_is(s, NUD_FAILED);
+	flow(s, 25);
+	at(s, 4000);
+}
+
+static inline void redirected_to_nowhere(struct scene *s)
+{
+	usual_host(s);
+	unsigned f = flow(s, 25);
+	syn(s, f)->dst = ip(is_v6(s) ? "2001:db8:7::7" : "192.0.2.77");
+	icmp(s, f, s->gateway, unreachable(s), prohibited(s), 64);
+	failed(s, f, EHOSTUNREACH);
+	answered(s, 443, 55);
+}
+
 /* Somebody refused connect(), and nothing that can be read did. */
 static inline void denied_by_sandbox(struct scene *s)
 {
@@ -733,7 +786,9 @@ static inline unsigned session(struct scene *s)
 {
 	usual_host(s);
 	answered(s, 443, FARTTL);
-	return answered(s, 25, FARTTL);
+	unsigned f = answered(s, 25, FARTTL);
+	ack(s, f);
+	return f;
 }
 
 static inline void session_open(struct scene *s)
@@ -964,6 +1019,13 @@ static const struct rule_case rule_cases[] = {
 	ROW("host-icmp", host_icmp, 0, BLOCKED, ICMP_UNREACHABLE, HOST, UNKNOWN),
 	ROW("host-icmp", host_icmp, 1, BLOCKED, ICMP_UNREACHABLE, HOST, UNKNOWN),
 	ROW("host-icmp", host_icmp_told, 0, BLOCKED, ICMP_UNREACHABLE, HOST, UNKNOWN),
+	{"host-session-reset", host_session_reset, 0, STATE_BLOCKED, MECH_SESSION_RESET, PLACE_HOST,
+	 CULPRIT_NFT_RULE, DIR_INBOUND, 0},
+	ROW("host-session-ack", host_session_ack, 0, BLOCKED, SESSION_STALL, HOST, UNKNOWN),
+	{"host-session-unread", host_session_unread, 0, STATE_BLOCKED, MECH_SESSION_STALL, PLACE_HOST,
+	 CULPRIT_UNKNOWN, DIR_INBOUND, 0},
+	ROW("host-interface-routeless", no_route_by_interface, 0, UNREACHABLE, LOCAL_ERROR, HOST, ROUTE),
+	ROW("host-redirect-icmp", redirected_to_nowhere, 0, BLOCKED, ICMP_UNREACHABLE, HOST, UNKNOWN),
 	ROW("host-no-port", no_port_left, 0, UNREACHABLE, LOCAL_ERROR, HOST, SYSCTL),
 	ROW("host-denied", denied_by_sandbox, 0, BLOCKED, LOCAL_ERROR, HOST, LSM),
 	ROW("host-denied", denied_by_program, 0, BLOCKED, LOCAL_ERROR, HOST, CGROUP_BPF),
@@ -975,7 +1037,8 @@ static const struct rule_case rule_cases[] = {
 	 CULPRIT_NFT_RULE, DIR_INBOUND, 0},
 	{"host-answer-dropped", host_answer_dropped, 0, STATE_BLOCKED, MECH_SILENT_DROP, PLACE_HOST,
 	 CULPRIT_XDP, DIR_INBOUND, 0},
-	ROW("host-session-drop", host_session_drop, 0, BLOCKED, SESSION_STALL, HOST, NFT_RULE),
+	{"host-session-drop", host_session_drop, 0, STATE_BLOCKED, MECH_SESSION_STALL, PLACE_HOST,
+	 CULPRIT_NFT_RULE, DIR_INBOUND, 0},
 	ROW("path-silence-xdp", silence_behind_xdp, 0, BLOCKED, SILENT_DROP, UNKNOWN, UNKNOWN),
 	ROW("host-drop-out", host_drop_out, 0, BLOCKED, SILENT_DROP, HOST, UNKNOWN),
 	ROW("host-drop-out", host_drop_out, 1, BLOCKED, SILENT_DROP, HOST, UNKNOWN),

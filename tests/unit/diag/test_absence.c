@@ -114,7 +114,7 @@ static const char *const from_presence[] = {
 	"host-tproxy", "path-intercepted", "path-reset-early", "path-icmp-refused", "path-icmp-loop",
 	"path-icmp-destination", "path-icmp-hop", "path-icmp-gateway", "path-icmp-access",
 	"session-rejected", "session-not-smtp", "session-tls-failed", "session-reset",
-	"session-closed", "session-stalled",
+	"session-closed",
 };
 
 static bool stands_on_presence(const char *rule)

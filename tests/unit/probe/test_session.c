@@ -25,10 +25,10 @@
 #include "probe/prober.h"
 #include "probe/session.h"
 
-#define WAIT_MS 2000
-#define NAME "mx.example.net"
+#define WAIT_MS  2000
+#define NAME     "mx.example.net"
 #define GREETING "220 " NAME " ESMTP\r\n"
-#define BIG 4096
+#define BIG      4096
 
 struct fixture {
 	struct plan plan;
@@ -86,7 +86,8 @@ static void make_server_tls(struct fixture *f, bool trusted)
 	X509_gmtime_adj(X509_getm_notAfter(f->cert), 3600);
 	X509_set_pubkey(f->cert, f->key);
 	X509_NAME *name = X509_get_subject_name(f->cert);
-	X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)NAME, -1, -1, 0);
+	X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)NAME, -1, -1,
+				   0);
 	X509_set_issuer_name(f->cert, name);
 	X509_EXTENSION *san = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, "DNS:" NAME);
 	assert_non_null(san);
@@ -233,7 +234,7 @@ static bool log_holds(const struct fixture *f, const char *text)
 	for (size_t i = 0; i < f->log.n; i++) {
 		const struct event *ev = &f->log.events[i];
 		const char *const *lines = ev->kind == EV_REPLY ? ev->reply.lines : NULL;
-		const char *first = ev->kind == EV_REPLY	 ? ev->reply.text
+		const char *first = ev->kind == EV_REPLY         ? ev->reply.text
 				    : ev->kind == EV_SESSION_END ? ev->session_end.text
 								 : NULL;
 		if (first && strstr(first, text))
@@ -285,11 +286,11 @@ static void begin_as(struct fixture *f, bool v6, bool implicit_tls)
 {
 	connect_pair(f, v6);
 	session_begin(&f->s, &(struct session_setup){.fd = f->client,
-						      .flow = 7,
-						      .log = &f->log,
-						      .plan = &f->plan,
-						      .tls = f->tls,
-						      .implicit_tls = implicit_tls});
+						     .flow = 7,
+						     .log = &f->log,
+						     .plan = &f->plan,
+						     .tls = f->tls,
+						     .implicit_tls = implicit_tls});
 	session_advance(&f->s);
 }
 
@@ -461,7 +462,9 @@ static void test_own_name(void **state)
 		begin_as(f, v6, false);
 		says(f, GREETING);
 		snprintf(command, sizeof(command), "EHLO %s\r\n",
-			 name ? name : v6 ? "[IPv6:::1]" : "[127.0.0.1]");
+			 name ? name
+			 : v6 ? "[IPv6:::1]"
+			      : "[127.0.0.1]");
 		hears(f, command);
 		close(f->client);
 		close(f->server);
@@ -706,8 +709,8 @@ static void test_tickets(void **state)
 /* ---- AUTH, MAIL, RCPT ---- */
 
 /* base64 of NUL user NUL secret-word, and of both alone */
-#define PLAIN_B64 "AHVzZXIAc2VjcmV0LXdvcmQ="
-#define USER_B64 "dXNlcg=="
+#define PLAIN_B64  "AHVzZXIAc2VjcmV0LXdvcmQ="
+#define USER_B64   "dXNlcg=="
 #define SECRET_B64 "c2VjcmV0LXdvcmQ="
 
 static void ask_login(struct fixture *f)
@@ -886,17 +889,43 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_plain), T(test_helo), T(test_turned_away), T(test_turned_away_at_ehlo),
-		T(test_turned_away_at_helo), T(test_unasked), T(test_unasked_goodbye),
-		T(test_own_name), T(test_ends), T(test_reset_at_ehlo), T(test_reset_before_command),
-		T(test_closed_at_starttls), T(test_stall), T(test_not_smtp), T(test_hostile_lines),
-		T(test_endless), T(test_starttls), T(test_implicit), T(test_injection),
-		T(test_starttls_refused), T(test_clear_after_starttls), T(test_clear_on_tls_port),
-		T(test_tls_garbage), T(test_reset_in_handshake), T(test_closed_in_tls),
-		T(test_tickets), T(test_auth_plain), T(test_auth_plain_asked), T(test_auth_login),
-		T(test_auth_echo_unfinished), T(test_auth_not_in_clear), T(test_auth_not_untrusted),
-		T(test_auth_not_offered), T(test_mail), T(test_mail_taken_back),
-		T(test_reset_at_rset), T(test_mail_bad_address),
+		T(test_plain),
+		T(test_helo),
+		T(test_turned_away),
+		T(test_turned_away_at_ehlo),
+		T(test_turned_away_at_helo),
+		T(test_unasked),
+		T(test_unasked_goodbye),
+		T(test_own_name),
+		T(test_ends),
+		T(test_reset_at_ehlo),
+		T(test_reset_before_command),
+		T(test_closed_at_starttls),
+		T(test_stall),
+		T(test_not_smtp),
+		T(test_hostile_lines),
+		T(test_endless),
+		T(test_starttls),
+		T(test_implicit),
+		T(test_injection),
+		T(test_starttls_refused),
+		T(test_clear_after_starttls),
+		T(test_clear_on_tls_port),
+		T(test_tls_garbage),
+		T(test_reset_in_handshake),
+		T(test_closed_in_tls),
+		T(test_tickets),
+		T(test_auth_plain),
+		T(test_auth_plain_asked),
+		T(test_auth_login),
+		T(test_auth_echo_unfinished),
+		T(test_auth_not_in_clear),
+		T(test_auth_not_untrusted),
+		T(test_auth_not_offered),
+		T(test_mail),
+		T(test_mail_taken_back),
+		T(test_reset_at_rset),
+		T(test_mail_bad_address),
 	};
 #undef T
 

@@ -83,12 +83,15 @@ static void test_masked(void **state)
 		unsigned masked;
 		bool starttls;
 	} cases[] = {
-		{"XXXXXXXA", 1, true},  {"xxxxxxxa", 1, true},  {"XXXXXXXX", 1, true},
-		{"XXXXXXXB", 1, false}, {"XXXX", 1, false},     {"XXXB", 1, false},
+		{"XXXXXXXA", 1, true},    {"xxxxxxxa", 1, true},
+		{"XXXXXXXX", 1, true},    {"XXXXXXXB", 1, false},
+		{"XXXX", 1, false},       {"XXXB", 1, false},
 		{"XXXX PLAIN", 1, false}, {"XXXXXXXXXXXXXXXXXXXXB", 1, false},
-		{"XXX", 0, false},      {"XXA", 0, false},      {"XEXCH50", 0, false},
-		{"X-XXXXXX", 0, false}, {"XXXX1", 0, false},    {"XXXXAA", 0, false},
-		{"XCLIENT", 0, false},  {"AXXXXXXX", 0, false}, {"SIZE XXXX", 0, false},
+		{"XXX", 0, false},        {"XXA", 0, false},
+		{"XEXCH50", 0, false},    {"X-XXXXXX", 0, false},
+		{"XXXX1", 0, false},      {"XXXXAA", 0, false},
+		{"XCLIENT", 0, false},    {"AXXXXXXX", 0, false},
+		{"SIZE XXXX", 0, false},
 	};
 	(void)state;
 
@@ -120,12 +123,22 @@ static void test_many(void **state)
 static void test_greeting_masked(void **state)
 {
 	static const char *const masked[] = {
-		"****", "220 ****************", "*****2******0***", "********* ***** ***", "**** / ****",
+		"****",
+		"220 ****************",
+		"*****2******0***",
+		"********* ***** ***",
+		"**** / ****",
 		"220 ***************************2***2002*******2***0*00",
 	};
 	static const char *const clear[] = {
-		"", "***", "2 0 2 0", "mx.example.net ESMTP", "2222****0000 2",
-		"mx.example.net ESMTP **** no spam here ****", "**** WELCOME ****", "****.example.net",
+		"",
+		"***",
+		"2 0 2 0",
+		"mx.example.net ESMTP",
+		"2222****0000 2",
+		"mx.example.net ESMTP **** no spam here ****",
+		"**** WELCOME ****",
+		"****.example.net",
 	};
 	(void)state;
 
@@ -150,11 +163,23 @@ static void test_greeting_name(void **state)
 		{"xn--mx-fka.example ESMTP", "xn--mx-fka.example"},
 		{"[192.0.2.1] ESMTP", "[192.0.2.1]"},
 		{"[IPv6:2001:db8::1] ESMTP", "[IPv6:2001:db8::1]"},
-		{"", NULL}, {"   ", NULL}, {"ESMTP ready", NULL}, {"localhost ESMTP", NULL},
-		{"192.0.2.1 ESMTP", NULL}, {"Postfix-2.11.3 ready", NULL}, {"a..b ESMTP", NULL},
-		{".example.net x", NULL}, {"mx.example.net\\x1b[31m", NULL}, {"*************", NULL},
-		{"[192.0.2.999]", NULL}, {"[2001:db8::1]", NULL}, {"[IPv6:192.0.2.1]", NULL},
-		{"[IPv6:fe80::1%lo]", NULL}, {"[]", NULL}, {"[", NULL}, {"...", NULL},
+		{"", NULL},
+		{"   ", NULL},
+		{"ESMTP ready", NULL},
+		{"localhost ESMTP", NULL},
+		{"192.0.2.1 ESMTP", NULL},
+		{"Postfix-2.11.3 ready", NULL},
+		{"a..b ESMTP", NULL},
+		{".example.net x", NULL},
+		{"mx.example.net\\x1b[31m", NULL},
+		{"*************", NULL},
+		{"[192.0.2.999]", NULL},
+		{"[2001:db8::1]", NULL},
+		{"[IPv6:192.0.2.1]", NULL},
+		{"[IPv6:fe80::1%lo]", NULL},
+		{"[]", NULL},
+		{"[", NULL},
+		{"...", NULL},
 	};
 	char out[128], tight[15];
 	(void)state;
@@ -180,8 +205,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_capabilities),  cmocka_unit_test(test_nothing),
-		cmocka_unit_test(test_auth),	      cmocka_unit_test(test_masked),
-		cmocka_unit_test(test_many),	      cmocka_unit_test(test_greeting_masked),
+		cmocka_unit_test(test_auth),          cmocka_unit_test(test_masked),
+		cmocka_unit_test(test_many),          cmocka_unit_test(test_greeting_masked),
 		cmocka_unit_test(test_greeting_name),
 	};
 
