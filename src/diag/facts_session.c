@@ -60,7 +60,11 @@ static void traffic_facts(const struct tracker *t, struct port_facts *p)
 	bool whole = tracker_capture_whole(t);
 	bool quiet = f->end == SESSION_STALLED && f->end_stage == STAGE_GREETING && !f->has_tls;
 	bool acked = f->sent_after > 0;
-	bool unread = quiet && f->payload_in > 0 && f->end_bytes == 0;
+	/* bytes that come as the time runs out answer our own farewell */
+	bool early = f->payload_in > 0 &&
+		     t->log->events[f->payload_event].t_ns + SYNACK_ACCEPT_NS <=
+			     t->log->events[f->end_event].t_ns;
+	bool unread = quiet && early && f->end_bytes == 0;
 
 	/* a tap that saw no SYN either sees nothing of this connection */
 	if (acked || !quiet || (whole && f->syn_out))
