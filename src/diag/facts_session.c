@@ -2,6 +2,7 @@
 /* What was said on a connection, and by whom it looks to be said. Pure. */
 #include <string.h>
 
+#include "base/clock.h"
 #include "diag/facts.h"
 #include "smtp/ehlo.h"
 #include "wire/decode.h"

@@ -109,7 +109,7 @@ static void route_findings(struct inspected *i)
 	f->culprit.priority = r->stop_priority;
 	f->culprit.text = arena_strdup(a, r->stop_text[0] ? r->stop_text : r->text);
 	cite_event(i, f, t->routes[i->index].event);
-	if (r->stop != ROUTE_STOP_RULE && r->stop != ROUTE_STOP_ROUTE)
+	if ((r->stop != ROUTE_STOP_RULE && r->stop != ROUTE_STOP_ROUTE) || !remedy_is_safe(r->stop_text))
 		return;
 	const char **remedy = arena_alloc(a, 4 * sizeof(*remedy));
 	const char *v6 = t->plan->target.family == ADDR_V6 ? "-6 " : "";
@@ -242,9 +242,11 @@ static void program_finding(struct inspected *i, const struct host_program *p, s
 	case PROG_CGROUP_INGRESS:
 		n.kind = CULPRIT_CGROUP_BPF;
 		break;
+	case PROG_NETFILTER: /* perhaps another namespace's */
+		i->maybe = true;
+		return;
 	case PROG_CGROUP_SOCK: /* sees the making of sockets, no packet */
 	case PROG_LSM:
-	case PROG_NETFILTER:
 		return;
 	}
 	if ((p->port && p->port != t->plan->ports[i->index].port) ||
@@ -316,7 +318,7 @@ static void record_findings(struct inspected *i)
 			xfrm_finding(i, &r->xfrm, t->host[k]);
 	}
 	i->maybe |= t->host_not_looked[HOST_LOOK_RULES] || t->host_not_looked[HOST_LOOK_IPTABLES] ||
-		    t->host_not_looked[HOST_LOOK_PROGRAMS];
+		    t->host_not_looked[HOST_LOOK_PROGRAMS] || t->host_not_looked[HOST_LOOK_XFRM];
 }
 
 static void inspect_port(struct builder *b, unsigned index, struct report_port *out)

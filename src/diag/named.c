@@ -496,7 +496,7 @@ static void find_turn(const struct tracker *t, int port_index, const struct port
 static void find_denial(const struct tracker *t, int port_index, struct named *out)
 {
 	if (name_xfrm(t, port_index, false, out) ||
-	    name_program(t, port_index, HOOK(PROG_CGROUP_CONNECT), NULL, true, out) ||
+	    name_program(t, port_index, HOOK(PROG_CGROUP_CONNECT), NULL, false, out) ||
 	    name_program(t, port_index, HOOK(PROG_LSM), NULL, false, out))
 		return;
 	if (t->n_host && !t->host_not_looked[HOST_LOOK_PROGRAMS])

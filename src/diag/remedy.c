@@ -48,6 +48,19 @@ static bool is_plain_nft(const char *s)
 	return n > 0 && s[n] == '\0' && s[0] != '-' && s[0] != '/' && !strstr(s, "...");
 }
 
+/* Words with blanks between them, that a shell reads as nothing else. */
+static bool is_plain_text(const char *s)
+{
+	size_t n = strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-/:, ");
+
+	return n > 0 && s[n] == '\0' && s[0] != '-' && !strstr(s, "...");
+}
+
+bool remedy_is_safe(const char *text)
+{
+	return is_plain_text(text);
+}
+
 /* ... with slashes, for the path of a cgroup. */
 static bool is_plain_path(const char *s)
 {
@@ -262,6 +275,11 @@ static void rule_remedy(struct list *l)
 
 static void tc_remedy(struct list *l, const struct host_program *p)
 {
+	if (!is_plain(p->interface)) {
+		say(l, "See what stands at the interface (its name is no plain word):");
+		say(l, "tc qdisc show");
+		return;
+	}
 	struct arena *a = l->q->arena;
 	const char *side = p->hook == PROG_TC_EGRESS ? "egress" : "ingress";
 	const char *proto = is_v6(l) ? "ipv6" : "ip", *family = is_v6(l) ? "ip6" : "ip";
@@ -277,7 +295,7 @@ static void tc_remedy(struct list *l, const struct host_program *p)
 		say(l, arena_printf(a, "bpftool net show dev %s", p->interface));
 		return;
 	}
-	if (p->pref < 2 || !is_plain(p->interface)) {
+	if (p->pref < 2) {
 		say(l, "Look at the filters; one that lets this address and port pass has to come "
 		       "before that one:");
 		say(l, arena_printf(a, "tc filter show dev %s %s", p->interface, side));
@@ -370,6 +388,8 @@ static void program_remedy(struct list *l)
 
 static void sysctl_commands(struct list *l, const char *name, const char *value, const char *old)
 {
+	if (!is_plain_text(name) || !is_plain_text(old))
+		return;
 	struct arena *a = l->q->arena;
 
 	say(l, arena_printf(a, "sysctl -w '%s=%s'", name, value));
@@ -411,6 +431,10 @@ static void mark_remedy(struct list *l)
 	const char *family = is_v6(l) ? "-6 " : "";
 
 	say(l, "Remove the ip rule if it is not wanted, or let the firewall not mark this port:");
+	if (!is_plain_text(m->text)) {
+		say(l, arena_printf(a, "ip %srule", family));
+		return;
+	}
 	say(l, arena_printf(a, "ip %srule del priority %u %s", family, m->priority, m->text));
 	say(l, UNDO);
 	say(l, arena_printf(a, "ip %srule add priority %u %s", family, m->priority, m->text));

@@ -16,6 +16,9 @@ struct remedy_query {
 	const struct named *named;
 };
 
+/* Words of the kernel's (a rule, a route) that a shell reads as nothing else: fit for a command. */
+bool remedy_is_safe(const char *text);
+
 #define REMEDY_MAX 14
 
 /* Writes at most REMEDY_MAX sentences and commands, as model/report.h wants them: what it does, the

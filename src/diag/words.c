@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "diag/remedy.h"
 #include "diag/words.h"
 
 #include <stdio.h>
@@ -76,7 +77,8 @@ static const char *w_stop_text(const struct words *w)
 {
 	const struct host_route *r = route_of(w);
 
-	return r ? arena_strdup(w->arena, r->stop_text) : "";
+	/* a device may bear any name: what a shell would read is not put into a command */
+	return r && remedy_is_safe(r->stop_text) ? arena_strdup(w->arena, r->stop_text) : "...";
 }
 
 /* " table 100" */
@@ -96,9 +98,12 @@ static const char *w_stop_priority(const struct words *w)
 	return arena_printf(w->arena, "%u", r ? r->stop_priority : 0);
 }
 
+/* It goes into commands, too. */
 static const char *w_link(const struct words *w)
 {
-	return link_name(w);
+	const char *name = link_name(w);
+
+	return remedy_is_safe(name) ? name : "the interface";
 }
 
 static const char *w_link_state(const struct words *w)

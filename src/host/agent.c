@@ -27,6 +27,11 @@
 
 /* Records of one answer: more than any real host gives, less than would fill a report. */
 #define ANSWER_MAX 2048
+/* A new target waits this long for the end of an answer that was given up. */
+#define LATE_MS 500
+
+/* The agent's descriptors, behind the standard ones. */
+enum { AGENT_FD = STDERR_FILENO + 1, LIFE_FD };
 
 enum operation {
 	OP_WATCH,
@@ -273,19 +278,24 @@ static void serve_until_end(struct server *s)
 }
 
 /* Nothing that the kernel's answers don't need: above all no CAP_SYS_MODULE, so that asking loads
- * no module, and no CAP_DAC_OVERRIDE. */
-static void keep_capabilities(void)
+ * no module, and no CAP_DAC_OVERRIDE. False: it has more than that still. */
+static bool keep_capabilities(void)
 {
 	static const cap_value_t wanted[] = {
 		CAP_NET_ADMIN, CAP_NET_RAW,   CAP_SYS_ADMIN,	 CAP_BPF,    CAP_PERFMON,
 		CAP_SYSLOG,    CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_SYS_RESOURCE,
 	};
 	cap_t now = cap_get_proc(), kept = cap_init();
+	bool done = false;
 
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	if (!now || !kept)
 		goto out;
-	for (cap_value_t c = 0; prctl(PR_CAPBSET_READ, c, 0, 0, 0) >= 0; c++) {
+	for (cap_value_t c = 0;; c++) {
+		int bounded = prctl(PR_CAPBSET_READ, c, 0, 0, 0);
 		cap_flag_value_t has = CAP_CLEAR;
+		if (bounded < 0)
+			break;
 		bool want = false;
 		for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
 			want |= wanted[i] == c;
@@ -296,46 +306,57 @@ static void keep_capabilities(void)
 			continue;
 		cap_set_flag(kept, CAP_PERMITTED, 1, &c, CAP_SET);
 		cap_set_flag(kept, CAP_EFFECTIVE, 1, &c, CAP_SET);
-		cap_set_flag(kept, CAP_INHERITABLE, 1, &c, CAP_SET);
+		if (bounded) /* the kernel lets nothing else be inherited */
+			cap_set_flag(kept, CAP_INHERITABLE, 1, &c, CAP_SET);
 	}
-	if (cap_set_proc(kept) == 0) /* for `nft` and its like, when the user is not root */
+	done = cap_set_proc(kept) == 0;
+	if (done) /* for `nft` and its like, when the user is not root */
 		prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_NET_ADMIN, 0, 0);
-	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 out:
 	cap_free(now);
 	cap_free(kept);
+	return done;
 }
 
 /* Standard error stays, for what a sanitizer has to say. */
-static void keep_descriptor(int *fd)
+static bool keep_descriptors(int fd, int life)
 {
+	/* the caller's standard ones may be closed, and these two have their numbers */
+	int fd_above = fcntl(fd, F_DUPFD, LIFE_FD + 1), life_above = fcntl(life, F_DUPFD, LIFE_FD + 1);
 	int null = open("/dev/null", O_RDWR);
 
 	if (null >= 0) {
 		dup2(null, STDIN_FILENO);
 		dup2(null, STDOUT_FILENO);
 	}
-	*fd = dup2(*fd, STDERR_FILENO + 1);
-	syscall(SYS_close_range, STDERR_FILENO + 2, ~0U, 0);
-	fcntl(*fd, F_SETFD, FD_CLOEXEC);
+	bool ok = dup2(fd_above, AGENT_FD) >= 0 && dup2(life_above, LIFE_FD) >= 0;
+	syscall(SYS_close_range, LIFE_FD + 1, ~0U, 0);
+	fcntl(AGENT_FD, F_SETFD, FD_CLOEXEC);
+	fcntl(LIFE_FD, F_SETFD, FD_CLOEXEC);
+	return ok;
 }
 
-static void become_agent(int fd, pid_t parent)
+/* SIGKILL when the other half closes its end, or dies. Neither kill() nor PR_SET_PDEATHSIG does it
+ * with --uid: the kernel asks whether that user may send signals to this process. */
+static bool die_with(int life)
 {
-	struct server s = {.fd = fd};
+	struct pollfd p = {.fd = life};
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
-		_exit(0);
+	return fcntl(life, F_SETOWN, getpid()) == 0 && fcntl(life, F_SETSIG, SIGKILL) == 0 &&
+	       fcntl(life, F_SETFL, O_ASYNC) == 0 && poll(&p, 1, 0) == 0;
+}
+
+static void become_agent(int fd, int life)
+{
+	struct server s = {.fd = AGENT_FD};
+
 	prctl(PR_SET_NAME, "smtpblame-agent");
 	/* a terminal's Ctrl-C is for the other half, and that takes this one with it */
 	signal(SIGINT, SIG_IGN);
 	signal(SIGQUIT, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
-	keep_descriptor(&s.fd);
-	keep_capabilities();
-	if (s.fd >= 0)
+	if (keep_descriptors(fd, life) && die_with(LIFE_FD) && keep_capabilities())
 		serve_until_end(&s);
 	end_watch(&s);
 	_exit(0);
@@ -346,29 +367,45 @@ static void become_agent(int fd, pid_t parent)
 struct agent {
 	pid_t pid;
 	int fd;
-	uint32_t number;
+	int life;        /* closed: it is killed */
+	uint32_t number; /* of the last request */
+	bool late;       /* that was given up, and its answer has not ended */
 	bool dead;
-	char why[64];
 };
+
+static void close_both(const int fds[2])
+{
+	close(fds[0]);
+	close(fds[1]);
+}
 
 int agent_start(struct agent **out, struct err *e)
 {
-	int fds[2];
-	pid_t parent = getpid();
+	int fds[2], life[2];
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) != 0)
 		return err_set(e, ERR_RUN, "socketpair: %s", strerror(errno));
+	if (pipe2(life, O_CLOEXEC) != 0) {
+		err_set(e, ERR_RUN, "pipe: %s", strerror(errno));
+		close_both(fds);
+		return -1;
+	}
 	pid_t pid = fork();
 	if (pid < 0) {
-		close(fds[0]);
-		close(fds[1]);
-		return err_set(e, ERR_RUN, "fork: %s", strerror(errno));
+		err_set(e, ERR_RUN, "fork: %s", strerror(errno));
+		close_both(fds);
+		close_both(life);
+		return -1;
 	}
-	if (pid == 0)
-		become_agent(fds[1], parent);
+	if (pid == 0) {
+		close(fds[0]);
+		close(life[1]);
+		become_agent(fds[1], life[0]);
+	}
 	close(fds[1]);
+	close(life[0]);
 	struct agent *a = xcalloc(1, sizeof(*a));
-	*a = (struct agent){.pid = pid, .fd = fds[0]};
+	*a = (struct agent){.pid = pid, .fd = fds[0], .life = life[1]};
 	*out = a;
 	return 0;
 }
@@ -378,7 +415,7 @@ void agent_end(struct agent *a)
 	if (!a || a->fd < 0)
 		return;
 	/* whatever it holds in the kernel goes with its descriptors */
-	kill(a->pid, SIGKILL);
+	close(a->life);
 	close(a->fd);
 	a->fd = -1;
 }
@@ -412,18 +449,11 @@ static enum host_look look_of(enum operation op)
 	return HOST_LOOK_RULES;
 }
 
-static void die(struct agent *a, const char *why)
-{
-	a->dead = true;
-	snprintf(a->why, sizeof(a->why), "%s", why);
-	kill(a->pid, SIGKILL);
-}
+enum taking { TAKEN, TOO_LATE, ENDED };
 
-/* Hands the records of one answer over until its end. */
-static void take_answer(struct agent *a, int timeout_ms, host_emit *emit, void *arg)
+/* Hands the records of the last request over, until its answer's end. emit NULL: to nobody. */
+static enum taking take_answer(struct agent *a, int64_t deadline, host_emit *emit, void *arg)
 {
-	int64_t deadline = clock_mono_ns() + timeout_ms * NS_PER_MS;
-
 	for (;;) {
 		struct pollfd fd = {.fd = a->fd, .events = POLLIN};
 		struct answer answer;
@@ -431,32 +461,52 @@ static void take_answer(struct agent *a, int timeout_ms, host_emit *emit, void *
 		int ready = poll(&fd, 1, left > 0 ? (int)left : 0);
 		if (ready < 0 && errno == EINTR)
 			continue;
-		if (ready <= 0) {
-			die(a, "the kernel took too long to answer");
-			return;
-		}
-		ssize_t n = recv(a->fd, &answer, sizeof(answer), 0);
-		if (n != (ssize_t)sizeof(answer)) {
-			die(a, "the process that asks the kernel has ended");
-			return;
-		}
+		if (ready <= 0)
+			return TOO_LATE;
+		if (recv(a->fd, &answer, sizeof(answer), 0) != (ssize_t)sizeof(answer))
+			return ENDED;
 		if (answer.number != a->number)
 			continue;
 		if (answer.end)
-			return;
-		emit(arg, &answer.record);
+			return TAKEN;
+		if (emit)
+			emit(arg, &answer.record);
 	}
+}
+
+/* An answer that was given up has to end before anything else is asked. Where a new target begins
+ * that is worth some time: what follows depends on it. */
+static void wait_for_late(struct agent *a, enum operation op, int timeout_ms)
+{
+	bool begins = op == OP_WATCH || op == OP_INSPECT;
+	int ms = !begins ? 0 : timeout_ms < LATE_MS ? timeout_ms : LATE_MS;
+	enum taking taking = take_answer(a, clock_mono_ns() + ms * NS_PER_MS, NULL, NULL);
+
+	a->late = taking == TOO_LATE;
+	a->dead = taking == ENDED;
 }
 
 static void ask(struct agent *a, struct request *q, int timeout_ms, host_emit *emit, void *arg)
 {
-	q->number = ++a->number;
-	if (!a->dead && send(a->fd, q, sizeof(*q), MSG_NOSIGNAL) != (ssize_t)sizeof(*q))
-		die(a, "the process that asks the kernel has ended");
-	if (!a->dead && emit)
-		take_answer(a, timeout_ms, emit, arg);
-	if (a->dead && emit)
-		watch_not_looked(emit, arg, look_of(q->op), "%s", a->why);
+	int64_t deadline = clock_mono_ns() + timeout_ms * NS_PER_MS;
+
+	if (a->late && !a->dead)
+		wait_for_late(a, q->op, timeout_ms);
+	if (!a->late && !a->dead) {
+		q->number = ++a->number;
+		a->dead = send(a->fd, q, sizeof(*q), MSG_NOSIGNAL) != (ssize_t)sizeof(*q);
+		if (!a->dead && emit) {
+			enum taking taking = take_answer(a, deadline, emit, arg);
+			a->late = taking == TOO_LATE;
+			a->dead = taking == ENDED;
+		}
+	}
+	if (emit && a->dead)
+		watch_not_looked(emit, arg, look_of(q->op),
+				 "the process that asks the kernel has ended");
+	else if (emit && a->late)
+		watch_not_looked(emit, arg, look_of(q->op),
+				 "the kernel took too long to answer");
 }
 
 static struct request request(enum operation op)

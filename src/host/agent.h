@@ -29,7 +29,8 @@ void agent_end(struct agent *a);
 void agent_stop(struct agent *a);
 
 /* Each: records go to emit until the answer is whole. An agent that is dead, or takes longer than
- * timeout_ms, answers with a HOST_NOT_LOOKED record from then on. */
+ * timeout_ms, answers with a HOST_NOT_LOOKED record, and so does one that is busy still with what
+ * took it too long: it is of use again when it has come to that's end. */
 
 /* From now on this is what the run is about. trace: with an nf_tables trace of these packets. */
 void agent_watch(struct agent *a, const struct host_watch *w, bool trace, int timeout_ms,
@@ -55,7 +56,8 @@ void agent_translation(struct agent *a, uint16_t lport, uint16_t rport, int time
 void agent_inspect(struct agent *a, const struct host_watch *w, int timeout_ms, host_emit *emit,
 		   void *arg);
 
-/* The watch is over: takes the trace away. Does not wait for it. */
+/* The watch is over: takes the trace away. Does not wait for it; an agent that is busy does it when
+ * the next watch begins. */
 void agent_unwatch(struct agent *a);
 
 #endif

@@ -12,6 +12,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -173,6 +174,17 @@ static bool talk(struct child *c, struct talk *t, int64_t deadline)
 	return !t->too_much;
 }
 
+/* 0 when it did not end by then: it may have closed its output and go on. */
+static pid_t wait_until(pid_t pid, int *status, int64_t deadline)
+{
+	const struct timespec pause = {.tv_nsec = NS_PER_MS};
+	pid_t got;
+
+	while ((got = waitpid(pid, status, WNOHANG)) == 0 && clock_mono_ns() < deadline)
+		nanosleep(&pause, NULL);
+	return got;
+}
+
 int child_run(const char *const argv[], const char *input, int timeout_ms, size_t max_output,
 	      struct child_output *out, struct err *e)
 {
@@ -191,13 +203,15 @@ int child_run(const char *const argv[], const char *input, int timeout_ms, size_
 	if (t.input_left == 0)
 		close_fd(&c.in);
 	bool whole = talk(&c, &t, deadline);
-	if (!whole)
-		kill(c.pid, SIGKILL);
 	close_fd(&c.in);
 	close_fd(&c.out);
 	close_fd(&c.err);
-	while (waitpid(c.pid, &status, 0) < 0 && errno == EINTR)
-		;
+	if (!whole || wait_until(c.pid, &status, deadline) == 0) {
+		whole = false;
+		kill(c.pid, SIGKILL);
+		while (waitpid(c.pid, &status, 0) < 0 && errno == EINTR)
+			;
+	}
 	t.error[t.error_len] = '\0';
 	t.error[strcspn(t.error, "\n")] = '\0';
 	if (whole && WIFEXITED(status) && WEXITSTATUS(status) == 0) {

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "host/ask.h"
+#include "host/nfnl.h"
 #include "host/sysctl.h"
 
 #define EXACT_TIMEOUT_MS 300
@@ -101,19 +102,14 @@ static struct nl_msg *question(const struct conntrack_flow *f, bool dump)
 
 /* ---- the answer -------------------------------------------------------------------------- */
 
-static bool parse_nested(struct nlattr *a, struct nlattr **table, int max)
-{
-	return a && nla_parse_nested(table, max, a, NULL) == 0;
-}
-
 static bool read_tuple(struct nlattr *a, int family, struct conntrack_flow *out)
 {
 	const bool v4 = family == AF_INET;
 	struct nlattr *tuple[CTA_TUPLE_MAX + 1], *ip[CTA_IP_MAX + 1], *proto[CTA_PROTO_MAX + 1];
 
-	if (!parse_nested(a, tuple, CTA_TUPLE_MAX) ||
-	    !parse_nested(tuple[CTA_TUPLE_IP], ip, CTA_IP_MAX) ||
-	    !parse_nested(tuple[CTA_TUPLE_PROTO], proto, CTA_PROTO_MAX) ||
+	if (!nfnl_parse_nested(a, tuple, CTA_TUPLE_MAX) ||
+	    !nfnl_parse_nested(tuple[CTA_TUPLE_IP], ip, CTA_IP_MAX) ||
+	    !nfnl_parse_nested(tuple[CTA_TUPLE_PROTO], proto, CTA_PROTO_MAX) ||
 	    netlink_u8(proto[CTA_PROTO_NUM]) != IPPROTO_TCP)
 		return false;
 	out->src = netlink_addr(family, ip[v4 ? CTA_IP_V4_SRC : CTA_IP_V6_SRC]);

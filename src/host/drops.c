@@ -8,7 +8,6 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <linux/types.h>
-#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -223,8 +222,7 @@ static void emit_one(const struct drops *d, const struct drops_record *r, const 
 	k->sport = r->inbound ? r->rport : r->lport;
 	k->dport = r->inbound ? r->lport : r->rport;
 	k->tcp_flags = r->tcp_flags;
-	if (r->ifindex)
-		if_indextoname(r->ifindex, k->interface);
+	watch_interface(k->interface, r->ifindex);
 	if (r->reason)
 		reason_name(btf, r->reason, k->reason, sizeof(k->reason));
 	snprintf(k->function, sizeof(k->function), "%s", function);

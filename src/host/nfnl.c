@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <endian.h>
 #include <errno.h>
+#include <linux/netfilter.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -180,8 +181,9 @@ static bool receive(struct nfnl *n, struct reading *r, char *buf, int64_t deadli
 	struct pollfd fd = {.fd = n->fd, .events = POLLIN};
 	int64_t left = (deadline - clock_mono_ns()) / NS_PER_MS;
 
-	if (left <= 0 || poll(&fd, 1, (int)left) <= 0)
-		return false;
+	int ready = left > 0 ? poll(&fd, 1, (int)left) : 0;
+	if (ready <= 0)
+		return ready < 0 && errno == EINTR;
 	ssize_t got = recv(n->fd, buf, RECEIVE_SIZE, MSG_DONTWAIT);
 	if (got < 0)
 		return errno == EINTR || errno == EAGAIN;
@@ -310,4 +312,29 @@ const char *nfnl_str(const struct nlattr *a)
 {
 	return a && nla_len(a) > 0 && memchr(nla_data(a), '\0', (size_t)nla_len(a)) ? nla_data(a)
 										    : "";
+}
+
+/* ---- families */
+
+static const struct {
+	const char *name;
+	int number;
+} FAMILIES[] = {{"ip", NFPROTO_IPV4},       {"ip6", NFPROTO_IPV6},      {"inet", NFPROTO_INET},
+		{"netdev", NFPROTO_NETDEV}, {"bridge", NFPROTO_BRIDGE}, {"arp", NFPROTO_ARP}};
+#define N_FAMILIES (sizeof(FAMILIES) / sizeof(FAMILIES[0]))
+
+const char *nfnl_family_name(int family)
+{
+	for (size_t i = 0; i < N_FAMILIES; i++)
+		if (FAMILIES[i].number == family)
+			return FAMILIES[i].name;
+	return "";
+}
+
+int nfnl_family_number(const char *name)
+{
+	for (size_t i = 0; i < N_FAMILIES; i++)
+		if (strcmp(FAMILIES[i].name, name) == 0)
+			return FAMILIES[i].number;
+	return -1;
 }

@@ -64,4 +64,8 @@ uint32_t nfnl_u32(const struct nlattr *a);
 uint64_t nfnl_u64(const struct nlattr *a);
 const char *nfnl_str(const struct nlattr *a);
 
+/* "inet" for NFPROTO_INET, as nft calls it, "" for others than nft's; and back, -1: no such. */
+const char *nfnl_family_name(int family);
+int nfnl_family_number(const char *name);
+
 #endif

@@ -22,6 +22,8 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
+#include "host/nfnl.h"
+
 #define NOT_UNDERSTOOD "a kind of match that smtpblame does not understand"
 
 /* Newer than the headers of some systems. */
@@ -1141,7 +1143,7 @@ static enum nft_tri map_result(struct nft_packet *p, const struct nlattr **t, st
 
 static enum nft_tri eval_lookup(struct nft_packet *p, const struct nlattr **t)
 {
-	const char *name = nft_string(t[NFTA_LOOKUP_SET]);
+	const char *name = nfnl_str(t[NFTA_LOOKUP_SET]);
 	struct nft_set *s = nft_find_set(p->rules, p->family, p->table, name);
 	bool inverted = nft_u32(t[NFTA_LOOKUP_FLAGS], 0) & NFT_LOOKUP_F_INV;
 	struct nft_element e = {.data_len = 0};
@@ -1163,9 +1165,9 @@ static enum nft_tri eval_dynset(struct nft_packet *p, const struct nlattr **t)
 		return NFT_YES;
 	/* a full set ends the rule, and so does a limit that an element carries */
 	if (t[NFTA_DYNSET_EXPR] || t[NFTA_DYNSET_EXPRESSIONS])
-		return nft_maybe_of(p, "the limits in set ", nft_string(t[NFTA_DYNSET_SET_NAME]));
+		return nft_maybe_of(p, "the limits in set ", nfnl_str(t[NFTA_DYNSET_SET_NAME]));
 	return nft_maybe_of(p, "whether there is room in set ",
-			    nft_string(t[NFTA_DYNSET_SET_NAME]));
+			    nfnl_str(t[NFTA_DYNSET_SET_NAME]));
 }
 
 static enum nft_tri eval_objref(struct nft_packet *p, const struct nlattr **t)
@@ -1173,7 +1175,7 @@ static enum nft_tri eval_objref(struct nft_packet *p, const struct nlattr **t)
 	uint32_t type = nft_u32(t[NFTA_OBJREF_IMM_TYPE], 0);
 
 	if (t[NFTA_OBJREF_SET_NAME])
-		return nft_maybe_of(p, "the contents of set ", nft_string(t[NFTA_OBJREF_SET_NAME]));
+		return nft_maybe_of(p, "the contents of set ", nfnl_str(t[NFTA_OBJREF_SET_NAME]));
 	switch (type) {
 	case NFT_OBJECT_COUNTER:
 	case NFT_OBJECT_CT_HELPER:
@@ -1182,9 +1184,9 @@ static enum nft_tri eval_objref(struct nft_packet *p, const struct nlattr **t)
 	case NFT_OBJECT_SECMARK:
 	case NFT_OBJECT_TUNNEL: return NFT_YES;
 	case NFT_OBJECT_QUOTA:
-		return nft_maybe_of(p, "quota ", nft_string(t[NFTA_OBJREF_IMM_NAME]));
+		return nft_maybe_of(p, "quota ", nfnl_str(t[NFTA_OBJREF_IMM_NAME]));
 	case NFT_OBJECT_LIMIT:
-		return nft_maybe_of(p, "limit ", nft_string(t[NFTA_OBJREF_IMM_NAME]));
+		return nft_maybe_of(p, "limit ", nfnl_str(t[NFTA_OBJREF_IMM_NAME]));
 	case NFT_OBJECT_CONNLIMIT: return nft_maybe(p, "the number of connections");
 	case NFT_OBJECT_SYNPROXY: p->doing.act = NFT_ACT_STEAL; return NFT_YES;
 	default: return nft_maybe(p, NOT_UNDERSTOOD);
@@ -1384,7 +1386,7 @@ static enum nft_tri eval_match(struct nft_packet *p, const struct nlattr **t)
 	size_t len;
 	const void *info = blob(t[NFTA_MATCH_INFO], &len);
 
-	return nft_xt_match(p, nft_string(t[NFTA_MATCH_NAME]), nft_u32(t[NFTA_MATCH_REV], 0), info,
+	return nft_xt_match(p, nfnl_str(t[NFTA_MATCH_NAME]), nft_u32(t[NFTA_MATCH_REV], 0), info,
 			    len);
 }
 
@@ -1393,7 +1395,7 @@ static enum nft_tri eval_target(struct nft_packet *p, const struct nlattr **t)
 	size_t len;
 	const void *info = blob(t[NFTA_TARGET_INFO], &len);
 
-	return nft_xt_target(p, nft_string(t[NFTA_TARGET_NAME]), nft_u32(t[NFTA_TARGET_REV], 0),
+	return nft_xt_target(p, nfnl_str(t[NFTA_TARGET_NAME]), nft_u32(t[NFTA_TARGET_REV], 0),
 			     info, len);
 }
 
@@ -1449,7 +1451,7 @@ static enum nft_tri eval_expression(struct nft_packet *p, const struct nlattr *a
 	bool foreign = false;
 
 	if (nft_nested(a, t, NFTA_EXPR_MAX, &foreign)) {
-		const char *name = nft_string(t[NFTA_EXPR_NAME]);
+		const char *name = nfnl_str(t[NFTA_EXPR_NAME]);
 		for (size_t i = 0; i < sizeof(expressions) / sizeof(expressions[0]); i++) {
 			const struct expression *x = &expressions[i];
 			if (strcmp(x->name, name) != 0)
@@ -1516,6 +1518,6 @@ uint64_t nft_rule_handle(const struct nlmsghdr *rule)
 	const struct nlattr *attributes = nft_rule_attributes(rule, &len);
 
 	return nft_attributes(attributes, len, t, NFTA_RULE_MAX, &foreign)
-		       ? nft_u64(t[NFTA_RULE_HANDLE])
+		       ? nfnl_u64(t[NFTA_RULE_HANDLE])
 		       : 0;
 }

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "host/nfnl.h"
 #include "host/nft_packet.h"
 #include "host/nft_text.h"
 
@@ -81,18 +82,6 @@ static const char *const hook_names[] = {
 	[NFT_INGRESS] = "ingress", [NFT_PREROUTING] = "prerouting",   [NFT_INPUT] = "input",
 };
 
-static const char *family_name(uint8_t family)
-{
-	switch (family) {
-	case NFPROTO_INET: return "inet";
-	case NFPROTO_IPV4: return "ip";
-	case NFPROTO_IPV6: return "ip6";
-	case NFPROTO_NETDEV: return "netdev";
-	case NFPROTO_BRIDGE: return "bridge";
-	default: return "?";
-	}
-}
-
 static void put_text(char *out, size_t size, const char *text)
 {
 	watch_text(out, size, text, strlen(text));
@@ -104,7 +93,7 @@ static void describe(const struct walk *w, const struct nft_chain *c, uint64_t h
 	r->backend = FW_NFT;
 	r->verdict = verdict;
 	r->policy = handle == 0;
-	put_text(r->family, sizeof(r->family), family_name(c->family));
+	put_text(r->family, sizeof(r->family), nfnl_family_name(c->family));
 	put_text(r->table, sizeof(r->table), c->table);
 	put_text(r->chain, sizeof(r->chain), c->name);
 	put_text(r->base_chain, sizeof(r->base_chain), w->base->name);

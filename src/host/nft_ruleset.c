@@ -3,6 +3,8 @@
 
 #include <endian.h>
 #include <errno.h>
+#include <netinet/in.h> /* before the kernel's own */
+
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
@@ -14,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "host/nfnl.h"
 
 #define RECEIVE_SIZE 65536 /* the kernel fills 32 KiB of a dump at once, when it may */
 #define DUMPS_MAX    32    /* chains that are read in part, each with a socket */
@@ -77,21 +80,6 @@ uint32_t nft_u32(const struct nlattr *a, uint32_t absent)
 	return be32toh(v);
 }
 
-uint64_t nft_u64(const struct nlattr *a)
-{
-	uint64_t v;
-
-	if (!a || payload(a) < sizeof(v))
-		return 0;
-	memcpy(&v, content(a), sizeof(v));
-	return be64toh(v);
-}
-
-const char *nft_string(const struct nlattr *a)
-{
-	return a && memchr(content(a), '\0', payload(a)) ? content(a) : "";
-}
-
 struct nft_verdict nft_read_verdict(struct nft_ruleset *r, const struct nlattr *verdict)
 {
 	const struct nlattr *t[NFTA_VERDICT_MAX + 1];
@@ -116,7 +104,7 @@ struct nft_verdict nft_read_verdict(struct nft_ruleset *r, const struct nlattr *
 		}
 	}
 	if (v.code == NFT_JUMPS || v.code == NFT_GOES)
-		v.chain = arena_strdup(&r->names, nft_string(t[NFTA_VERDICT_CHAIN]));
+		v.chain = arena_strdup(&r->names, nfnl_str(t[NFTA_VERDICT_CHAIN]));
 	return v;
 }
 
@@ -318,8 +306,8 @@ static void on_table(struct nft_ruleset *r, const struct nlmsghdr *m, void *arg)
 	grow((void **)&r->tables, r->n_tables, &r->size_tables, sizeof(*r->tables));
 	r->tables[r->n_tables++] = (struct nft_table){
 		.family = g->nfgen_family,
-		.name = arena_strdup(&r->names, nft_string(t[NFTA_TABLE_NAME])),
-		.handle = nft_u64(t[NFTA_TABLE_HANDLE]),
+		.name = arena_strdup(&r->names, nfnl_str(t[NFTA_TABLE_NAME])),
+		.handle = nfnl_u64(t[NFTA_TABLE_HANDLE]),
 		.dormant = nft_u32(t[NFTA_TABLE_FLAGS], 0) & NFT_TABLE_F_DORMANT,
 	};
 }
@@ -327,7 +315,7 @@ static void on_table(struct nft_ruleset *r, const struct nlmsghdr *m, void *arg)
 static void add_device(struct nft_ruleset *r, struct nft_chain *c, const struct nlattr *a,
 		       bool prefix)
 {
-	const char *name = nft_string(a);
+	const char *name = nfnl_str(a);
 	size_t n = a ? payload(a) : 0;
 
 	/* a prefix comes without its NUL */
@@ -393,11 +381,11 @@ static void on_chain(struct nft_ruleset *r, const struct nlmsghdr *m, void *arg)
 	struct nft_chain *c = &r->chains[r->n_chains++];
 	*c = (struct nft_chain){
 		.family = g->nfgen_family,
-		.table = arena_strdup(&r->names, nft_string(t[NFTA_CHAIN_TABLE])),
-		.name = arena_strdup(&r->names, nft_string(t[NFTA_CHAIN_NAME])),
-		.handle = nft_u64(t[NFTA_CHAIN_HANDLE]),
+		.table = arena_strdup(&r->names, nfnl_str(t[NFTA_CHAIN_TABLE])),
+		.name = arena_strdup(&r->names, nfnl_str(t[NFTA_CHAIN_NAME])),
+		.handle = nfnl_u64(t[NFTA_CHAIN_HANDLE]),
 		.policy_drop = nft_u32(t[NFTA_CHAIN_POLICY], NF_ACCEPT) == NF_DROP,
-		.type = arena_strdup(&r->names, nft_string(t[NFTA_CHAIN_TYPE])),
+		.type = arena_strdup(&r->names, nfnl_str(t[NFTA_CHAIN_TYPE])),
 		.fd = -1,
 	};
 	if (t[NFTA_CHAIN_HOOK])
@@ -544,8 +532,8 @@ static bool is_of(const struct nft_chain *c, const struct nlmsghdr *m)
 
 	return (m->nlmsg_type & 0xff) == NFT_MSG_NEWRULE && g->nfgen_family == c->family &&
 	       nft_attributes(a, len, t, NFTA_RULE_MAX, &foreign) &&
-	       strcmp(nft_string(t[NFTA_RULE_TABLE]), c->table) == 0 &&
-	       strcmp(nft_string(t[NFTA_RULE_CHAIN]), c->name) == 0;
+	       strcmp(nfnl_str(t[NFTA_RULE_TABLE]), c->table) == 0 &&
+	       strcmp(nfnl_str(t[NFTA_RULE_CHAIN]), c->name) == 0;
 }
 
 static bool keep_rule(struct nft_ruleset *r, struct nft_chain *c, const struct nlmsghdr *m)
@@ -707,7 +695,7 @@ static bool counts_only(const struct nlattr *expr)
 
 	if (!nft_nested(expr, t, NFTA_EXPR_MAX, &foreign))
 		return false;
-	const char *name = nft_string(t[NFTA_EXPR_NAME]);
+	const char *name = nfnl_str(t[NFTA_EXPR_NAME]);
 	return strcmp(name, "counter") == 0 || strcmp(name, "last") == 0;
 }
 

@@ -142,7 +142,7 @@ struct nft_stored {
 bool nft_each_element(struct nft_ruleset *r, const struct nft_set *set, unsigned max,
 		      void (*each)(void *arg, const struct nft_stored *e), void *arg);
 
-/* ---- attributes: all integers of nf_tables are big endian */
+/* ---- attributes, beside those of nfnl.h: all integers of nf_tables are big endian */
 
 /* Into table[max + 1]; *foreign is set when there are types above max. False: malformed. */
 bool nft_attributes(const void *head, size_t len, const struct nlattr **table, int max,
@@ -150,8 +150,6 @@ bool nft_attributes(const void *head, size_t len, const struct nlattr **table, i
 bool nft_nested(const struct nlattr *nest, const struct nlattr **table, int max, bool *foreign);
 const struct nlattr *nft_rule_attributes(const struct nlmsghdr *m, size_t *len);
 uint32_t nft_u32(const struct nlattr *a, uint32_t absent);
-uint64_t nft_u64(const struct nlattr *a);
-const char *nft_string(const struct nlattr *a); /* "" when absent; ends within the attribute */
 struct nft_verdict nft_read_verdict(struct nft_ruleset *r, const struct nlattr *verdict);
 
 #endif

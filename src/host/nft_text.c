@@ -88,21 +88,6 @@ static int time_left(const struct look *l, int at_most)
 	return left < 1 ? 1 : left < at_most ? (int)left : at_most;
 }
 
-static int family_number(const char *name)
-{
-	static const struct {
-		const char *name;
-		int number;
-	} families[] = {{"ip", NFPROTO_IPV4},       {"ip6", NFPROTO_IPV6},
-			{"inet", NFPROTO_INET},     {"netdev", NFPROTO_NETDEV},
-			{"bridge", NFPROTO_BRIDGE}, {"arp", NFPROTO_ARP}};
-
-	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
-		if (strcmp(families[i].name, name) == 0)
-			return families[i].number;
-	return -1;
-}
-
 static int ask(struct look *l, struct nfnl_bytes *q, nfnl_handler *on, void *arg, struct err *e)
 {
 	int answer = -1;
@@ -800,7 +785,7 @@ int nft_text_fill(struct host_rule *r, struct err *e)
 	struct look l = {.deadline = clock_mono_ns() + ALL_MS * NS_PER_MS, .r = r};
 	int rc;
 
-	l.family = family_number(r->family);
+	l.family = nfnl_family_number(r->family);
 	l.n.fd = -1;
 	if (l.family < 0) {
 		err_set(e, ERR_RUN, "no such family of tables");

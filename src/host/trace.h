@@ -25,7 +25,7 @@ void trace_read(struct trace *t);    /* takes the events that are there; never b
 /* HOST_PACKET records of the packets since the last call, with the texts of the rules that stopped
  * or turned them; HOST_NOT_LOOKED when events were lost. Of packets that simply passed only the
  * first SYNs, SYN-ACKs and RSTs. Waits some milliseconds for what is under way, and as long as
- * nft_text_fill() takes, for no more than about 5 s.
+ * nft_text_fill() takes, for no more than 3 s.
  *
  * - `last` is the farthest of ours. Where the kernel (before 5.16) or the device (more than 16) has
  *   none of netdev's, a packet that left ends at WAY_POST_LAST, and one that came is first seen at

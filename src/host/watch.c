@@ -31,6 +31,15 @@ void watch_not_looked(host_emit *emit, void *arg, enum host_look what, const cha
 	emit(arg, &r);
 }
 
+void watch_interface(char out[IFNAMSIZ], unsigned ifindex)
+{
+	char name[IFNAMSIZ];
+
+	out[0] = '\0';
+	if (ifindex && if_indextoname(ifindex, name))
+		watch_text(out, IFNAMSIZ, name, strlen(name));
+}
+
 void watch_text(char *out, size_t size, const char *bytes, size_t len)
 {
 	struct arena a = {0};

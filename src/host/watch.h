@@ -40,4 +40,7 @@ struct host_record watch_record(enum host_record_kind kind);
  * "..." when too long. */
 void watch_text(char *out, size_t size, const char *bytes, size_t len);
 
+/* Name of an interface of this namespace, clean; "" when there is none of that number. */
+void watch_interface(char out[IFNAMSIZ], unsigned ifindex);
+
 #endif

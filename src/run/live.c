@@ -38,6 +38,7 @@
 /* The privileged process gets no longer than this for one question, and no shorter. */
 #define AGENT_MAX_MS 3000
 #define AGENT_MIN_MS 200
+#define AGENT_LATE_MS 20
 /* What this host does to a packet of its own, it has done by then. */
 #define OWN_DOING_NS (60 * NS_PER_MS)
 #define FULL_TTL          64 /* Linux's default: reaches every destination */
@@ -113,11 +114,11 @@ int run_open(struct live **out, const struct live_options *opt, struct err *e)
 	l->opt = *opt;
 	if (opt->netns && netns_enter(opt->netns, e) != 0)
 		goto out;
-	/* joined before privileges are dropped: they belong to each thread */
 	/* a copy of this process while it is small and has no thread */
 	struct err no_agent;
 	if (agent_start(&l->agent, &no_agent) != 0)
 		l->agent = NULL;
+	/* joined before privileges are dropped: they belong to each thread */
 	bool warming =
 		!opt->inspect && pthread_create(&warm_up, NULL, warm_up_tls, NULL) == 0;
 	int opened = host_open(&l->host, e) == 0 &&
@@ -365,6 +366,8 @@ static int agent_time_ms(const struct run *r)
 {
 	int64_t left = (r->deadline - clock_mono_ns()) / NS_PER_MS;
 
+	if (left < -AGENT_MIN_MS) /* the grace is used up */
+		return AGENT_LATE_MS;
 	return left < AGENT_MIN_MS ? AGENT_MIN_MS : left > AGENT_MAX_MS ? AGENT_MAX_MS : (int)left;
 }
 
@@ -634,6 +637,8 @@ static int wait_ns(struct run *r, int64_t ns, struct err *e)
 {
 	int64_t until = clock_mono_ns() + ns;
 
+	if (until > r->deadline)
+		until = r->deadline;
 	while (clock_mono_ns() < until)
 		if (wait_for_something(r, until, e) != 0)
 			return -1;
