@@ -130,6 +130,11 @@ const char *fact_text(enum fact f);
 #define ALL_SILENT_MIN_NS (3 * NS_PER_S)
 /* Branches of unequal length (ECMP) bring answers of one host here over one hop more or less. */
 #define RST_NEARER_HOPS 2
+/* Where packets get lost, a conversation stands still for seconds by chance: so many repetitions must
+ * have gone unanswered before that counts. 0.3^6, with the loss of a very bad path, is 0.0007. */
+#define STALL_MIN_REPEATS 6
+/* A server that has acknowledged and says nothing repeats its reply by itself: first after this. */
+#define REPEAT_FIRST_NS (200 * NS_PER_MS)
 /* A genuine SYN-ACK that lost the race against a forged RST follows within this. */
 #define RST_GRACE_FLOOR_NS (60 * NS_PER_MS)
 

@@ -36,7 +36,47 @@ static bool reset_is_nearer(const struct flow *f)
 	return rst + RST_NEARER_HOPS <= server;
 }
 
-static void ending_facts(struct port_facts *p)
+/* Does anything in this run show that packets get lost? */
+static bool path_is_lossy(const struct tracker *t, const struct port_facts *p)
+{
+	if (p->control.answered < p->control.sent || p->silent_syns)
+		return true;
+	for (unsigned i = 0; i < t->n_flows; i++) {
+		const struct flow *f = &t->flows[i];
+		bool ours = f == p->flow;
+		if ((f->synack.seen && f->syn_out > 1) || (!ours && f->resent_ever) ||
+		    (ours && f->resent_ever > f->resent))
+			return true;
+	}
+	return false;
+}
+
+/* How often the same was said in vain: by us as the tap saw it, or by the server as its timer has
+ * it (doubling, RFC 6298) when ours was acknowledged. */
+static unsigned repeats_in_vain(const struct flow *f, int64_t silence_ns)
+{
+	unsigned n = 0;
+
+	if (f->sent_data && (int32_t)(f->acked - f->sent_end) < 0)
+		return f->resent + 1;
+	for (int64_t timer = REPEAT_FIRST_NS; silence_ns >= timer; timer *= 2) {
+		silence_ns -= timer;
+		n++;
+	}
+	return n + 1;
+}
+
+/* Silence before the greeting is what it is; in the middle of a dialogue it may be loss. */
+static bool stall_counts(const struct tracker *t, const struct port_facts *p)
+{
+	const struct flow *f = p->flow;
+	int64_t silence = t->log->events[f->end_event].t_ns - f->last_heard_ns;
+
+	return f->end_stage == STAGE_GREETING || !path_is_lossy(t, p) ||
+	       repeats_in_vain(f, silence) >= STALL_MIN_REPEATS;
+}
+
+static void ending_facts(const struct tracker *t, struct port_facts *p)
 {
 	const struct flow *f = p->flow;
 	/* what ends the connection after QUIT is courtesy, not service */
@@ -48,7 +88,9 @@ static void ending_facts(struct port_facts *p)
 	fact_note(p, F_CLOSED, early && f->end == SESSION_CLOSED, f->end_event);
 	fact_note(p, F_RESET, reset, f->end_event);
 	fact_note(p, F_RESET_NEARER, reset && reset_is_nearer(f), f->rst.event);
-	fact_note(p, F_STALLED, early && f->end == SESSION_STALLED, f->end_event);
+	bool stalled = early && f->end == SESSION_STALLED;
+	if (!stalled || stall_counts(t, p))
+		fact_note(p, F_STALLED, stalled, f->end_event);
 	fact_note(p, F_SESSION_OVER, f->end == SESSION_DONE, f->end_event);
 }
 
@@ -151,7 +193,7 @@ void facts_of_session(const struct tracker *t, struct port_facts *p)
 	}
 	if (!f->has_end)
 		return;
-	ending_facts(p);
+	ending_facts(t, p);
 	traffic_facts(t, p);
 	reply_facts(t, p);
 	certificate_facts(t, p);

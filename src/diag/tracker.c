@@ -306,6 +306,21 @@ static void feed_icmp_packet(struct tracker *t, const struct packet *p, size_t i
 	add_icmp(f, &a);
 }
 
+static void note_sent(struct flow *f, const struct packet *p)
+{
+	uint32_t end = p->tcp.seq + p->payload_len;
+
+	if (!p->payload_len)
+		return;
+	if (f->sent_data && (int32_t)(end - f->sent_end) <= 0) {
+		f->resent++;
+		f->resent_ever++;
+		return;
+	}
+	f->sent_data = true;
+	f->sent_end = end;
+}
+
 /* What goes on after the handshake, as far as the tap sees it. */
 static void feed_traffic(struct tracker *t, const struct packet *p, size_t index)
 {
@@ -316,9 +331,14 @@ static void feed_traffic(struct tracker *t, const struct packet *p, size_t index
 				   : flow_by_lport(t, p->tcp.sport, p->tcp.dport);
 	if (out && !(p->tcp.flags & TCP_RST)) {
 		out->sent_after++;
+		note_sent(out, p);
 		return;
 	}
 	struct flow *in = p->dir == PACKET_OUT ? NULL : flow_of_answer(t, p);
+	if (in && (p->tcp.flags & TCP_ACK)) {
+		in->acked = p->tcp.ack;
+		in->resent = 0;
+	}
 	if (!in || !p->payload_len)
 		return;
 	if (!in->payload_in)

@@ -81,6 +81,11 @@ struct flow {
 	uint16_t translated_sport;
 
 	unsigned sent_after; /* packets of ours after the SYN that the tap saw leave, or on loopback */
+	bool sent_data;
+	uint32_t sent_end;   /* sequence number behind the last byte that we sent */
+	uint32_t acked;      /* ... and the highest that the other side acknowledged */
+	unsigned resent;     /* packets of ours sent again since the other side was heard last */
+	unsigned resent_ever;
 	uint32_t payload_in; /* bytes of the other side that the tap saw, retransmissions included */
 	size_t payload_event;
 
