@@ -5,12 +5,12 @@
 BUILD_PACKAGES=(
 	cmake make gcc clang libc6-dev pkg-config
 	libpcap-dev libnl-3-dev libnl-route-3-dev libnl-nf-3-dev libnftnl-dev libssl-dev libjansson-dev
-	libcap-dev libmaxminddb-dev libbpf-dev
+	libcap-dev libmaxminddb-dev libbpf-dev libunbound-dev
 )
 TEST_PACKAGES=(libcmocka-dev ninja-build valgrind libc6-dbg)
 LAB_PACKAGES=(
 	python3 python3-jsonschema iproute2 nftables iptables openssl util-linux
-	procps postfix libsasl2-modules ufw firewalld dbus bpftool
+	procps postfix libsasl2-modules ufw firewalld dbus bpftool knot knot-dnsutils unbound dns-root-data
 )
 
 package_installed() {
@@ -35,15 +35,15 @@ without_service_starts() {
 	)
 }
 
-# Firewalls that the lab runs in its namespaces are not to guard this machine from its
-# next start on: packages switch them on.
-FIREWALLS=(ufw firewalld)
+# Firewalls and name servers that the lab runs in its namespaces are not to work for this
+# machine from its next start on: packages switch them on.
+NOT_FOR_THIS_MACHINE=(ufw firewalld knot unbound)
 
 leave_switched_off() {
 	local package
 	command -v systemctl >/dev/null || return 0
 	for package in "$@"; do
-		[[ " ${FIREWALLS[*]} " == *" $package "* ]] && systemctl disable "$package" >/dev/null 2>&1
+		[[ " ${NOT_FOR_THIS_MACHINE[*]} " == *" $package "* ]] && systemctl disable "$package" >/dev/null 2>&1
 	done
 	return 0
 }

@@ -13,8 +13,10 @@
 #include "cli/options.h"
 #include "cli/password.h"
 #include "report/render.h"
+#include "run/dns.h"
 #include "run/live.h"
 #include "run/resolve.h"
+#include "run/share.h"
 
 #define TARGET_TEXT_MAX 300 /* RFC 1035: a name has 253 characters at most */
 #define IMPLICIT_TLS_PORT 465 /* RFC 8314 section 7.3 */
@@ -25,6 +27,8 @@ struct check {
 	struct run_user user;
 	char password[PASSWORD_MAX];
 	struct live *live;
+	struct signatures signatures;
+	struct dns *dns; /* opened with the first target that needs it */
 	char hostname[256];
 	bool progress;
 	unsigned n_reports;
@@ -113,6 +117,7 @@ static struct plan make_plan(const struct check *c, const char *input, const cha
 		.no_inject = c->opt.no_inject,
 		.no_trace = c->opt.no_trace,
 		.ehlo_name = c->opt.ehlo_name,
+		.signatures = c->signatures,
 		.starttls_required = c->opt.starttls_required,
 		.auth_user = c->opt.auth_user,
 		.auth_secret = c->opt.auth_user ? c->password : NULL,
@@ -184,58 +189,119 @@ static unsigned choose(const struct options *o, const struct resolved *all, stru
 	return out->n;
 }
 
+/* A domain whose exchangers can be looked up, or an address in brackets. */
+static const char *why_no_domain(const char *domain)
+{
+	if (*domain == '\0')
+		return "no domain after the @";
+	for (const char *p = domain; *p; p++)
+		if ((unsigned char)*p >= 0x80)
+			return "give the domain in its ASCII form (xn--...)";
+	return NULL;
+}
+
 /* What no name and no address looks like, before a resolver is bothered with it. */
 static const char *why_no_target(const char *input)
 {
+	const char *at = strchr(input, '@');
 	size_t len = strlen(input);
 
 	if (len == 0)
 		return "an empty target";
-	if (strchr(input, '@'))
-		return "mail exchangers of a domain are not looked up in this version: give a host name";
 	if (len > TARGET_TEXT_MAX || strpbrk(input, " \t\r\n/\\\"'<>|;"))
 		return "neither a host name nor an address";
-	return NULL;
+	if (at && strchr(at + 1, '@'))
+		return "more than one @";
+	return at ? why_no_domain(at + 1) : NULL;
 }
 
-static int judge_target(struct check *c, const char *raw, struct err *e)
+static int judge_addresses(struct check *c, const char *input, const char *name,
+			   const struct resolved *all, int64_t deadline, struct err *e)
 {
-	const struct options *o = &c->opt;
-	const char *input = text_clean(&c->opt.arena, raw, strlen(raw), TARGET_TEXT_MAX);
-	const char *why = why_no_target(raw);
-	int64_t deadline = clock_mono_ns() + o->timeout_ns;
-	struct resolved all = {0}, chosen;
-	const char *name = NULL;
+	struct resolved chosen;
 
-	if (why) {
-		target_failed(c, input, why);
-		return 0;
-	}
-	if (addr_parse(&all.addresses[0], raw)) {
-		all.n = 1;
-	} else {
-		enum addr_family family = o->only_v4 ? ADDR_V4 : o->only_v6 ? ADDR_V6 : ADDR_NONE;
-		struct err resolver;
-		name = input;
-		progress(c, "resolving ...");
-		int failed = resolve_name(raw, family, deadline, &all, &resolver);
-		progress(c, "");
-		if (failed) {
-			char text[sizeof(resolver.text) + 40];
-			snprintf(text, sizeof(text), "cannot be resolved: %s", resolver.text);
-			target_failed(c, input, text);
-			return 0;
-		}
-	}
-	if (choose(o, &all, &chosen) == 0) {
+	if (choose(&c->opt, all, &chosen) == 0) {
 		target_failed(c, input, "it has no address of the family that was asked for");
 		return 0;
 	}
 	for (unsigned i = 0; i < chosen.n; i++)
 		if (judge_each_way(c, input, name, &chosen.addresses[i],
-				   i ? clock_mono_ns() + o->timeout_ns : deadline, e) != 0)
+				   i ? clock_mono_ns() + c->opt.timeout_ns : deadline, e) != 0)
 			return -1;
 	return 0;
+}
+
+/* exchanger: the name is not what was typed, and is said when it fails. */
+static int judge_name(struct check *c, const char *input, const char *name, bool exchanger,
+		      int64_t deadline, struct err *e)
+{
+	const struct options *o = &c->opt;
+	enum addr_family family = o->only_v4 ? ADDR_V4 : o->only_v6 ? ADDR_V6 : ADDR_NONE;
+	char text[sizeof(e->text) + DNS_NAME_MAX + 60];
+	struct resolved all = {0};
+	struct err resolver;
+
+	progress(c, "resolving ...");
+	int failed = resolve_name(name, family, deadline, &all, &resolver);
+	progress(c, "");
+	if (failed) {
+		snprintf(text, sizeof(text), "%s%scannot be resolved: %s",
+			 exchanger ? name : "", exchanger ? " " : "", resolver.text);
+		target_failed(c, input, text);
+		return 0;
+	}
+	return judge_addresses(c, input, name, &all, deadline, e);
+}
+
+/* Each exchanger of a domain in the order in which mail would try them. */
+static int judge_domain(struct check *c, const char *input, const char *domain, int64_t deadline,
+			struct err *e)
+{
+	char text[sizeof(e->text) + 40];
+	struct err resolver;
+	struct dns_mx mx;
+
+	if (!c->dns && dns_open(&c->dns, NULL, e) != 0)
+		return -1;
+	progress(c, "looking up mail exchangers ...");
+	int failed = dns_mx(c->dns, domain, deadline, &mx, &resolver);
+	progress(c, "");
+	if (failed) {
+		snprintf(text, sizeof(text), "no mail exchangers: %s", resolver.text);
+		target_failed(c, input, text);
+		return 0;
+	}
+	if (mx.unusable > 0 || mx.left_out > 0) {
+		snprintf(text, sizeof(text), "%u of its exchangers are no host names, %u too many",
+			 mx.unusable, mx.left_out);
+		target_failed(c, input, text);
+	}
+	for (unsigned i = 0; i < mx.n; i++) {
+		const char *name = arena_strdup(&c->opt.arena, mx.list[i].name);
+		if (judge_name(c, input, name, true,
+			       i ? clock_mono_ns() + c->opt.timeout_ns : deadline, e) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int judge_target(struct check *c, const char *raw, struct err *e)
+{
+	const char *input = text_clean(&c->opt.arena, raw, strlen(raw), TARGET_TEXT_MAX);
+	const char *why = why_no_target(raw), *at = strrchr(raw, '@');
+	int64_t deadline = clock_mono_ns() + c->opt.timeout_ns;
+	struct resolved all = {.n = 1};
+
+	if (why) {
+		target_failed(c, input, why);
+		return 0;
+	}
+	/* user@[192.0.2.25] is that address (RFC 5321 section 4.1.3) */
+	if (addr_parse(&all.addresses[0], at && at[1] == '[' ? at + 1 : raw))
+		return judge_addresses(c, input, NULL, &all, deadline, e);
+	if (at)
+		return judge_domain(c, input, at + 1, deadline, e);
+	return judge_name(c, input, input, false, deadline, e);
 }
 
 /* ---- the verb ---- */
@@ -256,6 +322,8 @@ static int open_live(struct check *c, struct err *e)
 	if (o->ca_file && access(o->ca_file, R_OK) != 0)
 		return err_set(e, ERR_USAGE, "--ca-file %s: %s", o->ca_file, strerror(errno));
 	if (o->user && run_find_user(o->user, &c->user, e) != 0)
+		return -1;
+	if (share_load_signatures(&c->signatures, &c->opt.arena, e) != 0)
 		return -1;
 	if (run_open(&c->live, &live, e) != 0)
 		return -1;
@@ -297,6 +365,7 @@ static int targets_main(bool inspect, int argc, char **argv, int *status, struct
 	result = run_finish(c.live, e);
 out:
 	explicit_bzero(c.password, sizeof(c.password));
+	dns_close(c.dns);
 	run_free(c.live);
 	options_clear(&c.opt);
 	return result;

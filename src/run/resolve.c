@@ -8,6 +8,9 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "run/dns.h"
+
+#define EXPLAIN_NS (2 * NS_PER_S) /* for finding out why, where the C library did not say */
 
 static void take_family(const struct addrinfo *list, int family, struct resolved *out)
 {
@@ -17,6 +20,52 @@ static void take_family(const struct addrinfo *list, int family, struct resolved
 		    !addr_from_sockaddr(&a, NULL, list->ai_addr))
 			continue;
 		out->addresses[out->n++] = a;
+	}
+}
+
+/* The C library has one word for every trouble with a resolver: ask once more, and look. */
+static int explain(const char *name, int64_t deadline_ns, struct err *e)
+{
+	int64_t until = clock_mono_ns() + EXPLAIN_NS;
+	enum dns_status status = DNS_FAILED;
+	struct dns *d = NULL;
+	char why[200] = "";
+
+	if (dns_open(&d, NULL, e) == 0)
+		status = dns_explain(d, name, until < deadline_ns ? until : deadline_ns, why,
+				     sizeof(why));
+	dns_close(d);
+	switch (status) {
+	case DNS_BOGUS:
+		return err_set(e, ERR_USAGE, "DNSSEC validation fails%s%s", *why ? ": " : "", why);
+	case DNS_SILENT:
+		return err_set(e, ERR_USAGE, "the resolver does not answer");
+	case DNS_NO_NAME:
+		return err_set(e, ERR_USAGE, "no such name");
+	case DNS_FOUND: /* better luck now: but not what this host's programs were given */
+	case DNS_NO_DATA:
+	case DNS_FAILED:
+	case DNS_STATUS_COUNT:
+		break;
+	}
+	return err_set(e, ERR_USAGE, "the resolver reports a failure");
+}
+
+static int failed(int status, int error, const char *name, int64_t deadline_ns, struct err *e)
+{
+	switch (status) {
+	case EAI_AGAIN:
+	case EAI_FAIL:
+		return explain(name, deadline_ns, e);
+	case EAI_NONAME:
+		return err_set(e, ERR_USAGE, "no such name");
+	case EAI_NODATA:
+	case EAI_ADDRFAMILY:
+		return err_set(e, ERR_USAGE, "it has no address");
+	case EAI_SYSTEM:
+		return err_set(e, ERR_USAGE, "%s", strerror(error));
+	default:
+		return err_set(e, ERR_USAGE, "%s", gai_strerror(status));
 	}
 }
 
@@ -49,7 +98,7 @@ int resolve_name(const char *name, enum addr_family family, int64_t deadline_ns,
 			/* only a request that could be taken back may be freed */
 			if (gai_cancel(&r->cb) == EAI_CANCELED)
 				free(r);
-			return err_set(e, ERR_USAGE, "the resolver did not answer in time");
+			return err_set(e, ERR_USAGE, "the resolver does not answer");
 		}
 		gai_suspend(wait_list, 1, &ts);
 		status = 0;
@@ -57,13 +106,30 @@ int resolve_name(const char *name, enum addr_family family, int64_t deadline_ns,
 	if (status == 0) {
 		take_family(r->cb.ar_result, AF_INET, out);
 		take_family(r->cb.ar_result, AF_INET6, out);
-	} else {
-		err_set(e, ERR_USAGE, "%s",
-			status == EAI_SYSTEM ? strerror(errno) : gai_strerror(status));
 	}
+	int error = errno;
 	freeaddrinfo(r->cb.ar_result);
 	free(r);
 	if (status == 0 && out->n == 0)
 		return err_set(e, ERR_USAGE, "it has no address");
-	return status == 0 ? 0 : -1;
+	return status == 0 ? 0 : failed(status, error, name, deadline_ns, e);
+}
+
+static bool is_unspecified(const struct addr *a)
+{
+	static const uint8_t zero[16];
+
+	/* all of 0.0.0.0/8 means this host (RFC 1122 section 3.2.1.3) */
+	return memcmp(a->bytes, zero, a->family == ADDR_V4 ? 1 : 16) == 0;
+}
+
+bool resolved_not_public(const struct resolved *r)
+{
+	for (unsigned i = 0; i < r->n; i++) {
+		const struct addr *a = &r->addresses[i];
+		if (!is_unspecified(a) && !addr_is_loopback(a) && !addr_is_private(a) &&
+		    !addr_is_shared(a) && !addr_is_link_local(a))
+			return false;
+	}
+	return r->n > 0;
 }

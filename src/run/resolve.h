@@ -16,9 +16,15 @@ struct resolved {
 	unsigned n;
 };
 
-/* Both families unless one is asked for (enum addr_family, ADDR_NONE both). ERR_USAGE when the name
- * has no such address, or nothing came by deadline_ns (clock_mono_ns()). */
+/* Both families unless one is asked for (enum addr_family, ADDR_NONE both). This is what every
+ * program of this host gets: /etc/hosts, mDNS and what else nsswitch.conf(5) names. ERR_USAGE when
+ * the name has no such address, or nothing came by deadline_ns (clock_mono_ns()); its words tell
+ * a name that is not there, a resolver that fails or is silent, and DNSSEC apart. */
 int resolve_name(const char *name, enum addr_family family, int64_t deadline_ns,
 		 struct resolved *out, struct err *e);
+
+/* Whether none of its addresses can be a server's on the Internet: private, shared, link-local,
+ * loopback or unspecified ones only. What blocking resolvers, portals and split views give. */
+bool resolved_not_public(const struct resolved *r);
 
 #endif

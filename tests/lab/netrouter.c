@@ -32,7 +32,8 @@
  *   icmp=TYPE[/CODE]     an ICMP or ICMPv6 message of that type
  *   ttl=N ttl<N ttl>N    TTL or hop limit with which the packet came to this router
  *   payload              a TCP segment with data
- *   contains=TEXT        data that contains TEXT (no spaces)
+ *   contains=TEXT        data that contains TEXT (no spaces; \xNN is a byte)
+ *   len>N                an IP packet of more than N bytes
  *   prob=P%              by chance
  *   skip=N first=N       not the first N packets that match so far; only N of those after them
  *   over=N/s[:BURST]     only what exceeds N a second (BURST at once, N if not given)
@@ -43,6 +44,10 @@
  *   rst [HOW...]                            to the sender, in the name of the destination
  *   synack [HOW...]                         the same with a SYN-ACK (for a SYN)
  *   icmp TYPE/CODE [from=ADDR] [HOW...]     an ICMP error to the sender
+ *   cut [race]           drop this packet and all that follow on its connection, both ways;
+ *                        with race this packet still passes
+ *   replace FROM TO      in its data, TO as long as FROM (written as for contains); it passes
+ *   stars                so too, asterisks for all but 2, 0, space, CR, LF: a PIX's greeting
  *       ttl=N        with this TTL on leaving this router (64)
  *       ttl=mirror   with the TTL that the packet had when it came
  *       after=TIME   that much later
@@ -86,6 +91,8 @@ enum {
 	QUEUE_MAX = 8192,
 	PACKET_MAX = 2048,        /* the devices' MTU is 1500 */
 	QUOTE4_MAX = 548,         /* RFC 1812, 4.3.2.3: an ICMP error fits into 576 bytes */
+	CUT_MAX = 256,            /* connections, of which the oldest is forgotten */
+	TEXT_MAX = 64,
 	QUOTE6_MAX = 1232,        /* RFC 4443, 2.4 (c): into the minimal IPv6 MTU */
 	FLAG_MASK = 0x3f,         /* FIN SYN RST PSH ACK URG */
 	DEFAULT_TTL = 64,
@@ -96,7 +103,7 @@ enum {
 
 enum dir { OUT, IN };
 
-enum action { ACT_PASS, ACT_DROP, ACT_RST, ACT_SYNACK, ACT_ICMP };
+enum action { ACT_PASS, ACT_DROP, ACT_RST, ACT_SYNACK, ACT_ICMP, ACT_CUT, ACT_REPLACE, ACT_STARS };
 
 enum ttl_op { TTL_ANY, TTL_EQUAL, TTL_LESS, TTL_MORE };
 
@@ -105,6 +112,12 @@ struct addr {
 	int version;
 	uint8_t bytes[16];
 	int prefix;
+};
+
+/* Bytes to look for or to write. */
+struct text {
+	char bytes[TEXT_MAX];
+	size_t len;
 };
 
 struct rule {
@@ -119,7 +132,8 @@ struct rule {
 	enum ttl_op ttl_op;
 	int ttl;
 	bool payload;
-	char contains[64];
+	struct text contains;
+	int longer_than;          /* -1 any */
 	double prob;
 	long skip, first;         /* first -1: no limit */
 	double over_rate, over_burst;
@@ -131,6 +145,7 @@ struct rule {
 	int copies;
 	int reply_type, reply_code;
 	struct addr from;
+	struct text replaced, replacement;
 
 	long matched;
 	double tokens;
@@ -159,6 +174,13 @@ struct view {
 	int icmp_type, icmp_code;
 };
 
+/* A connection that is cut, as the packet that caused it was addressed. */
+struct flow {
+	int addr_len;             /* 0: none */
+	uint8_t src[16], dst[16];
+	int sport, dport;
+};
+
 enum { RAW = -1 };                /* instead of a device: send by a raw socket */
 
 struct waiting {
@@ -176,6 +198,8 @@ struct router {
 	struct rule rules[RULES_MAX];
 	int rule_count;
 	struct addr address4, address6;
+	struct flow cut[CUT_MAX];
+	int cut_next;
 	uint64_t random;
 	struct waiting queue[QUEUE_MAX]; /* binary heap, the earliest first */
 	int queued;
@@ -371,10 +395,12 @@ static bool ttl_holds(const struct rule *r, int ttl)
 
 static bool contents_hold(const struct rule *r, const uint8_t *p, const struct view *v)
 {
-	if ((r->payload || r->contains[0]) && v->payload_len == 0)
+	if (v->len <= r->longer_than)
 		return false;
-	return !r->contains[0] ||
-	       memmem(p + v->payload, (size_t)v->payload_len, r->contains, strlen(r->contains));
+	if ((r->payload || r->contains.len) && v->payload_len == 0)
+		return false;
+	return !r->contains.len ||
+	       memmem(p + v->payload, (size_t)v->payload_len, r->contains.bytes, r->contains.len);
 }
 
 /* True for a packet above the rate; others take a token. */
@@ -699,6 +725,59 @@ static void answer_icmp(struct router *router, const uint8_t *p, const struct vi
 	send_at(router, RAW, out, head + len, r->after ? now_ns() + r->after : 0);
 }
 
+/* ---- connections cut, data rewritten -------------------------------------------------- */
+
+static bool flow_is(const struct flow *f, const struct view *v, bool turned)
+{
+	const uint8_t *src = turned ? v->dst : v->src, *dst = turned ? v->src : v->dst;
+
+	return f->addr_len == v->addr_len && f->sport == (turned ? v->dport : v->sport) &&
+	       f->dport == (turned ? v->sport : v->dport) && !memcmp(f->src, src, (size_t)v->addr_len) &&
+	       !memcmp(f->dst, dst, (size_t)v->addr_len);
+}
+
+static bool is_cut(const struct router *router, const struct view *v)
+{
+	for (int i = 0; i < CUT_MAX; i++)
+		if (flow_is(&router->cut[i], v, false) || flow_is(&router->cut[i], v, true))
+			return true;
+	return false;
+}
+
+static void cut(struct router *router, const struct view *v)
+{
+	struct flow *f = &router->cut[router->cut_next++ % CUT_MAX];
+
+	*f = (struct flow){.addr_len = v->addr_len, .sport = v->sport, .dport = v->dport};
+	memcpy(f->src, v->src, (size_t)v->addr_len);
+	memcpy(f->dst, v->dst, (size_t)v->addr_len);
+}
+
+static void put_stars(uint8_t *p, int len)
+{
+	for (int i = 0; i < len; i++)
+		if (!p[i] || !strchr("20 \r\n", p[i]))
+			p[i] = '*';
+}
+
+static void rewrite(uint8_t *p, const struct view *v, const struct rule *r)
+{
+	uint8_t *t = p + v->l4, *data = p + v->payload, *at;
+	int len = v->len - v->l4;
+
+	if (v->payload_len == 0)
+		return;
+	if (r->action == ACT_STARS)
+		put_stars(data, v->payload_len);
+	else
+		while ((at = memmem(data, (size_t)(p + v->len - data), r->replaced.bytes, r->replaced.len))) {
+			memcpy(at, r->replacement.bytes, r->replacement.len);
+			data = at + r->replacement.len;
+		}
+	put16(t + 16, 0);
+	put16(t + 16, fold(sum16(t, len, pseudo_sum(v->src, v->dst, v->addr_len, IPPROTO_TCP, len))));
+}
+
 static void route(struct router *router, enum dir dir, uint8_t *p, int len)
 {
 	struct view v;
@@ -706,6 +785,8 @@ static void route(struct router *router, enum dir dir, uint8_t *p, int len)
 	if (!parse_ip(p, len, &v) || is_link_local(&v))
 		return;
 	parse_l4(p, &v);
+	if (is_cut(router, &v))
+		return;
 	for (int i = 0; i < router->rule_count; i++) {
 		struct rule *r = &router->rules[i];
 		int ttl = r->reply_ttl < 0 ? v.ttl : r->reply_ttl;
@@ -718,6 +799,9 @@ static void route(struct router *router, enum dir dir, uint8_t *p, int len)
 		case ACT_RST:
 		case ACT_SYNACK: answer_tcp(router, p, &v, r, ttl); break;
 		case ACT_ICMP: answer_icmp(router, p, &v, r, ttl); break;
+		case ACT_CUT: cut(router, &v); break;
+		case ACT_REPLACE:
+		case ACT_STARS: rewrite(p, &v, r); goto forward;
 		}
 		if (!r->race)
 			return;
@@ -874,6 +958,27 @@ static char *value_of(char *word, const char *key)
 	return !strncmp(word, key, len) && word[len] == '=' ? word + len + 1 : NULL;
 }
 
+/* \xNN is a byte. */
+static struct text parse_text(const char *word)
+{
+	struct text text = {0};
+
+	for (const char *at = word; *at; at++) {
+		char c = *at;
+
+		if (text.len == sizeof(text.bytes))
+			config_fail("too long", word);
+		if (at[0] == '\\' && at[1] == 'x' && isxdigit((unsigned char)at[2]) && isxdigit((unsigned char)at[3])) {
+			char digits[3] = {at[2], at[3], '\0'};
+
+			c = (char)strtol(digits, NULL, 16);
+			at += 3;
+		}
+		text.bytes[text.len++] = c;
+	}
+	return text;
+}
+
 static void parse_over(struct rule *r, char *text)
 {
 	char *end;
@@ -916,7 +1021,9 @@ static void parse_match(struct rule *r, char *word)
 	} else if (!strcmp(word, "payload"))
 		r->payload = true;
 	else if ((v = value_of(word, "contains")))
-		snprintf(r->contains, sizeof(r->contains), "%s", v);
+		r->contains = parse_text(v);
+	else if (!strncmp(word, "len>", 4))
+		r->longer_than = (int)parse_int(word + 4);
 	else if ((v = value_of(word, "prob")))
 		r->prob = parse_percent(v);
 	else if ((v = value_of(word, "skip")))
@@ -941,6 +1048,12 @@ static void parse_action(struct rule *r, const char *word)
 		r->action = ACT_SYNACK;
 	else if (!strcmp(word, "icmp"))
 		r->action = ACT_ICMP;
+	else if (!strcmp(word, "cut"))
+		r->action = ACT_CUT;
+	else if (!strcmp(word, "replace"))
+		r->action = ACT_REPLACE;
+	else if (!strcmp(word, "stars"))
+		r->action = ACT_STARS;
 	else
 		config_fail("unknown action", word);
 }
@@ -972,6 +1085,10 @@ static void parse_how(struct rule *r, char *word)
 		r->from = parse_addr(v);
 	else if (r->action == ACT_ICMP && isdigit((unsigned char)word[0]))
 		parse_type_code(word, &r->reply_type, &r->reply_code);
+	else if (r->action == ACT_REPLACE && !r->replaced.len)
+		r->replaced = parse_text(word);
+	else if (r->action == ACT_REPLACE && !r->replacement.len)
+		r->replacement = parse_text(word);
 	else
 		config_fail("unknown word in an action", word);
 }
@@ -985,8 +1102,8 @@ static void parse_rule(struct router *router, char *rest)
 	if (router->rule_count == RULES_MAX)
 		config_fail("too many rules", rest);
 	r = &router->rules[router->rule_count++];
-	*r = (struct rule){.dir = -1, .proto = -1, .flags = -1, .icmp_type = -1, .icmp_code = -1, .prob = 1,
-			   .first = -1, .reply_ttl = DEFAULT_TTL, .copies = 1};
+	*r = (struct rule){.dir = -1, .proto = -1, .flags = -1, .icmp_type = -1, .icmp_code = -1,
+			   .longer_than = -1, .prob = 1, .first = -1, .reply_ttl = DEFAULT_TTL, .copies = 1};
 	while ((word = strsep(&rest, " \t"))) {
 		if (!*word)
 			continue;
@@ -1002,6 +1119,8 @@ static void parse_rule(struct router *router, char *rest)
 	}
 	if (!acted)
 		config_fail("a rule without action", "");
+	if (r->action == ACT_REPLACE && (!r->replaced.len || r->replaced.len != r->replacement.len))
+		config_fail("replace wants two texts of one length", "");
 }
 
 static void parse_link_setting(struct link *link, char *word)

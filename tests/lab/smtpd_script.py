@@ -21,14 +21,19 @@ Steps:
     hang                  neither read nor write any more
     close                 close at once (also what happens after the last step)
     reset                 close with a RST
+    raw                   read whatever comes next (a ClientHello, say)
     starttls              start TLS now
     smtp                  greet and hold a plain dialogue until QUIT or the end
 
-`name`, `greeting`, `ehlo` (list of keywords) and `replies` (table: command = text) shape the dialogue.
+`name`, `greeting`, `ehlo` (list of keywords) and `replies` (table: command = text) shape the dialogue,
+`names` (list) are those of the machines that take turns behind one address. `on` (table: command = list
+of steps) is done in place of the reply to a command, `on_tls` the same inside TLS; the dialogue goes on
+after it. `certificate` is one of sblab/certificates.py.
 Standalone use, for a look by hand: smtpd_script.py SERVICE.toml [CERT KEY]
 """
 
 import asyncio
+import itertools
 import re
 import socket
 import ssl
@@ -53,21 +58,24 @@ class Session:
         self.certificate = certificate
         self.reader = reader
         self.writer = writer
-        self.name = spec.get("name", "mx.example.net")
+        self.name = next(spec["turns"]) if "turns" in spec else spec.get("name", "mx.example.net")
         self.encrypted = spec.get("tls", False)
         self.ended = False
 
     async def run(self):
         try:
-            for step in self.spec.get("steps", ["smtp"]):
-                word, _, rest = step.partition(" ")
-                await getattr(self, "step_" + word)(rest)
-                if self.ended:
-                    break
+            await self.follow(self.spec.get("steps", ["smtp"]))
         except (ConnectionError, ssl.SSLError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             pass
         finally:
             self.writer.close()
+
+    async def follow(self, steps):
+        for step in steps:
+            word, _, rest = step.partition(" ")
+            await getattr(self, "step_" + word)(rest)
+            if self.ended:
+                break
 
     async def send(self, data):
         self.writer.write(data)
@@ -96,6 +104,9 @@ class Session:
 
     async def step_line(self, _rest):
         return await self.reader.readline()
+
+    async def step_raw(self, _rest):
+        return await self.reader.read(FLOOD_CHUNK)
 
     async def step_drain(self, _rest):
         while await self.reader.read(FLOOD_CHUNK):
@@ -136,7 +147,10 @@ class Session:
 
     async def answer(self, command):
         replies = self.spec.get("replies", {})
-        if command in replies:
+        steps = (self.encrypted and self.spec.get("on_tls", {}).get(command)) or self.spec.get("on", {}).get(command)
+        if steps:
+            await self.follow(steps)
+        elif command in replies:
             await self.send(replies[command].encode("latin-1") + b"\r\n")
         elif command == "EHLO":
             keywords = self.spec.get("ehlo", ["PIPELINING", "8BITMIME", "STARTTLS"])
@@ -145,12 +159,15 @@ class Session:
             text = "".join(f"250{'-' if i + 1 < len(lines) else ' '}{k}\r\n" for i, k in enumerate(lines))
             await self.send(text.encode("latin-1"))
         elif command == "STARTTLS" and not self.encrypted:
+            self.writer.transport.pause_reading()  # the ClientHello is for TLS, not for the line reader
             await self.send(b"220 2.0.0 Ready to start TLS\r\n")
             await self.step_starttls("")
         elif command == "QUIT":
             await self.send(b"221 2.0.0 Bye\r\n")
             self.ended = True
-        elif command in ("HELO", "NOOP", "RSET"):
+        elif command == "AUTH":
+            await self.send(b"535 5.7.8 Error: authentication failed\r\n")
+        elif command in ("HELO", "NOOP", "RSET", "MAIL", "RCPT"):
             await self.send(b"250 2.0.0 Ok\r\n")
         else:
             await self.send(b"502 5.5.2 Error: command not recognized\r\n")
@@ -193,9 +210,12 @@ async def serve_all(ports, certificate):
 def serve(ports, certificate):
     """Serve {port: spec} until killed."""
     for spec in ports.values():
-        for step in spec.get("steps", []):
+        for step in itertools.chain(spec.get("steps", []), *spec.get("on", {}).values(),
+                                    *spec.get("on_tls", {}).values()):
             if not is_step(step):
                 raise ValueError(f"unknown step: {step}")
+        if "names" in spec:
+            spec["turns"] = itertools.cycle(spec["names"])
     asyncio.run(serve_all(ports, certificate))
 
 

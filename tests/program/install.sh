@@ -29,5 +29,18 @@ cd /
 [ "$("$program" --version)" = "smtpblame $version" ] ||
 	fail "--version says '$("$program" --version)', not 'smtpblame $version'"
 "$program" --help | grep -q 'smtpblame \[check\]' || fail "--help does not help"
+
+data=$work/prefix/share/smtpblame/signatures
+cmp "$source/share/signatures" "$data" || fail "share/signatures is not installed"
 "$source/tests/lab/lab" exec open -- "$program" -q '{target4}' || fail "it does not find an open target open"
-find "$work/prefix" -type f -printf 'installed: %P\n'
+
+# it looks for its data beside itself, wherever that was moved: when the file is spoilt there, it says so
+mv "$work/prefix" "$work/moved"
+data=$work/moved/share/smtpblame/signatures
+echo 'issuer | nothing more' >"$data"
+said=$("$source/tests/lab/lab" exec open -- "$work/moved/sbin/smtpblame" -q '{target4}' 2>&1) && status=0 || status=$?
+[ "$status" = 2 ] || fail "with a malformed $data it exits with $status: $said"
+echo "$said" | grep -q 'share/smtpblame/signatures:1: ' || fail "it does not name the malformed line: $said"
+rm "$data" # it does without, too
+"$source/tests/lab/lab" exec open -- "$work/moved/sbin/smtpblame" -q '{target4}' || fail "it needs its data file"
+find "$work/moved" -type f -printf 'installed: %P\n'

@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 
-from . import build, cgroup, services
+from . import build, cgroup, mtas, names, services
 
 # Tried in a network namespace of its own, so that nothing of this machine is touched.
 TRIALS = {
@@ -90,6 +90,12 @@ def missing(feature):
     """None if this machine has the feature, else the reason why not."""
     if feature == "postfix":
         return None if os.path.exists(services.POSTFIX_MASTER) else "Postfix is not installed"
+    if feature == "names":
+        absent = [path for path in (names.KNOTD, names.KEYMGR, names.UNBOUND, "/usr/share/dns")
+                  if not os.path.exists(path)]
+        return f"not there: {', '.join(absent)}" if absent else None
+    if feature in mtas.PROGRAMS:
+        return mtas.missing(feature)
     if feature in OWN_CHECKS:
         return OWN_CHECKS[feature]()
     command = TRIALS.get(feature)
@@ -111,6 +117,9 @@ def needed_by(scenario):
     for node in scenario.topology.nodes:
         if any(service["kind"] == "postfix" for service in scenario.services(node)):
             needed.add("postfix")
+        if any(service["kind"] in ("authority", "resolver") for service in scenario.services(node)):
+            needed.add("names")
+        needed |= {service["kind"] for service in scenario.services(node)} & {"sslsplit", *mtas.PROGRAMS}
         if any(scenario.node_actions(node, "impair", "")):
             needed.add("tun")
     return sorted(needed)

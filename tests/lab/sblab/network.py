@@ -11,7 +11,7 @@ import struct
 import subprocess
 import time
 
-from . import build, cgroup, netns, netrouter, process, services
+from . import build, certificates, cgroup, netns, netrouter, process, services
 
 BASE_SYSCTLS = {
     "net.ipv4.conf.all.rp_filter": 0, "net.ipv4.conf.default.rp_filter": 0,
@@ -41,6 +41,7 @@ FIRST_INDEX = 10
 READY_SECONDS = 5.0
 PING_INTERVAL = 0.02
 BPF_FILESYSTEM = "/sys/fs/bpf"
+TRUST_ANCHORS = "/usr/share/dns"
 
 
 class Network:
@@ -50,7 +51,7 @@ class Network:
         self.scenario = scenario
         self.topology = scenario.topology
         self.directory = pathlib.Path(directory)
-        self.certificate = certificate
+        self.certificates = certificates.Store(self.directory / "pki", certificate)
         self.pid = os.getpid()
         self.children = []
         self.private = {}   # node: {path: what its commands see there}
@@ -158,6 +159,8 @@ class Network:
                 self.cgroup = words["cgroup"] = cgroup.make(self.pid)
         if "bpfload" in self.scenario.requires:
             words["bpfload"] = str(build.program("bpfload"))
+        if any("{ca}" in word for word in self.scenario.args):
+            words["ca"] = str(self.certificates.authority()[0])
         self.scenario.words = words
 
     def private_copy(self, node, number, path, how):
@@ -186,6 +189,8 @@ class Network:
 
     def make_mounts(self, node):
         binds = self.name_files() | self.private.get(node, {})
+        if (self.directory / "anchor").exists():
+            binds[TRUST_ANCHORS] = self.directory / "anchor"
         if self.cgroup and cgroup.root() != cgroup.USUAL_ROOT:
             binds[cgroup.USUAL_ROOT] = cgroup.root()
         # The machine's own is not for the lab's pins.
@@ -265,14 +270,16 @@ class Network:
 
     def start_services(self):
         self.awaited = []
-        for node in self.topology.nodes:
-            for service in self.scenario.services(node):
-                place = self.directory / f"node-{node}"
-                place.mkdir(exist_ok=True)
-                with self.inside(node):
-                    children, ports = services.start(service, place, self.certificate)
-                self.children += children
-                self.awaited.append((node, children, ports, place))
+        found = [(node, service) for node in self.topology.nodes for service in self.scenario.services(node)]
+        # a resolver trusts the key that an authority makes at its start
+        for node, service in sorted(found, key=lambda one: one[1]["kind"] != "authority"):
+            place = self.directory / f"node-{node}"
+            place.mkdir(exist_ok=True)
+            with self.inside(node):
+                children, ports = services.start({**service, "node": node}, place, self.certificates,
+                                                 self.topology.addresses)
+            self.children += children
+            self.awaited.append((node, children, ports, place))
 
     def wait_for_services(self):
         for node, children, ports, place in self.awaited:
@@ -286,8 +293,8 @@ class Network:
 
         It is killed, with its process group if it got one, when `timeout` has passed.
 
-        It finds the lab's names in /etc/hosts and no resolver: whoever asks the machine's
-        own one from in here would wait for an answer that cannot come.
+        It finds the lab's names in /etc/hosts and no resolver but one of the lab's: whoever
+        asks the machine's own one from in here would wait for an answer that cannot come.
         """
         with self.inside(node):
             child = subprocess.Popen(command, preexec_fn=self.surroundings(node), **options)
@@ -306,9 +313,16 @@ class Network:
             lines += [" ".join([address, *names]) for address in addresses.values()]
         hosts.write_text("\n".join(lines) + "\n")
         resolver = self.directory / "resolv.conf"
-        resolver.write_text("nameserver 127.0.0.1\noptions timeout:1 attempts:1\n")
+        resolver.write_text(f"nameserver {self.resolver()}\noptions timeout:1 attempts:1\n")
         return {path: file for path, file in (("/etc/hosts", hosts), ("/etc/resolv.conf", resolver))
                 if os.path.exists(path)}
+
+    def resolver(self):
+        """Address of the first node with a resolver."""
+        for node in self.topology.nodes:
+            if any(service["kind"] == "resolver" for service in self.scenario.services(node)):
+                return self.topology.addresses[node]["v4"]
+        return "127.0.0.1"
 
     def environment(self):
         per_family = self.topology.addresses[self.scenario.target]

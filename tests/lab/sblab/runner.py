@@ -146,7 +146,7 @@ def call_tool(network, options, extra, name, verb="check"):
     scenario = network.scenario
     timed = ["--timeout", f"{scenario.timeout:g}"] if scenario.timeout_given else []
     command = [str(options.binary), verb, *extra, *timed, *map(scenario.fill, scenario.args),
-               scenario.address(scenario.target)]
+               *scenario.target_words()]
     out, err = (network.directory / f"{name}.{kind}" for kind in ("stdout", "stderr"))
     (network.directory / f"{name}.command").write_text(" ".join(command) + "\n")
     begin = time.monotonic()

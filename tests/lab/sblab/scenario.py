@@ -13,7 +13,7 @@ TOPOLOGIES = HERE / "topologies"
 
 FAMILIES = ("v4", "v6")
 KEYS = {"description", "stage", "topology", "families", "requires", "args", "timeout", "text",
-        "target", "node", "wire", "expect"}
+        "target", "name", "node", "wire", "expect"}
 PORT_KEYS = {"state", "findings", "smtp", "upstream_tested", "after"}
 # Staged already, for what smtpblame does not judge yet.
 LATER_STAGES = {"session"}
@@ -51,6 +51,7 @@ class Scenario:
         self.wire = data.get("wire", {})
         self.expect = data.get("expect", {})
         self.target = data.get("target", self.topology.target)
+        self.target_name = data.get("name")
         for node, actions in self.nodes.items():
             topology.check_node(node, actions, name)
             if node not in self.topology.nodes:
@@ -62,6 +63,10 @@ class Scenario:
 
     def address(self, node, family=None):
         return self.topology.addresses[node][family or self.family]
+
+    def target_words(self):
+        """How the tool is told its target: the address, or the scenario's name for it in this family."""
+        return ["-" + self.family[1], self.target_name] if self.target_name else [self.address(self.target)]
 
     def node_actions(self, node, key, default):
         """What the scenario, and what the topology says of `key` at `node`."""

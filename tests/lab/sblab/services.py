@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What runs on the nodes: Postfix, scripted SMTP servers, plain listeners."""
+"""What runs on the nodes: Postfix, scripted SMTP servers, plain listeners, name servers."""
 
 import os
 import pathlib
@@ -9,7 +9,8 @@ import socket
 import subprocess
 import time
 
-from . import process
+from . import mtas, names, process
+import smtp_proxy
 import smtpd_script
 
 POSTFIX_MASTER = "/usr/lib/postfix/sbin/master"
@@ -31,13 +32,15 @@ def make_certificate(directory, name=SERVER_NAME):
     return cert, key
 
 
-def start(service, directory, certificate):
+def start(service, directory, certificates, addresses=None):
     """Start one service in the namespace that the caller has entered: (children, ports it will listen on).
 
+    `addresses` of all nodes, by node and family: name servers need them.
     The sockets of a holder are no listeners: it is quick enough not to be waited for.
     """
     service = dict(service)
-    kind = service.pop("kind")
+    kind, node = service.pop("kind"), service.pop("node", None)
+    certificate = certificates.get(service.pop("certificate", None))
     if kind == "postfix":
         return start_postfix(service, directory, certificate)
     if kind == "listener":
@@ -45,8 +48,18 @@ def start(service, directory, certificate):
     if kind == "script":
         ports = service.pop("ports", None) or [service.pop("port")]
         return start_script({port: service for port in ports}, directory, certificate)
+    if kind == "proxy":
+        return start_proxy(service, directory, certificate)
+    if kind == "sslsplit":
+        return start_sslsplit(service, directory, certificates)
+    if kind in mtas.PROGRAMS:
+        return mtas.start(kind, service, directory, certificate)
     if kind == "holder":
         return [process.start_function(hold_ports, service["range"], log=pathlib.Path(directory, "holder.log"))], []
+    if kind == "authority":
+        return names.start_authority(service, directory, addresses[node])
+    if kind == "resolver":
+        return names.start_resolver(service, directory, addresses[service["authority"]])
     raise ServiceError(f"unknown kind of service: {kind}")
 
 
@@ -65,6 +78,26 @@ def start_script(ports, directory, certificate):
     log = pathlib.Path(directory, "script-" + "-".join(map(str, ports)) + ".log")
     child = process.start_function(smtpd_script.serve, ports, certificate, log=log)
     return [child], list(ports)
+
+
+# --- who sits in between -----------------------------------------------------
+
+def start_proxy(service, directory, certificate):
+    ports = service.pop("ports", None) or [service.pop("port")]
+    log = pathlib.Path(directory, "proxy-" + "-".join(map(str, ports)) + ".log")
+    return [process.start_function(smtp_proxy.serve, ports, service, certificate, log=log)], ports
+
+
+def start_sslsplit(service, directory, certificates):
+    """`ssl` and `autossl`: the ports on which it decrypts at once, or from STARTTLS on."""
+    cert, key = certificates.authority(service.get("authority", "unknown"))
+    engine = service.get("engine", "netfilter")
+    listening = [word for how in ("ssl", "autossl") for port in service.get(how, [])
+                 for word in (how, service.get("address", "0.0.0.0"), str(port), engine)]
+    with open(pathlib.Path(directory, "sslsplit.log"), "wb") as log:
+        child = process.start(["sslsplit", "-D", "-u", "root", "-k", key, "-c", cert, *listening],
+                              stdout=log, stderr=log)
+    return [child], service.get("ssl", []) + service.get("autossl", [])
 
 
 # --- Postfix, with nothing of the system-wide one but its programs ---------

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What the DNS says about mail beyond addresses: exchangers, DANE, MTA-STS, and
+ * why a name does not resolve. libunbound asks the resolvers of /etc/resolv.conf
+ * and checks signatures itself, from the root's trust anchor.
+ *
+ * Addresses come from run/resolve.h. Nothing here sends anywhere but to those
+ * resolvers, and no call lasts longer than its deadline.
+ */
+#ifndef SB_RUN_DNS_H
+#define SB_RUN_DNS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+#define DNS_NAME_MAX       256 /* a name as text: letters, digits, '-', '_', dots, and a NUL */
+#define DNS_MAX_EXCHANGERS 16
+#define DNS_MAX_TLSA       16
+#define DNS_TLSA_DATA_MAX  64 /* SHA-512; a whole certificate is cut: only its length is kept */
+
+enum dns_status {
+	DNS_FOUND,
+	DNS_NO_DATA, /* the name is there, not this kind of record */
+	DNS_NO_NAME, /* NXDOMAIN */
+	DNS_BOGUS,   /* the resolvers refuse, and signatures do not hold: DNSSEC is to blame */
+	DNS_FAILED,  /* the resolvers report a failure */
+	DNS_SILENT,  /* no answer by the deadline */
+	DNS_STATUS_COUNT,
+};
+
+/* How far an answer can be trusted. */
+enum dns_trust {
+	DNS_UNCHECKED, /* no trust anchor, or the resolvers strip signatures */
+	DNS_UNSIGNED,  /* proven: this zone is not signed */
+	DNS_SECURE,    /* signatures hold, from the root down */
+	DNS_FORGED,    /* the resolvers gave it, although its signatures do not hold (often a network's
+			* own view of a public name); DANE must not be believed then */
+};
+
+struct dns;
+
+/* anchor_file: trust anchors in zone file form, or NULL: the first of the usual places that can be
+ * read; without any nothing is validated. ERR_USAGE when a given file cannot be read. */
+int dns_open(struct dns **out, const char *anchor_file, struct err *e);
+void dns_close(struct dns *d);
+
+struct dns_exchanger {
+	uint16_t preference;
+	char name[DNS_NAME_MAX];
+};
+
+struct dns_mx {
+	struct dns_exchanger list[DNS_MAX_EXCHANGERS]; /* by preference, then by name */
+	unsigned n;
+	unsigned left_out; /* beyond the first DNS_MAX_EXCHANGERS */
+	unsigned unusable; /* names that no host can have, "." beside others among them */
+	bool implicit;     /* no MX record: the domain stands for itself (RFC 5321 section 5.1) */
+	enum dns_trust trust;
+};
+
+/* The exchangers of a domain, in ASCII (xn--...). ERR_USAGE in words for a person: no such domain,
+ * a null MX (RFC 7505), no usable exchanger, DNSSEC, a resolver that fails or is silent. */
+int dns_mx(struct dns *d, const char *domain, int64_t deadline_ns, struct dns_mx *out,
+	   struct err *e);
+
+/* Why addresses of a name cannot be had: asks for them again, with signatures checked. FOUND where
+ * there are some after all. why gets the validator's words when DNS_BOGUS, else "". */
+enum dns_status dns_explain(struct dns *d, const char *name, int64_t deadline_ns, char *why,
+			    size_t why_size);
+
+struct dns_tlsa {
+	uint8_t usage, selector, matching;
+	uint16_t len; /* of the data in the record */
+	uint8_t data[DNS_TLSA_DATA_MAX];
+};
+
+/*
+ * What the DNS promises about a server: for the core, as an event of its own
+ * (EV_DNS, t_ns = when the last answer came, no flow). A TLSA record or a policy
+ * promises STARTTLS; only a secure TLSA record is believed (RFC 7672 section 2.2).
+ */
+struct dns_facts {
+	bool validated;       /* what was asked could be checked, whatever came of that */
+	bool forged;          /* one of the answers is DNS_FORGED */
+	bool incomplete;      /* one of the answers did not come: absence proves nothing */
+	unsigned n_tlsa;      /* of _PORT._tcp.NAME, usable forms (usage 2 or 3) or not */
+	bool tlsa_secure;
+	struct dns_tlsa tlsa[DNS_MAX_TLSA];
+	bool mta_sts;         /* exactly one _mta-sts.DOMAIN TXT with v=STSv1 (RFC 8461 section 3.1) */
+	char mta_sts_id[33];
+};
+
+/* domain: whose mail it is, or NULL where that is not known (no policy is looked up then). */
+void dns_facts(struct dns *d, const char *name, uint16_t port, const char *domain,
+	       int64_t deadline_ns, struct dns_facts *out);
+
+/* ---- for tests: records as they come ---- */
+
+/* A name in wire form as text, in lower case, without the last dot; "." for the root. False for
+ * what is no host name, or broken. */
+bool dns_name_text(const uint8_t *wire, size_t len, char out[DNS_NAME_MAX]);
+
+/* Adds one MX record's data; *null_mx for "." */
+void dns_mx_add(struct dns_mx *mx, const uint8_t *data, size_t len, bool *null_mx);
+
+/* One TXT record's data: an MTA-STS record, and its id (cut to fit). */
+bool dns_mta_sts_parse(const uint8_t *data, size_t len, char id[33]);
+
+#endif
