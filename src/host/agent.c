@@ -129,7 +129,11 @@ static void serve_look_begin(struct server *s)
 
 	end_look(s);
 	s->counters = counters_read();
-	if (drops_open(&s->drops, &s->watch, &e) != 0)
+	/* the attempt that comes may have to use a source port that nobody knew of before; the core knows
+	 * which are ours */
+	struct host_watch any = s->watch;
+	any.n_lports = 0;
+	if (drops_open(&s->drops, &any, &e) != 0)
 		watch_not_looked(emit_answer, s, HOST_LOOK_DROPS, "%.250s", e.text);
 	if (iptables_present(family) && iptables_read(&s->tables, family, &e) != 0)
 		watch_not_looked(emit_answer, s, HOST_LOOK_IPTABLES, "%.250s", e.text);

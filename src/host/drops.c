@@ -62,6 +62,8 @@ static int fill_config(struct bpf_object *object, const struct host_watch *w, st
 			       strerror(errno));
 	c.netns = (__u32)netns.st_ino;
 	memcpy(c.remote, w->remote.bytes, sizeof(c.remote));
+	if (!w->n_lports) /* any */
+		memset(c.lports, 0xff, sizeof(c.lports));
 	for (unsigned i = 0; i < w->n_lports; i++)
 		set_port(c.lports, w->lports[i]);
 	for (unsigned i = 0; i < w->n_rports; i++)
@@ -165,6 +167,8 @@ static void reason_name(const struct btf *btf, uint32_t reason, char *out, size_
 
 struct symbol {
 	uint64_t location, start; /* start: of the symbol found so far, 0 none */
+	char raw[128];
+	size_t len;
 	char name[64];
 };
 
@@ -198,11 +202,14 @@ static void find_symbols(struct symbol *symbols, unsigned n)
 			if (start >= s->location || start <= s->start)
 				continue;
 			s->start = start;
-			watch_text(s->name, sizeof(s->name), name, len);
+			s->len = len < sizeof(s->raw) ? len : sizeof(s->raw);
+			memcpy(s->raw, name, s->len); /* cleaned once, for the list is long and in order */
 		}
 	}
 	if (f)
 		fclose(f);
+	for (unsigned k = 0; k < n; k++)
+		watch_text(symbols[k].name, sizeof(symbols[k].name), symbols[k].raw, symbols[k].len);
 }
 
 /* ---- records ---- */

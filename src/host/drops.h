@@ -12,7 +12,8 @@
 
 struct drops; /* opaque */
 
-/* -1 (ERR_RUN): why it can't be had here. */
+/* Of a watch without source ports: those of all connections to its destination. -1 (ERR_RUN): why it
+ * can't be had here. */
 int drops_open(struct drops **out, const struct host_watch *w, struct err *e);
 void drops_close(struct drops *d); /* NULL is fine */
 
