@@ -81,7 +81,6 @@ static const struct {
 	[F_EHLO_MASKED] = {"ehlo-masked", "EHLO keywords are overwritten"},
 	[F_STARTTLS_MASKED] = {"starttls-masked", "STARTTLS is overwritten in the reply to EHLO"},
 	[F_TLS_INTERCEPTOR] = {"tls-interceptor", "the certificate was issued by a known interceptor"},
-	[F_TLS_RESIGNED] = {"tls-resigned", "another port of the host shows a certificate that verifies, this one does not"},
 	[F_TLS_FAILED] = {"tls-failed", "the TLS handshake failed"},
 	[F_SESSION_OVER] = {"session-over", "the dialogue was held to its end"},
 };

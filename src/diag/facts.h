@@ -94,7 +94,6 @@ enum fact {
 	F_EHLO_MASKED,      /* keywords overwritten by one letter */
 	F_STARTTLS_MASKED,  /* ... one of them is STARTTLS */
 	F_TLS_INTERCEPTOR,  /* the certificate's issuer is a known interceptor */
-	F_TLS_RESIGNED,     /* another port of the host shows a good certificate, this one somebody's */
 	F_SESSION_OVER,     /* the dialogue was held to its end */
 	F_COUNT,
 };

@@ -144,29 +144,6 @@ static void reply_facts(const struct tracker *t, struct port_facts *p)
 
 /* ---- whose certificate ---- */
 
-static bool is_self_signed(const struct ev_tls *tls)
-{
-	return tls->subject && tls->issuer && strcmp(tls->subject, tls->issuer) == 0;
-}
-
-/* A certificate that bears the server's name, was issued by somebody whom nobody knows, and has
- * another key than the one that verifies on another port of the same host. A self-signed one is the
- * usual default of a mail server that nobody finished, and no sign of anything. */
-static bool is_resigned(const struct tracker *t, const struct flow *f, const struct ev_tls *own)
-{
-	if (own->verified || is_self_signed(own) || !own->spki_sha256)
-		return false;
-	for (unsigned i = 0; i < t->n_flows; i++) {
-		const struct ev_tls *other = tls_of(t, &t->flows[i]);
-		if (&t->flows[i] == f || !other || !other->verified || !other->spki_sha256 ||
-		    strcmp(other->spki_sha256, own->spki_sha256) == 0)
-			continue;
-		if (own->subject && other->subject && strcmp(own->subject, other->subject) == 0)
-			return true;
-	}
-	return false;
-}
-
 static void certificate_facts(const struct tracker *t, struct port_facts *p)
 {
 	const struct flow *f = p->flow;
@@ -177,7 +154,6 @@ static void certificate_facts(const struct tracker *t, struct port_facts *p)
 			: NULL;
 
 	fact_note(p, F_TLS_INTERCEPTOR, known && known->interceptor, f->tls_event);
-	fact_note(p, F_TLS_RESIGNED, tls && is_resigned(t, f, tls), f->tls_event);
 }
 
 void facts_of_session(const struct tracker *t, struct port_facts *p)

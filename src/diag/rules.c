@@ -636,15 +636,6 @@ const struct rule rule_table[] = {
 		.why = "the certificate's issuer is one that this product makes for itself (share/signatures)",
 	},
 	{
-		.id = "session-tls-resigned", .layer = LAYER_SESSION,
-		.need = B(F_CONNECTED) | B(F_TLS_RESIGNED), .absent = B(F_TLS_INTERCEPTOR),
-		.state = STATE_INTERCEPTED, .mechanism = MECH_TLS_INTERCEPTED, .place = PLACE_UNKNOWN,
-		.culprit = CULPRIT_MIDDLEBOX, .confidence = NOWHERE,
-		.summary = "TLS on port {port} is opened on the way: the certificate bears the server's name, but was issued by an unknown authority and has another key than the one that verifies on another port of the same server.",
-		.remedy = {"Don't send a password through port {port}. Ask whoever runs the network (and the virus scanner of this machine) who opens TLS there.", REMEDY_SUBMISSION},
-		.why = "one server has one good certificate for its name: a second one by an unknown authority, not self-signed, is somebody else's",
-	},
-	{
 		.id = "session-open", .layer = LAYER_SESSION,
 		.need = B(F_CONNECTED) | B(F_GREETING_OK),
 		.absent = B(F_PEER_DIFFERS) | B(F_EHLO_REJECT) | B(F_STARTTLS_REJECT) | B(F_STARTTLS_MISSING) |

@@ -731,9 +731,10 @@ static bool flow_is(const struct flow *f, const struct view *v, bool turned)
 {
 	const uint8_t *src = turned ? v->dst : v->src, *dst = turned ? v->src : v->dst;
 
-	return f->addr_len == v->addr_len && f->sport == (turned ? v->dport : v->sport) &&
-	       f->dport == (turned ? v->sport : v->dport) && !memcmp(f->src, src, (size_t)v->addr_len) &&
-	       !memcmp(f->dst, dst, (size_t)v->addr_len);
+	int sport = turned ? v->dport : v->sport, dport = turned ? v->sport : v->dport;
+
+	return f->addr_len == v->addr_len && f->sport == sport && f->dport == dport &&
+	       !memcmp(f->src, src, (size_t)v->addr_len) && !memcmp(f->dst, dst, (size_t)v->addr_len);
 }
 
 static bool is_cut(const struct router *router, const struct view *v)
@@ -762,20 +763,22 @@ static void put_stars(uint8_t *p, int len)
 
 static void rewrite(uint8_t *p, const struct view *v, const struct rule *r)
 {
-	uint8_t *t = p + v->l4, *data = p + v->payload, *at;
+	uint8_t *t = p + v->l4, *data = p + v->payload, *end = p + v->len, *at;
 	int len = v->len - v->l4;
+	uint32_t sum;
 
 	if (v->payload_len == 0)
 		return;
 	if (r->action == ACT_STARS)
 		put_stars(data, v->payload_len);
 	else
-		while ((at = memmem(data, (size_t)(p + v->len - data), r->replaced.bytes, r->replaced.len))) {
+		while ((at = memmem(data, (size_t)(end - data), r->replaced.bytes, r->replaced.len))) {
 			memcpy(at, r->replacement.bytes, r->replacement.len);
 			data = at + r->replacement.len;
 		}
 	put16(t + 16, 0);
-	put16(t + 16, fold(sum16(t, len, pseudo_sum(v->src, v->dst, v->addr_len, IPPROTO_TCP, len))));
+	sum = pseudo_sum(v->src, v->dst, v->addr_len, IPPROTO_TCP, len);
+	put16(t + 16, fold(sum16(t, len, sum)));
 }
 
 static void route(struct router *router, enum dir dir, uint8_t *p, int len)
@@ -968,7 +971,8 @@ static struct text parse_text(const char *word)
 
 		if (text.len == sizeof(text.bytes))
 			config_fail("too long", word);
-		if (at[0] == '\\' && at[1] == 'x' && isxdigit((unsigned char)at[2]) && isxdigit((unsigned char)at[3])) {
+		if (!strncmp(at, "\\x", 2) && isxdigit((unsigned char)at[2]) &&
+		    isxdigit((unsigned char)at[3])) {
 			char digits[3] = {at[2], at[3], '\0'};
 
 			c = (char)strtol(digits, NULL, 16);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Scenario files: loading, choosing a family, replacing names by addresses."""
 
+import os
 import pathlib
 import re
 import tomllib
@@ -8,7 +9,7 @@ import tomllib
 from . import topology
 
 HERE = pathlib.Path(__file__).resolve().parent.parent
-SCENARIOS = HERE / "scenarios"
+SCENARIOS = HERE / os.environ.get("LAB_SCENARIOS", "scenarios")  # "staged": what is to come
 TOPOLOGIES = HERE / "topologies"
 
 FAMILIES = ("v4", "v6")

@@ -94,10 +94,11 @@ def start_sslsplit(service, directory, certificates):
     engine = service.get("engine", "netfilter")
     listening = [word for how in ("ssl", "autossl") for port in service.get(how, [])
                  for word in (how, service.get("address", "0.0.0.0"), str(port), engine)]
-    with open(pathlib.Path(directory, "sslsplit.log"), "wb") as log:
+    ports = service.get("ssl", []) + service.get("autossl", [])
+    with open(pathlib.Path(directory, "sslsplit-" + "-".join(map(str, ports)) + ".log"), "wb") as log:
         child = process.start(["sslsplit", "-D", "-u", "root", "-k", key, "-c", cert, *listening],
                               stdout=log, stderr=log)
-    return [child], service.get("ssl", []) + service.get("autossl", [])
+    return [child], ports
 
 
 # --- Postfix, with nothing of the system-wide one but its programs ---------

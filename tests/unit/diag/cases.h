@@ -895,16 +895,6 @@ static inline void session_interceptor(struct scene *s)
 	session_end(s, f, STAGE_QUIT, SESSION_DONE, NULL);
 }
 
-static inline void session_resigned(struct scene *s)
-{
-	unsigned f = greeted(s, "mx.example.com ESMTP", 250, plain_ehlo), good = answered(s, 443, FARTTL);
-
-	said(s, f, STAGE_STARTTLS, 220, "go ahead", NULL);
-	shown(s, f, "CN=mx.example.com", "CN=Nobody Knows", "aa", false);
-	shown(s, good, "CN=mx.example.com", "CN=Good Authority", "bb", true);
-	session_end(s, f, STAGE_QUIT, SESSION_DONE, NULL);
-}
-
 static inline void ehlo_rejected(struct scene *s)
 {
 	session_end(s, greeted(s, "mx.example.com ESMTP", 550, NULL), STAGE_QUIT, SESSION_DONE, NULL);
@@ -1096,8 +1086,6 @@ static const struct rule_case rule_cases[] = {
 	ROW("session-ehlo-masked", session_words_masked, 0, INTERCEPTED, SMTP_MANGLED, UNKNOWN,
 	    MIDDLEBOX),
 	ROW("session-tls-interceptor", session_interceptor, 0, INTERCEPTED, TLS_INTERCEPTED, UNKNOWN,
-	    MIDDLEBOX),
-	ROW("session-tls-resigned", session_resigned, 0, INTERCEPTED, TLS_INTERCEPTED, UNKNOWN,
 	    MIDDLEBOX),
 	ROW("session-ehlo-rejected", ehlo_rejected, 0, REJECTED, POLICY_REJECT, DESTINATION, SERVER),
 	ROW("session-auth-rejected", auth_rejected, 0, REJECTED, POLICY_REJECT, DESTINATION, SERVER),
