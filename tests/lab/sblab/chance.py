@@ -66,7 +66,7 @@ class Drawn(scenario.Scenario):
         self.name = f"random-{seed}-{index}"
         self.requires, self.wire, self.expect, self.also_text = [], {}, {}, False
         self.timeout_given, self.timeout = False, scenario.DEFAULT_TIMEOUT
-        self.target = "server"
+        self.target, self.target_name = "server", None
         self.draw_routers()
         self.draw_twins()
         self.nodes = {}
