@@ -188,6 +188,7 @@ static const char *stage_words(enum session_stage stage)
 		[STAGE_STARTTLS] = "after STARTTLS",    [STAGE_TLS] = "in the TLS handshake",
 		[STAGE_EHLO_TLS] = "after EHLO inside TLS", [STAGE_AUTH] = "after AUTH",
 		[STAGE_MAIL] = "after MAIL FROM",       [STAGE_RCPT] = "after RCPT TO",
+		[STAGE_DATA] = "after DATA",            [STAGE_MESSAGE] = "after the message",
 		[STAGE_QUIT] = "after QUIT",
 	};
 

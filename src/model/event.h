@@ -59,6 +59,8 @@ enum session_stage {
 	STAGE_AUTH,
 	STAGE_MAIL,
 	STAGE_RCPT,
+	STAGE_DATA,     /* said DATA or BDAT */
+	STAGE_MESSAGE,  /* sent the message's end; captures only, we never send one */
 	STAGE_QUIT,     /* said goodbye: whatever ends it now is fine */
 	STAGE_COUNT,
 };

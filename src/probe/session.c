@@ -561,6 +561,8 @@ static void next_command(struct session *s, int code, const char *const *lines)
 	case STAGE_MAIL:
 	case STAGE_RCPT: after_mail(s, code); break;
 	case STAGE_TLS:
+	case STAGE_DATA:
+	case STAGE_MESSAGE:
 	case STAGE_QUIT:
 	case STAGE_COUNT: say_quit(s); break;
 	}

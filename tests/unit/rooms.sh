@@ -20,13 +20,14 @@ declare -A may=(
 	[model]="base"
 	[wire]="base model"
 	[smtp]="base model"
-	[diag]="base model wire smtp"
+	[conn]="base model wire smtp"
+	[diag]="base model wire smtp conn"
 	[capture]="base model wire smtp"
 	[probe]="base model wire smtp"
 	[host]="base model wire smtp"
 	[report]="base model"
-	[run]="base model wire smtp diag capture probe host"
-	[cli]="base model wire smtp diag capture probe host run report"
+	[run]="base model wire smtp conn diag capture probe host"
+	[cli]="base model wire smtp conn diag capture probe host run report"
 )
 
 failures=0
