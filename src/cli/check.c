@@ -25,6 +25,7 @@ struct check {
 	struct options opt;
 	bool inspect; /* the verb: no packet is to be sent */
 	struct run_user user;
+	struct sandbox_held sandbox;
 	char password[PASSWORD_MAX];
 	struct live *live;
 	struct signatures signatures;
@@ -124,6 +125,7 @@ static struct plan make_plan(const struct check *c, const char *input, const cha
 		.mail_from = c->opt.mail_from,
 		.rcpt_to = c->opt.rcpt_to,
 		.user = c->user.name,
+		.sandbox = c->sandbox.missing[0] ? c->sandbox.missing : NULL,
 		.max_hops = c->opt.max_hops < PLAN_MAX_HOPS ? c->opt.max_hops : PLAN_MAX_HOPS,
 	};
 
@@ -332,7 +334,12 @@ static int open_live(struct check *c, struct err *e)
 			return -1;
 	if (addr_is_set(&o->source) && run_check_source(c->live, &o->source, e) != 0)
 		return -1;
-	return run_drop_privileges(&c->user, e);
+	struct sandbox sandbox = {.uses = SANDBOX_CONNECT, .read = {o->ca_file}};
+	if (run_drop_privileges(&c->user, o->no_sandbox ? NULL : &sandbox, &c->sandbox, e) != 0)
+		return -1;
+	if (o->no_sandbox)
+		snprintf(c->sandbox.missing, sizeof(c->sandbox.missing), "turned off by --no-sandbox");
+	return 0;
 }
 
 static int targets_main(bool inspect, int argc, char **argv, int *status, struct err *e)

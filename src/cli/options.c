@@ -80,6 +80,8 @@ static const struct option_row rows[] = {
 	{"asn-db", 0, OPT_STRING, AT(asn_db), "FILE.mmdb", "AS numbers of hops (found if installed)"},
 	{"no-trace", 0, OPT_FLAG, AT(no_trace), NULL, "add no nftables trace table"},
 	{"no-inject", 0, OPT_FLAG, AT(no_inject), NULL, "never send below this host's firewall"},
+	{"no-sandbox", 0, OPT_FLAG, AT(no_sandbox), NULL,
+	 "leave system calls and files to the half that talks to the network"},
 	{"no-canary", 0, OPT_FLAG, AT(no_canary), NULL, "no SYN to a documentation address"},
 	{"expect-banner", 0, OPT_LATER, 0, "REGEX", NULL},
 	{"expect-name", 0, OPT_LATER, 0, "NAME", NULL},

@@ -37,7 +37,7 @@ struct options {
 	bool starttls_required;
 	int64_t timeout_ns;
 	bool json, quiet, verbose, no_progress;
-	bool no_path, no_trace, no_inject, no_canary; /* parts that can be turned off */
+	bool no_path, no_trace, no_inject, no_canary, no_sandbox; /* what can be turned off */
 	unsigned max_hops;
 	enum when colour;
 	bool help, version;

@@ -777,7 +777,8 @@ static bool injected_in_vain(const struct builder *b)
 
 static void fill_notes(struct builder *b)
 {
-	const char **list = arena_alloc(&b->r->arena, (2 + PLAN_MAX_PORTS) * sizeof(*list));
+	const char **list = arena_alloc(&b->r->arena, (3 + PLAN_MAX_PORTS) * sizeof(*list));
+	const char *sandbox = b->d->tracker.plan->sandbox;
 
 	if (injected_any(b))
 		list[b->r->n_notes++] =
@@ -795,6 +796,8 @@ static void fill_notes(struct builder *b)
 				"below this machine's firewall port %u is answered by the destination: "
 				"nothing else on the way stops it",
 				b->d->tracker.plan->ports[i].port);
+	if (sandbox)
+		list[b->r->n_notes++] = arena_printf(&b->r->arena, "without the whole sandbox: %s", sandbox);
 	b->r->notes = list;
 }
 

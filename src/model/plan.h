@@ -39,6 +39,7 @@ struct plan {
 	struct signatures signatures; /* of known devices; empty: none were found */
 	const char *mail_from, *rcpt_to; /* --mail-from, --rcpt-to, or NULL: not asked */
 	const char *user;        /* --uid: as whom the connections are made, or NULL: the caller */
+	const char *sandbox;     /* what of the sandbox does not hold, and why; NULL: all does */
 	unsigned max_hops;       /* --max-hops, at most PLAN_MAX_HOPS */
 };
 

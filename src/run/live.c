@@ -194,7 +194,8 @@ static int become_user(const struct run_user *user, struct err *e)
 	return 0;
 }
 
-int run_drop_privileges(const struct run_user *user, struct err *e)
+int run_drop_privileges(const struct run_user *user, const struct sandbox *sandbox,
+			struct sandbox_held *held, struct err *e)
 {
 	if (user->name && become_user(user, e) != 0)
 		return -1;
@@ -207,6 +208,8 @@ int run_drop_privileges(const struct run_user *user, struct err *e)
 	if (!ok)
 		return err_set(e, ERR_RUN, "cannot give up capabilities: %s", strerror(failed));
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	if (sandbox)
+		sandbox_enter(sandbox, held);
 	return 0;
 }
 

@@ -21,7 +21,7 @@ trap 'rm -f "$log"' EXIT
 status=0
 # a fifth of the speed and less: the bound on a target must not be what ends the run
 "$root/tests/lab/lab" exec "$scenario" -- \
-	valgrind --log-file="$log" --error-exitcode=99 --leak-check=full --track-fds=yes \
+	valgrind --vgdb=no --log-file="$log" --error-exitcode=99 --leak-check=full --track-fds=yes \
 	--errors-for-leak-kinds=definite,indirect,possible \
 	"$program" --timeout 60 '{target4}' || status=$?
 cat "$log"
