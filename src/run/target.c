@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "capture/filter.h"
+#include "run/target.h"
+
+/* Attempts of each port whose source ports are bound, and so filtered for, before the start. */
+#define RESERVED_ATTEMPTS 4
+#define RESERVED_MAX      48
+/* The tap is read this long after the end, so that "nothing came" means it. */
+#define SYNC_MS      200
+#define TAKE_AT_ONCE 64
+#define FULL_TTL     64 /* Linux's default: reaches every destination */
+
+/* ---- the run ---- */
+
+static int start_capture(struct run *r, struct err *e)
+{
+	uint16_t ports[RESERVED_MAX + PLAN_MAX_PORTS];
+	size_t n = r->plan->n_ports * RESERVED_ATTEMPTS;
+
+	if (n > RESERVED_MAX)
+		n = RESERVED_MAX;
+	if (prober_reserve(r->prober, n, ports, e) != 0 ||
+	    prober_hold(r->prober, r->trace_sport, e) != 0)
+		return -1;
+	size_t n_flow_ports = n;
+	bool held = true;
+	for (unsigned i = 0; i < r->plan->n_ports; i++) {
+		held &= r->trace_sport[i] != 0;
+		if (r->trace_sport[i])
+			ports[n++] = r->trace_sport[i];
+	}
+	if (!held)
+		look_add_not_looked(r, LOOK_PATH, "path: no source port is free for probes");
+	char *filter = filter_for_probe(&r->plan->target, ports, n);
+	int result = capture_start(r->live->capture, filter, e);
+	free(filter);
+	r->capturing = result == 0;
+	if (result == 0)
+		look_watch(r, ports, n_flow_ports);
+	return result;
+}
+
+/* Below the firewall there is no routing either: the interface and the next hop are given. */
+static void set_injection(const struct run *r, struct raw_syn *syn)
+{
+	syn->inject = true;
+	syn->oif = r->egress;
+	syn->next_hop_mac_len = r->neighbour.mac_len;
+	memcpy(syn->next_hop_mac, r->neighbour.mac, sizeof(syn->next_hop_mac));
+}
+
+/* The kernel resets what it did not begin, but its RST may meet the very rule that stops the SYN:
+ * so that no server is left waiting, one goes the way that the SYN went. */
+static void reset_injected(struct run *r, const struct packet *p)
+{
+	bool ours = false;
+
+	if (p->kind != PACKET_TCP || p->dir == PACKET_OUT ||
+	    (p->tcp.flags & (TCP_SYN | TCP_ACK)) != (TCP_SYN | TCP_ACK))
+		return;
+	for (unsigned i = 0; i < r->plan->n_ports; i++)
+		ours |= r->diag.tracker.path.trace[i].injected &&
+			r->trace_sport[i] == p->tcp.dport && r->plan->ports[i].port == p->tcp.sport;
+	if (!ours)
+		return;
+	struct raw_syn rst = {.src = p->dst,
+			      .dst = p->src,
+			      .sport = p->tcp.dport,
+			      .dport = p->tcp.sport,
+			      .seq = p->tcp.ack,
+			      .ttl = 64,
+			      .ip_id = (uint16_t)(p->tcp.ack % 0xffff + 1),
+			      .kind = RAW_RST};
+	set_injection(r, &rst);
+	path_send(r->live->sender, &rst);
+}
+
+void target_take_packets(struct run *r)
+{
+	struct packet packets[TAKE_AT_ONCE];
+	size_t n;
+
+	while ((n = capture_take(r->live->capture, packets, TAKE_AT_ONCE)) > 0)
+		for (size_t i = 0; i < n; i++) {
+			struct event ev = {.kind = EV_PACKET,
+					   .t_ns = packets[i].t_ns,
+					   .flow = NO_FLOW,
+					   .packet = packets[i]};
+			ev.packet.payload = NULL;
+			event_log_add(&r->log, &ev);
+			reset_injected(r, &packets[i]);
+			/* what came was sent for, so by now the next hop has an address: a run
+			 * that a reject rule ends at once would not get to know it */
+			if (packets[i].dir == PACKET_IN && !neighbour_is_usable(&r->neighbour))
+				r->next_neighbour_look = 0;
+		}
+}
+
+/* Sequence numbers rise from probe to probe: a stateful router takes a SYN with an older number on
+ * the same ports for an invalid one, and might not translate it. */
+static void send_probe(struct run *r, const struct diag_probe *probe)
+{
+	struct event ev = {.kind = EV_PROBE,
+			   .probe = {.kind = probe->kind,
+				     .port = r->plan->ports[probe->port_index].port,
+				     .dst = probe->dst,
+				     .sport = r->trace_sport[probe->port_index],
+				     .ttl = probe->kind == PROBE_FULL ? FULL_TTL : probe->ttl,
+				     .seq = r->next_seq,
+				     .ip_id = (uint16_t)(r->next_seq % 0xffff + 1)}};
+	struct raw_syn syn = {.src = r->source,
+			      .dst = probe->dst,
+			      .sport = ev.probe.sport,
+			      .dport = ev.probe.port,
+			      .seq = ev.probe.seq,
+			      .ttl = ev.probe.ttl,
+			      .ip_id = ev.probe.ip_id,
+			      .link_mtu = r->mtu,
+			      .oif = r->oif};
+
+	if (probe->inject) {
+		set_injection(r, &syn);
+		ev.probe.injected = true;
+	}
+	r->next_seq += 3;
+	ev.t_ns = clock_wall_ns();
+	ev.flow = NO_FLOW;
+	ev.probe.error = path_send(r->live->sender, &syn);
+	event_log_add(&r->log, &ev);
+}
+
+/* Nothing but the server's own SYN-ACK timer (1 s, 3 s, 7 s) mends a lost last ACK of the handshake
+ * while the client must wait for the greeting. The same ACK once more costs nothing. */
+static void repeat_ack(struct run *r, const struct flow *f)
+{
+	struct raw_syn ack = {
+		.kind = RAW_ACK,
+		.src = f->local,
+		.dst = r->plan->target,
+		.sport = f->lport,
+		.dport = f->port,
+		.seq = f->isn + 1,
+		.ack = f->synack.seq + 1,
+		.ttl = FULL_TTL,
+		.ip_id = (uint16_t)(f->isn % 0xffff + 1),
+		.has_ts = f->synack.has_ts,
+		.ts_val =
+			f->syn_ts_val + (uint32_t)((clock_wall_ns() - f->first_syn_ns) / NS_PER_MS),
+		.ts_ecr = f->synack.ts_val,
+		.oif = r->oif,
+	};
+
+	path_send(r->live->sender, &ack);
+}
+
+static void repeat_acks(struct run *r, int64_t now)
+{
+	static const int64_t after_ms[] = {250, 600, 1300, 2600, 5000};
+	const struct tracker *t = &r->diag.tracker;
+
+	for (unsigned i = 0; i < t->n_flows && r->live->sender; i++) {
+		const struct flow *f = &t->flows[i];
+		unsigned *n = &r->acks_repeated[f->port_index];
+		bool waiting = f->has_result && !f->error && !f->has_reply && !f->has_end &&
+			       !f->has_tls && r->plan->ports[f->port_index].tested;
+		if (!waiting || !f->synack.seen || !f->syn_out || f->translated || f->redirected ||
+		    *n == sizeof(after_ms) / sizeof(after_ms[0]) ||
+		    now - f->result_ns < after_ms[*n] * NS_PER_MS)
+			continue;
+		repeat_ack(r, f);
+		++*n;
+	}
+}
+
+static void start_all(struct run *r)
+{
+	for (unsigned i = 0; i < r->plan->n_ports; i++)
+		prober_start(r->prober, i, r->plan->ports[i].tested ? FLOW_TESTED : FLOW_CONTROL);
+}
+
+/* Takes what the tap still holds, then says how far it can be trusted. */
+static int close_books(struct run *r, struct err *e)
+{
+	struct event stats = {.kind = EV_CAPTURE_STATS}, end = {.kind = EV_RUN_END};
+	struct capture_stats s;
+
+	if (!capture_sync(r->live->capture, SYNC_MS))
+		look_add_not_looked(r, LOOK_CAPTURE, "the capture thread did not keep up");
+	target_take_packets(r);
+	prober_finish(r->prober);
+	look_at_neighbour(r);
+	diag_feed(&r->diag);
+	look_up_path(r);
+	r->capturing = false;
+	if (capture_stop(r->live->capture, e) != 0)
+		return -1;
+	target_take_packets(r);
+	capture_get_stats(r->live->capture, &s);
+	stats.capture_stats = (struct ev_capture_stats){
+		.received = s.received,
+		.dropped_kernel = s.dropped_kernel,
+		.dropped_queue = s.dropped_queue + r->log.overflow,
+	};
+	look_add(r, &stats);
+	look_add(r, &end);
+	return 0;
+}
+
+/* ---- the phases ---- */
+
+/* True: the core has nothing more to ask for, or the time is over. */
+static bool probe(struct run *r, int64_t *wake)
+{
+	struct diag_advice *advice = &r->advice;
+	int64_t mono = clock_mono_ns(), now = clock_wall_ns();
+
+	if (now >= r->next_neighbour_look)
+		look_at_neighbour(r);
+	diag_feed(&r->diag);
+	look_up_path(r);
+	repeat_acks(r, now);
+	diag_advise(&r->diag, now, advice);
+	if (advice->done || mono >= r->deadline)
+		return true;
+	for (unsigned i = 0; i < advice->n_repeat; i++)
+		prober_start(r->prober, (unsigned)advice->repeat[i], FLOW_REPEAT);
+	for (unsigned i = 0; i < advice->n_probes; i++)
+		send_probe(r, &advice->probes[i]);
+	int64_t until = mono + (advice->again_ns - now);
+	*wake = until < r->deadline ? until : r->deadline;
+	return false;
+}
+
+static void begin_closer_look(struct run *r)
+{
+	int64_t until = clock_mono_ns() + look_closer_begin(r, r->looking_at);
+
+	r->look_until = until < r->deadline ? until : r->deadline;
+	r->phase = PHASE_LOOKING;
+}
+
+static int finish(struct run *r, struct err *e)
+{
+	look_at_the_rest(r);
+	if (close_books(r, e) != 0)
+		return -1;
+	r->phase = PHASE_OVER;
+	return 0;
+}
+
+int target_step(struct run *r, int64_t *wake, struct err *e)
+{
+	target_take_packets(r);
+	prober_dispatch(r->prober);
+	switch (r->phase) {
+	case PHASE_PROBING:
+		if (!probe(r, wake))
+			return 0;
+		r->looking_at = look_at_culprits(r);
+		if (!r->looking_at || clock_mono_ns() >= r->deadline)
+			return finish(r, e);
+		begin_closer_look(r);
+		*wake = r->look_until;
+		return 0;
+	case PHASE_LOOKING:
+		*wake = r->look_until;
+		if (clock_mono_ns() < r->look_until)
+			return 0;
+		look_closer_end(r, r->looking_at);
+		return finish(r, e);
+	case PHASE_OVER: break;
+	}
+	return 0;
+}
+
+void target_init(struct run *r, struct live *l, const struct plan *plan, int64_t deadline_ns)
+{
+	*r = (struct run){.live = l, .plan = plan, .deadline = deadline_ns};
+	event_log_init(&r->log);
+	diag_init(&r->diag, plan, &r->log);
+}
+
+int target_start(struct run **out, struct live *l, const struct plan *plan, int64_t deadline_ns,
+		 struct err *e)
+{
+	struct run *r = *out = xcalloc(1, sizeof(*r));
+
+	target_init(r, l, plan, deadline_ns);
+	if (getrandom(&r->next_seq, sizeof(r->next_seq), 0) < 0)
+		r->next_seq = (uint32_t)clock_mono_ns();
+	if (!l->sender)
+		look_add_not_looked(r, LOOK_PATH, l->no_sender);
+	look_at_host(r);
+	if (prober_new(&r->prober, plan, &r->log, l->opt.ca_file, e) != 0 ||
+	    start_capture(r, e) != 0)
+		return -1;
+	start_all(r);
+	return 0;
+}
+
+struct report *target_report(struct run *r)
+{
+	event_log_sort(&r->log);
+	diag_init(&r->diag, r->plan, &r->log);
+	diag_feed(&r->diag);
+	return diag_report(&r->diag, r->live->opt.tool_version);
+}
+
+void target_free(struct run *r)
+{
+	struct err ignored;
+
+	if (!r)
+		return;
+	if (r->capturing)
+		capture_stop(r->live->capture, &ignored);
+	if (r->live->agent)
+		agent_unwatch(r->live->agent);
+	prober_free(r->prober);
+	event_log_clear(&r->log);
+	free(r);
+}

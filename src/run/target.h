@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Inside run/: one target's run, a state machine that never waits by itself.
+ *
+ *     PROBING ──► (what this host tells) ──► LOOKING ──► OVER
+ *        └───────────────────────────────────────────────┘
+ *
+ * PROBING follows the core's advice until that is done, or the time is over. Where
+ * this host stops something and nobody is named, LOOKING makes one more attempt
+ * under the agent's eyes. Then the books are closed. Who owns the outer loop
+ * (live.c) hands over packets and calls target_step() when something happened,
+ * or the time that it asked for has come.
+ */
+#ifndef SB_RUN_TARGET_H
+#define SB_RUN_TARGET_H
+
+#include "base/clock.h"
+#include "capture/capture.h"
+#include "diag/diag.h"
+#include "host/agent.h"
+#include "host/asn.h"
+#include "host/host.h"
+#include "probe/path.h"
+#include "probe/prober.h"
+#include "run/live.h"
+
+/* What all runs of this process share. */
+struct live {
+	struct live_options opt;
+	struct capture *capture;
+	struct host *host;
+	struct agent *agent;        /* NULL: no process could be made */
+	struct asn_db *asn_db;      /* NULL: none installed */
+	struct path_sender *sender; /* NULL: no raw sockets here */
+	char no_sender[200];        /* why */
+};
+
+enum phase {
+	PHASE_PROBING, /* as the core advises */
+	PHASE_LOOKING, /* one more attempt, under the agent's eyes */
+	PHASE_OVER,    /* the log is whole */
+};
+
+struct run {
+	struct live *live;
+	const struct plan *plan;
+	enum phase phase;
+	struct event_log log;
+	struct prober *prober;
+	struct diag diag;
+	bool capturing;
+	struct diag_advice advice;
+	uint16_t trace_sport[PLAN_MAX_PORTS];
+	uint32_t next_seq;
+	unsigned acks_repeated[PLAN_MAX_PORTS];
+	struct addr source; /* of raw probes */
+	unsigned mtu;
+	int oif; /* of raw probes, 0: by route */
+	bool has_next_hop;
+	int next_hop_ifindex;
+	struct addr next_hop;
+	int64_t next_neighbour_look;
+	uint16_t last_neighbour_state;
+	struct host_neighbour neighbour;
+	int egress;          /* interface index of the route */
+	uint32_t looking_at; /* PHASE_LOOKING: bits of the plan's ports */
+	int64_t look_until;
+	int64_t deadline; /* clock_mono_ns() */
+};
+
+/* ---- target.c ---- */
+
+/* Looks at the host, opens the tap and sends the first SYNs. Whatever it returns, target_free(). */
+int target_start(struct run **out, struct live *l, const struct plan *plan, int64_t deadline_ns,
+		 struct err *e);
+
+/* Goes on as far as it can without waiting. *wake: clock_mono_ns() time to be called again if
+ * nothing happens before. */
+int target_step(struct run *r, int64_t *wake, struct err *e);
+
+/* The report of one that is PHASE_OVER. */
+struct report *target_report(struct run *r);
+
+void target_free(struct run *r); /* NULL is fine */
+
+/* A run without a packet: for looks at the host only. */
+void target_init(struct run *r, struct live *l, const struct plan *plan, int64_t deadline_ns);
+
+void target_take_packets(struct run *r);
+
+/* ---- look.c: what is asked about this host ---- */
+
+/* Adds an event of this moment to the log. */
+void look_add(struct run *r, struct event *ev);
+void look_add_not_looked(struct run *r, enum look what, const char *why);
+
+/* Routes of all ports, the egress link, the next hop. */
+void look_at_host(struct run *r);
+void look_at_neighbour(struct run *r);
+/* AS numbers of every router that has answered, our own address and the target. */
+void look_up_path(struct run *r);
+void look_for_mark_rules(struct run *r, uint32_t ports);
+
+/* Tells the agent what this run is about. */
+void look_watch(struct run *r, const uint16_t *lports, size_t n);
+/* What the agent has seen so far. Returns the ports (bits) that want a closer look. */
+uint32_t look_at_culprits(struct run *r);
+/* Around one more attempt for each of these ports; returns how long that should be waited for. */
+int64_t look_closer_begin(struct run *r, uint32_t ports);
+void look_closer_end(struct run *r, uint32_t ports);
+/* The last questions: rules where nobody is named yet, and where redirects went. */
+void look_at_the_rest(struct run *r);
+/* Without a packet: what the agent reads in this host's rules. */
+void look_for_rules(struct run *r);
+
+#endif
