@@ -15,6 +15,9 @@
 /* The capture thread may be this much behind the sockets on a busy machine. */
 #define TAP_LAG_NS (100 * NS_PER_MS)
 
+/* Two times an answer's: a reply, and a TLS handshake behind it. */
+#define LATE_ANSWER_DUES 2
+
 enum need {
 	NEED_NOTHING, /* decided */
 	NEED_WAIT,    /* something is under way: an answer, a dialogue */
@@ -60,6 +63,15 @@ static enum need need_of_answer(const struct port_facts *p, int64_t since, int64
 	return p->looked & FACT_BIT(F_CONTROL_ANSWERS) ? NEED_NOTHING : NEED_WAIT;
 }
 
+/* The answer to STARTTLS that was not offered: the dialogue is over, so nobody waits for long. */
+static bool late_answer_due(const struct tracker *t, const struct flow *f, int64_t now)
+{
+	const struct stage_reply *late = &f->replies[STAGE_UNOFFERED];
+	int64_t patience = facts_answer_due_ns(t) * LATE_ANSWER_DUES;
+
+	return f->more && !late->t_ns && now - t->log->events[f->end_event].t_ns < patience;
+}
+
 static enum need need_of_port(const struct tracker *t, int port_index, const struct port_facts *p,
 			      int64_t now)
 {
@@ -70,7 +82,9 @@ static enum need need_of_port(const struct tracker *t, int port_index, const str
 
 	if (!f)
 		return NEED_WAIT;
-	if (f->has_end || fact_seen(p, F_ERROR_AT_ONCE))
+	if (f->has_end)
+		return late_answer_due(t, f, now) ? NEED_WAIT : NEED_NOTHING;
+	if (fact_seen(p, F_ERROR_AT_ONCE))
 		return NEED_NOTHING;
 	if (fact_seen(p, F_CONNECTED))
 		return NEED_WAIT; /* the dialogue goes on */

@@ -68,6 +68,9 @@ static const struct {
 	[F_EHLO_REJECT] = {"ehlo-reject", "the server refused EHLO and HELO"},
 	[F_STARTTLS_REJECT] = {"starttls-reject", "the server offers STARTTLS and refuses it"},
 	[F_STARTTLS_MISSING] = {"starttls-missing", "STARTTLS is required and not offered"},
+	[F_STARTTLS_ABSENT] = {"starttls-absent", "the reply to EHLO offers no STARTTLS"},
+	[F_STARTTLS_TAKEN] = {"starttls-taken", "the server takes STARTTLS without offering it"},
+	[F_STARTTLS_ELSEWHERE] = {"starttls-elsewhere", "another port of the address has TLS"},
 	[F_AUTH_REJECT] = {"auth-reject", "the server refused the login"},
 	[F_MAIL_REJECT] = {"mail-reject", "the server refused the sender or the recipient"},
 	[F_ACK_NOT_LEFT] = {"ack-not-left", "nothing of ours left after the handshake"},
@@ -81,6 +84,8 @@ static const struct {
 	[F_EHLO_MASKED] = {"ehlo-masked", "EHLO keywords are overwritten"},
 	[F_STARTTLS_MASKED] = {"starttls-masked", "STARTTLS is overwritten in the reply to EHLO"},
 	[F_TLS_INTERCEPTOR] = {"tls-interceptor", "the certificate was issued by a known interceptor"},
+	[F_TLS_OTHER_KEY] = {"tls-other-key", "another port shows a certificate that verifies, with another key"},
+	[F_ANSWERED_ON_WAY] = {"answered-on-way", "somebody on the way completed the handshake"},
 	[F_TLS_FAILED] = {"tls-failed", "the TLS handshake failed"},
 	[F_SESSION_OVER] = {"session-over", "the dialogue was held to its end"},
 };
@@ -510,6 +515,7 @@ void facts_of_port(const struct tracker *t, int port_index, int64_t now, struct 
 	rst_distance_facts(p);
 	facts_of_session(t, p);
 	facts_of_path(t, port_index, now, p);
+	facts_of_comparison(t, port_index, p);
 }
 
 bool facts_host_stops(const struct port_facts *p)

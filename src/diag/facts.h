@@ -80,6 +80,9 @@ enum fact {
 	F_EHLO_REJECT,      /* neither EHLO nor HELO was taken */
 	F_STARTTLS_REJECT,
 	F_STARTTLS_MISSING, /* required of us (--starttls-required), and not offered */
+	F_STARTTLS_ABSENT,  /* the reply to EHLO holds none, nor a mask of it */
+	F_STARTTLS_TAKEN,   /* ... and yet the server takes it */
+	F_STARTTLS_ELSEWHERE, /* ... and another port of the address has TLS */
 	F_AUTH_REJECT,
 	F_MAIL_REJECT,      /* MAIL FROM or RCPT TO was refused */
 	F_ACK_NOT_LEFT,     /* the handshake completed, and nothing of ours was seen leaving after it */
@@ -94,6 +97,8 @@ enum fact {
 	F_EHLO_MASKED,      /* keywords overwritten by one letter */
 	F_STARTTLS_MASKED,  /* ... one of them is STARTTLS */
 	F_TLS_INTERCEPTOR,  /* the certificate's issuer is a known interceptor */
+	F_TLS_OTHER_KEY,    /* it does not verify, and another port shows one that does, with another key */
+	F_ANSWERED_ON_WAY,  /* it is proven that somebody on the way completed the handshake */
 	F_SESSION_OVER,     /* the dialogue was held to its end */
 	F_COUNT,
 };
@@ -182,6 +187,9 @@ void facts_of_session(const struct tracker *t, struct port_facts *p);
 
 /* The latest reply to EHLO: inside TLS where there was one. */
 const struct stage_reply *facts_ehlo(const struct flow *f);
+
+/* This port's session against the address's other ports; called by facts_of_port(), last. */
+void facts_of_comparison(const struct tracker *t, int port_index, struct port_facts *p);
 
 /* The path facts and `placed`; called by facts_of_port(). */
 void facts_of_path(const struct tracker *t, int port_index, int64_t now, struct port_facts *p);

@@ -125,12 +125,17 @@ static void reply_facts(const struct tracker *t, struct port_facts *p)
 	if (f->replies[STAGE_EHLO].lines && !is_refused(&f->replies[STAGE_EHLO]))
 		smtp_ehlo_parse(&first, f->replies[STAGE_EHLO].lines);
 	bool in_clear = !f->has_tls && f->replies[STAGE_EHLO].code && f->end_stage == STAGE_QUIT;
+	bool listed = f->replies[STAGE_EHLO].lines && !f->replies[STAGE_EHLO].helo && in_clear;
 	fact_note(p, F_EHLO_REJECT, is_refused(ehlo), ehlo->event);
 	fact_note(p, F_STARTTLS_REJECT, is_refused(&f->replies[STAGE_STARTTLS]),
 		  f->replies[STAGE_STARTTLS].event);
 	fact_note(p, F_STARTTLS_MISSING,
 		  t->plan->starttls_required && in_clear && !first.starttls,
 		  f->replies[STAGE_EHLO].event);
+	fact_note(p, F_STARTTLS_ABSENT, listed && !is_refused(&f->replies[STAGE_EHLO]) &&
+						!first.starttls && !first.starttls_masked,
+		  f->replies[STAGE_EHLO].event);
+	fact_note(p, F_STARTTLS_TAKEN, f->has_late_tls, f->late_tls_event);
 	fact_note(p, F_AUTH_REJECT, is_refused(&f->replies[STAGE_AUTH]),
 		  f->replies[STAGE_AUTH].event);
 	fact_note(p, F_MAIL_REJECT, is_refused(mail) || is_refused(rcpt),

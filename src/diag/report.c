@@ -412,8 +412,11 @@ static double ms_between(int64_t from, int64_t to)
 }
 
 /* "ok", "offered", "absent", "stripped" or "failed"; NULL where nobody asked, or TLS came first. */
-static const char *starttls_word(const struct flow *f, const struct smtp_ehlo *in_clear)
+static const char *starttls_word(const struct port_facts *p, const struct smtp_ehlo *in_clear)
 {
+	const struct flow *f = p->flow;
+	bool removed = fact_seen(p, F_STARTTLS_ELSEWHERE) && fact_seen(p, F_ANSWERED_ON_WAY);
+
 	if (!f->replies[STAGE_EHLO].code)
 		return NULL;
 	if (f->has_tls && f->replies[STAGE_STARTTLS].code)
@@ -422,11 +425,12 @@ static const char *starttls_word(const struct flow *f, const struct smtp_ehlo *i
 		return "failed";
 	if (in_clear->starttls)
 		return "offered";
-	return in_clear->starttls_masked ? "stripped" : "absent";
+	return in_clear->starttls_masked || fact_seen(p, F_STARTTLS_TAKEN) || removed ? "stripped" : "absent";
 }
 
-static void fill_ehlo(struct builder *b, const struct flow *f, struct report_port *out)
+static void fill_ehlo(struct builder *b, const struct port_facts *p, struct report_port *out)
 {
+	const struct flow *f = p->flow;
 	struct arena *a = &b->r->arena;
 	const struct stage_reply *reply = facts_ehlo(f);
 	struct smtp_ehlo *in_clear = arena_alloc(a, sizeof(*in_clear)),
@@ -437,7 +441,7 @@ static void fill_ehlo(struct builder *b, const struct flow *f, struct report_por
 	if (f->replies[STAGE_EHLO].lines && f->replies[STAGE_EHLO].code < 400)
 		smtp_ehlo_parse(in_clear, f->replies[STAGE_EHLO].lines);
 	if (!tls_first)
-		out->smtp.starttls = starttls_word(f, in_clear);
+		out->smtp.starttls = starttls_word(p, in_clear);
 	if (!reply->lines || reply->code >= 400)
 		return;
 	smtp_ehlo_parse(last, reply->lines);
@@ -453,8 +457,10 @@ static void fill_ehlo(struct builder *b, const struct flow *f, struct report_por
 	out->smtp.n_auth = last->n_auth;
 }
 
-static void fill_smtp(struct builder *b, const struct flow *f, struct report_port *out)
+static void fill_smtp(struct builder *b, const struct port_facts *p, struct report_port *out)
 {
+	const struct flow *f = p->flow;
+
 	out->connect_ms = out->banner_ms = out->tls_ms = TIME_NONE;
 	if (!f || !f->has_result || f->error)
 		return;
@@ -465,7 +471,7 @@ static void fill_smtp(struct builder *b, const struct flow *f, struct report_por
 		out->smtp.code = f->reply_code;
 		out->smtp.banner = arena_strdup(&b->r->arena, f->reply_text);
 	}
-	fill_ehlo(b, f, out);
+	fill_ehlo(b, p, out);
 	if (!f->has_tls)
 		return;
 	const struct ev_tls *tls = &b->d->tracker.log->events[f->tls_event].tls;
@@ -540,7 +546,7 @@ static void build_port(struct builder *b, unsigned i, const char *instead, struc
 	const struct port_facts *up = &b->injected[i];
 	bool tested = b->has_injected[i] && (fact_seen(up, F_CONNECTED) || v->rules[LAYER_PATH]);
 	out->upstream_tested = tested || !(v->rules[LAYER_HOST] && !fact_seen(p, F_SYN_LEFT));
-	fill_smtp(b, p->flow, out);
+	fill_smtp(b, p, out);
 }
 
 static const char *control_outcome(const struct tracker *t, int port_index)

@@ -380,7 +380,7 @@ static void feed_session(struct tracker *t, const struct event *ev, size_t index
 		f->replies[ev->reply.stage] = (struct stage_reply){
 			ev->reply.code, ev->reply.text, ev->reply.lines, ev->t_ns, index,
 			ev->reply.helo};
-	if (ev->kind != EV_SESSION_END)
+	if (ev->kind != EV_SESSION_END && !f->has_end)
 		f->last_heard_ns = ev->t_ns;
 	if (ev->kind == EV_REPLY && ev->reply.stage == STAGE_GREETING && !f->has_reply) {
 		f->has_reply = true;
@@ -388,6 +388,9 @@ static void feed_session(struct tracker *t, const struct event *ev, size_t index
 		f->reply_text = ev->reply.text;
 		f->reply_ns = ev->t_ns;
 		f->reply_event = index;
+	} else if (ev->kind == EV_TLS && f->has_end) {
+		f->has_late_tls = true;
+		f->late_tls_event = index;
 	} else if (ev->kind == EV_TLS && !f->has_tls) {
 		f->has_tls = true;
 		f->tls_event = index;
@@ -398,6 +401,7 @@ static void feed_session(struct tracker *t, const struct event *ev, size_t index
 		f->end_stage = ev->session_end.stage;
 		f->end_text = ev->session_end.text;
 		f->end_bytes = ev->session_end.bytes;
+		f->more = ev->session_end.more;
 		f->end_event = index;
 	}
 }

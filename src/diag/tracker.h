@@ -124,6 +124,9 @@ struct flow {
 	const char *end_text;
 	uint32_t end_bytes;
 	size_t end_event;
+	bool more;          /* STARTTLS was said after the end, though it was not offered */
+	bool has_late_tls;  /* ... and the server agreed, with its certificate */
+	size_t late_tls_event;
 };
 
 struct tracker {

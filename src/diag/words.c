@@ -190,6 +190,7 @@ static const char *stage_words(enum session_stage stage)
 		[STAGE_MAIL] = "after MAIL FROM",       [STAGE_RCPT] = "after RCPT TO",
 		[STAGE_DATA] = "after DATA",            [STAGE_MESSAGE] = "after the message",
 		[STAGE_QUIT] = "after QUIT",
+		[STAGE_UNOFFERED] = "after QUIT",
 	};
 
 	return words[stage];
@@ -531,7 +532,7 @@ static const char *reply_words(struct arena *a, const struct event *ev)
 		[STAGE_GREETING] = "greeting",	 [STAGE_EHLO] = "EHLO",
 		[STAGE_STARTTLS] = "STARTTLS",	 [STAGE_EHLO_TLS] = "EHLO inside TLS",
 		[STAGE_AUTH] = "AUTH",		 [STAGE_MAIL] = "MAIL FROM",
-		[STAGE_RCPT] = "RCPT TO",
+		[STAGE_RCPT] = "RCPT TO",	 [STAGE_UNOFFERED] = "STARTTLS, not offered",
 	};
 	const char *what = ev->reply.helo ? "HELO" : to[ev->reply.stage];
 

@@ -62,6 +62,7 @@ enum session_stage {
 	STAGE_DATA,     /* said DATA or BDAT */
 	STAGE_MESSAGE,  /* sent the message's end; captures only, we never send one */
 	STAGE_QUIT,     /* said goodbye: whatever ends it now is fine */
+	STAGE_UNOFFERED, /* after the dialogue: STARTTLS all the same, see ev_session_end.more */
 	STAGE_COUNT,
 };
 
@@ -87,6 +88,8 @@ struct ev_session_end {
 	enum session_stage stage;
 	enum session_end end;
 	uint32_t bytes;   /* received in all */
+	bool more;        /* one question is left, on which the dialogue doesn't depend: STARTTLS, which
+			   * was not offered. EV_REPLY with STAGE_UNOFFERED ends it; code 0: no answer */
 	const char *text; /* first bytes of what is no SMTP, or OpenSSL's words; may be NULL */
 };
 

@@ -40,20 +40,47 @@ static struct arena *arena_of(struct session *s)
 	return &s->setup.log->arena;
 }
 
+static void add_reply(struct session *s, enum session_stage stage, int code, const char *text,
+		      const char *const *lines)
+{
+	struct event ev = {.kind = EV_REPLY,
+			   .reply = {.stage = stage,
+				     .code = code,
+				     .text = text,
+				     .lines = lines,
+				     .helo = code && stage <= STAGE_EHLO_TLS && s->helo}};
+
+	add_event(s, clock_wall_ns(), &ev);
+}
+
+static void tell_end(struct session *s, enum session_end end, const char *text)
+{
+	struct event ev = {.kind = EV_SESSION_END,
+			   .session_end = {.stage = s->stage,
+					   .end = end,
+					   .bytes = s->bytes,
+					   .more = !s->over,
+					   .text = text}};
+
+	s->told = true;
+	add_event(s, clock_wall_ns(), &ev);
+}
+
 static void end_session(struct session *s, enum session_end end, const char *text)
 {
 	if (s->over)
 		return;
 	s->over = true;
+	if (s->told) {
+		add_reply(s, STAGE_UNOFFERED, s->late_code, s->late_text ? s->late_text : "no answer", NULL);
+		return;
+	}
 	/* what is said after QUIT, or how the other side hangs up then, changes nothing */
 	if (s->stage == STAGE_QUIT) {
 		end = SESSION_DONE;
 		text = NULL;
 	}
-	struct event ev = {
-		.kind = EV_SESSION_END,
-		.session_end = {.stage = s->stage, .end = end, .bytes = s->bytes, .text = text}};
-	add_event(s, clock_wall_ns(), &ev);
+	tell_end(s, end, text);
 }
 
 /* How what came at this stage begins. A password that went out may come back in it. */
@@ -217,19 +244,6 @@ static const char *const *reply_lines(struct session *s)
 	return lines;
 }
 
-static void add_reply(struct session *s, enum session_stage stage, int code, const char *text,
-		      const char *const *lines)
-{
-	struct event ev = {.kind = EV_REPLY,
-			   .reply = {.stage = stage,
-				     .code = code,
-				     .text = text,
-				     .lines = lines,
-				     .helo = code && stage <= STAGE_EHLO_TLS && s->helo}};
-
-	add_event(s, clock_wall_ns(), &ev);
-}
-
 /* Asked for, and not said, for a reason of ours. */
 static void not_tried(struct session *s, enum session_stage stage, const char *why)
 {
@@ -293,6 +307,12 @@ static void own_name(const struct session *s, char out[NAME_SIZE])
 
 static void say_quit(struct session *s)
 {
+	if (s->unoffered && !s->told) {
+		s->stage = STAGE_QUIT;
+		tell_end(s, SESSION_DONE, NULL);
+		say(s, STAGE_UNOFFERED, "STARTTLS\r\n");
+		return;
+	}
 	say(s, STAGE_QUIT, "QUIT\r\n");
 	end_session(s, SESSION_DONE, NULL);
 }
@@ -497,6 +517,7 @@ static void after_ehlo(struct session *s, int code, const char *const *lines)
 	struct smtp_ehlo ehlo;
 
 	smtp_ehlo_parse(&ehlo, s->helo ? NULL : lines);
+	s->unoffered = code < 300 && !s->helo && !s->ssl && !ehlo.starttls;
 	if (!s->helo && (code == 500 || code == 502 || code == 504))
 		say_helo(s);
 	else if (code >= 300)
@@ -518,6 +539,17 @@ static void begin_tls(struct session *s)
 		s->ssl = tls_connection_new(s->setup.tls, s->setup.fd, plan->name, &plan->target);
 	if (!s->ssl)
 		end_session(s, SESSION_TLS_ERROR, "OpenSSL cannot set up a connection");
+}
+
+static void after_unoffered(struct session *s, int code)
+{
+	s->late_code = code;
+	s->late_text = reply_text(s);
+	/* no other code than RFC 3207's: some answer "250" to whatever they hear */
+	if (code == 220)
+		begin_tls(s);
+	else
+		say_quit(s);
 }
 
 static void after_starttls(struct session *s, int code)
@@ -560,6 +592,7 @@ static void next_command(struct session *s, int code, const char *const *lines)
 	case STAGE_AUTH: after_auth(s, code); break;
 	case STAGE_MAIL:
 	case STAGE_RCPT: after_mail(s, code); break;
+	case STAGE_UNOFFERED: after_unoffered(s, code); break;
 	case STAGE_TLS:
 	case STAGE_DATA:
 	case STAGE_MESSAGE:
@@ -575,6 +608,7 @@ static void take_reply(struct session *s, size_t behind)
 	const char *text = NULL, *const *lines = NULL;
 
 	if (s->resetting) {
+		s->resetting = false;
 		say_quit(s);
 		return;
 	}
@@ -592,7 +626,8 @@ static void take_reply(struct session *s, size_t behind)
 					    "thrown away)",
 					    text, injected);
 	}
-	add_reply(s, s->stage, code, text, lines);
+	if (s->stage != STAGE_UNOFFERED)
+		add_reply(s, s->stage, code, text, lines);
 	next_command(s, code, lines);
 }
 
@@ -677,7 +712,9 @@ static bool shake_hands(struct session *s)
 	int64_t t_ns = clock_wall_ns();
 	s->want_write = false;
 	/* the certificate is looked at while our words travel */
-	if (s->setup.implicit_tls)
+	if (s->told)
+		say(s, STAGE_QUIT, "QUIT\r\n");
+	else if (s->setup.implicit_tls)
 		s->stage = STAGE_GREETING;
 	else
 		say_ehlo(s, STAGE_EHLO_TLS);
@@ -685,6 +722,8 @@ static bool shake_hands(struct session *s)
 	tls_describe(s->setup.tls, s->ssl, arena_of(s), &ev.tls);
 	s->verified = ev.tls.verified;
 	add_event(s, t_ns, &ev);
+	if (s->told)
+		end_session(s, SESSION_DONE, NULL);
 	return true;
 }
 

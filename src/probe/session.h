@@ -11,7 +11,11 @@
  * and STAGE_EHLO inside it; STAGE_EHLO_TLS is the second EHLO, after STARTTLS.
  *
  * Every reply is an EV_REPLY; so is, with the code 0, why AUTH, MAIL or RCPT was
- * asked for and not tried. Private to probe/.
+ * asked for and not tried.
+ *
+ * Where the reply to EHLO offers no STARTTLS, it is said all the same when the
+ * rest is over (EV_SESSION_END is in the log), in the place of QUIT: a server
+ * that takes it had its offer taken out on the way. Private to probe/.
  */
 #ifndef SB_PROBE_SESSION_H
 #define SB_PROBE_SESSION_H
@@ -43,10 +47,14 @@ struct session {
 	SSL *ssl;        /* NULL: in the clear */
 	bool verified;   /* the certificate is good */
 	bool want_write; /* ask epoll for EPOLLOUT too */
-	bool over;       /* EV_SESSION_END is in the log */
+	bool over;       /* nothing more comes of it */
+	bool told;       /* EV_SESSION_END is in the log */
+	bool unoffered;  /* EHLO was taken, and its reply offers no STARTTLS */
 	bool helo;       /* EHLO is not known */
 	bool unasked;    /* what the parser has came before the command that it would answer */
 	bool resetting;  /* RSET is said, and QUIT comes after its reply */
+	int late_code;   /* of the reply to STARTTLS that was not offered, 0: none yet */
+	const char *late_text;
 	enum auth_way auth;
 	unsigned auth_step;
 	int socket_error; /* errno that the socket has told already, elsewhere than to a read */

@@ -273,7 +273,7 @@ static inline void session_end(struct scene *s, unsigned f, enum session_stage s
 			       enum session_end end, const char *text)
 {
 	add_event(s, EV_SESSION_END, f)->session_end =
-		(struct ev_session_end){stage, end, 0, text};
+		(struct ev_session_end){.stage = stage, .end = end, .text = text};
 }
 
 /* An ICMP error from the socket's error queue. */

@@ -506,16 +506,22 @@ static inline void denied_by_program(struct scene *s)
 #define HOPS  6
 #define FARTTL (64 - HOPS) /* with which the target's answers arrive */
 
+/* The second hop answers port 25 as soon as a TTL reaches it; the server is farther. */
+static inline void early_syn_acks(struct scene *s)
+{
+	hops_answer(s, 443, 1, HOPS);
+	hops_answer(s, 25, 1, 2);
+	for (unsigned ttl = 3; ttl <= HOPS; ttl++)
+		probe_syn_ack(s, trace_probe(s, 25, ttl), 62);
+}
+
 static inline void intercepted(struct scene *s)
 {
 	usual_host(s);
 	answered(s, 443, FARTTL);
 	unsigned f = answered(s, 25, 62);
 	open_dialogue(s, f);
-	hops_answer(s, 443, 1, HOPS);
-	hops_answer(s, 25, 1, 2);
-	for (unsigned ttl = 3; ttl <= HOPS; ttl++)
-		probe_syn_ack(s, trace_probe(s, 25, ttl), 62);
+	early_syn_acks(s);
 }
 
 static inline void reset_early(struct scene *s)
@@ -966,6 +972,8 @@ static inline void tls_failed_late(struct scene *s)
 	session_end(s, f, STAGE_TLS, SESSION_TLS_ERROR, "no shared cipher");
 }
 
+#include "cases_compare.h"
+
 /* ---- the table: in the order of the rules ---- */
 
 #define ROW(rule, build, v6, state, mechanism, place, culprit)                                 \
@@ -1087,6 +1095,15 @@ static const struct rule_case rule_cases[] = {
 	    MIDDLEBOX),
 	ROW("session-tls-interceptor", session_interceptor, 0, INTERCEPTED, TLS_INTERCEPTED, UNKNOWN,
 	    MIDDLEBOX),
+	ROW("session-starttls-taken", session_taken, 0, INTERCEPTED, STARTTLS_STRIPPED, UNKNOWN,
+	    MIDDLEBOX),
+	ROW("session-open", clear_on_25, 0, OPEN, UNKNOWN, UNKNOWN, UNKNOWN),
+	ROW("session-open", yes_man, 0, OPEN, UNKNOWN, UNKNOWN, UNKNOWN),
+	{"session-starttls-elsewhere", interceptor_strips, 0, STATE_INTERCEPTED, MECH_STARTTLS_STRIPPED,
+	 PLACE_ISP, CULPRIT_MIDDLEBOX, DIR_OUTBOUND, 1},
+	{"session-tls-decrypted", interceptor_decrypts, 0, STATE_INTERCEPTED, MECH_TLS_INTERCEPTED,
+	 PLACE_ISP, CULPRIT_MIDDLEBOX, DIR_OUTBOUND, 1},
+	ROW("session-open", private_on_25, 0, OPEN, UNKNOWN, UNKNOWN, UNKNOWN),
 	ROW("session-ehlo-rejected", ehlo_rejected, 0, REJECTED, POLICY_REJECT, DESTINATION, SERVER),
 	ROW("session-auth-rejected", auth_rejected, 0, REJECTED, POLICY_REJECT, DESTINATION, SERVER),
 	ROW("session-mail-rejected", mail_rejected, 0, REJECTED, POLICY_REJECT, DESTINATION, SERVER),

@@ -421,7 +421,7 @@ static inline void up(struct sim *m, unsigned f)
 	p.ev.reply = (struct ev_reply){.stage = STAGE_GREETING, .code = 220, .text = "mx.example.com ESMTP"};
 	queue_event(m, greet, &p);
 	p.ev = (struct event){.kind = EV_SESSION_END, .flow = (uint16_t)f};
-	p.ev.session_end = (struct ev_session_end){STAGE_QUIT, SESSION_DONE, 60, NULL};
+	p.ev.session_end = (struct ev_session_end){.stage = STAGE_QUIT, .end = SESSION_DONE, .bytes = 60};
 	queue_event(m, greet + reliable_trip(m->net), &p);
 }
 

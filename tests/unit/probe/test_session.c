@@ -323,6 +323,17 @@ static void until_ehlo_tls(struct fixture *f, bool trusted)
 	hears(f, "EHLO client.example\r\n");
 }
 
+/* The dialogue is over, and STARTTLS, which was not offered, is refused. */
+static void refuses_unoffered(struct fixture *f)
+{
+	hears(f, "STARTTLS\r\n");
+	assert_non_null(nth(f, EV_SESSION_END, 0));
+	assert_true(nth(f, EV_SESSION_END, 0)->session_end.more);
+	assert_false(f->s.over);
+	says(f, "502 5.5.1 no\r\n");
+	hears(f, "QUIT\r\n");
+}
+
 /* ---- in the clear ---- */
 
 static void test_plain(void **state)
@@ -339,7 +350,7 @@ static void test_plain(void **state)
 	hears_nothing(f);
 	assert_not_over(f);
 	says(f, "250 HELP\r\n");
-	hears(f, "QUIT\r\n");
+	refuses_unoffered(f);
 	/* nobody waits for the answer to that */
 	assert_end(f, STAGE_QUIT, SESSION_DONE, NULL);
 	assert_reply(f, 0, STAGE_GREETING, 220, NAME " ESMTP / welcome");
@@ -347,7 +358,8 @@ static void test_plain(void **state)
 	assert_false(reply(f, 1)->helo);
 	assert_string_equal(reply(f, 1)->lines[1], "SIZE 1");
 	assert_null(reply(f, 1)->lines[3]);
-	assert_null(nth(f, EV_REPLY, 2));
+	assert_reply(f, 2, STAGE_UNOFFERED, 502, "5.5.1 no");
+	assert_null(nth(f, EV_REPLY, 3));
 }
 
 static void test_helo(void **state)
@@ -418,9 +430,9 @@ static void test_unasked(void **state)
 	says(f, " one\r\n220 more\r\n");
 	hears_nothing(f);
 	says(f, "250 " NAME "\r\n");
-	hears(f, "QUIT\r\n");
+	refuses_unoffered(f);
 	assert_reply(f, 1, STAGE_EHLO, 250, NAME);
-	assert_null(nth(f, EV_REPLY, 2));
+	assert_null(nth(f, EV_REPLY, 3));
 }
 
 static void test_unasked_goodbye(void **state)
@@ -595,6 +607,77 @@ static void test_starttls(void **state)
 	assert_reply(f, 2, STAGE_STARTTLS, 220, "go");
 	assert_reply(f, 3, STAGE_EHLO_TLS, 250, NULL);
 	assert_end(f, STAGE_QUIT, SESSION_DONE, NULL);
+}
+
+/* ---- STARTTLS that is not offered ---- */
+
+static void until_unoffered(struct fixture *f)
+{
+	make_server_tls(f, false);
+	until_ehlo(f);
+	says(f, "250-" NAME "\r\n250 HELP\r\n");
+	hears(f, "STARTTLS\r\n");
+}
+
+/* What came of it: nothing of the dialogue's own end changes. */
+static void assert_late(const struct fixture *f, int code, bool tls)
+{
+	assert_reply(f, 2, STAGE_UNOFFERED, code, NULL);
+	assert_null(nth(f, EV_REPLY, 3));
+	assert_end(f, STAGE_QUIT, SESSION_DONE, NULL);
+	assert_int_equal(nth(f, EV_TLS, 0) != NULL, tls);
+}
+
+static void test_unoffered_taken(void **state)
+{
+	struct fixture *f = *state;
+
+	until_unoffered(f);
+	says(f, "220 go\r\n");
+	shake_hands(f);
+	hears(f, "QUIT\r\n");
+	assert_late(f, 220, true);
+	/* the certificate stands before the reply that ends it */
+	assert_true(nth(f, EV_TLS, 0) < nth(f, EV_REPLY, 2));
+}
+
+static void test_unoffered_no_tls(void **state)
+{
+	struct fixture *f = *state;
+
+	until_unoffered(f);
+	says(f, "220 go\r\n");
+	says(f, "220 whatever you say\r\n");
+	assert_late(f, 220, false);
+}
+
+/* Some answer so to whatever they hear. */
+static void test_unoffered_250(void **state)
+{
+	struct fixture *f = *state;
+
+	until_unoffered(f);
+	says(f, "250 ok\r\n");
+	hears(f, "QUIT\r\n");
+	assert_late(f, 250, false);
+}
+
+static void test_unoffered_reset(void **state)
+{
+	struct fixture *f = *state;
+
+	until_unoffered(f);
+	hangs_up(f, true);
+	assert_late(f, 0, false);
+}
+
+static void test_unoffered_silent(void **state)
+{
+	struct fixture *f = *state;
+
+	until_unoffered(f);
+	session_stall(&f->s);
+	assert_late(f, 0, false);
 }
 
 static void test_implicit(void **state)
@@ -787,7 +870,7 @@ static void test_auth_not_in_clear(void **state)
 	ask_login(f);
 	until_ehlo(f);
 	says(f, "250-" NAME "\r\n250 AUTH PLAIN LOGIN\r\n");
-	hears(f, "QUIT\r\n");
+	refuses_unoffered(f);
 	assert_reply(f, 2, STAGE_AUTH, 0, "not tried: the connection is not encrypted");
 	assert_null(reply(f, 2)->lines);
 }
@@ -826,7 +909,7 @@ static void test_mail(void **state)
 	says(f, "250 ok\r\n");
 	hears(f, "RCPT TO:<somebody@example.net>\r\n");
 	says(f, "550 5.1.1 who?\r\n");
-	hears(f, "QUIT\r\n");
+	refuses_unoffered(f);
 	assert_reply(f, 2, STAGE_MAIL, 250, "ok");
 	assert_reply(f, 3, STAGE_RCPT, 550, "5.1.1 who?");
 	assert_end(f, STAGE_QUIT, SESSION_DONE, NULL);
@@ -847,8 +930,8 @@ static void test_mail_taken_back(void **state)
 	hears(f, "RSET\r\n");
 	assert_not_over(f);
 	says(f, "250 ok\r\n");
-	hears(f, "QUIT\r\n");
-	assert_null(nth(f, EV_REPLY, 4));
+	refuses_unoffered(f);
+	assert_reply(f, 4, STAGE_UNOFFERED, 502, NULL);
 	assert_end(f, STAGE_QUIT, SESSION_DONE, NULL);
 }
 
@@ -877,7 +960,7 @@ static void test_mail_bad_address(void **state)
 		f->plan.rcpt_to = i % 2 ? bad[i] : NULL;
 		until_ehlo(f);
 		says(f, "250 " NAME "\r\n");
-		hears(f, "QUIT\r\n");
+		hears(f, "STARTTLS\r\n");
 		assert_reply(f, (unsigned)i * 3 + 2, STAGE_MAIL, 0, NULL);
 		close(f->client);
 		close(f->server);
@@ -906,6 +989,11 @@ int main(void)
 		T(test_hostile_lines),
 		T(test_endless),
 		T(test_starttls),
+		T(test_unoffered_taken),
+		T(test_unoffered_no_tls),
+		T(test_unoffered_250),
+		T(test_unoffered_reset),
+		T(test_unoffered_silent),
 		T(test_implicit),
 		T(test_injection),
 		T(test_starttls_refused),

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Who answers, by comparison: with other ports, other addresses, the DNS. Included by cases.h. */
+#ifndef SB_TESTS_DIAG_CASES_COMPARE_H
+#define SB_TESTS_DIAG_CASES_COMPARE_H
+
+/* Not offered, taken all the same. */
+static inline void session_taken(struct scene *s)
+{
+	unsigned f = greeted(s, "mx.example.com ESMTP", 250, bare_ehlo);
+
+	session_end(s, f, STAGE_QUIT, SESSION_DONE, NULL);
+	pass(s, 5);
+	shown(s, f, "CN=mx.example.com", "CN=Some Root", "aa", true);
+	said(s, f, STAGE_UNOFFERED, 220, "go ahead", NULL);
+}
+
+/* 587 is tested, too, and the server itself answers it, over TLS that verifies. */
+static inline void with_good_587(struct scene *s)
+{
+	s->plan.ports[1] = (struct plan_port){.port = 587, .tested = true};
+	s->plan.ports[2] = (struct plan_port){.port = 443};
+	s->plan.n_ports = 3;
+	usual_host(s);
+	answered(s, 443, FARTTL);
+	unsigned f = answered(s, 587, FARTTL);
+	greeting(s, f, 220, "mx.example.com ESMTP");
+	said(s, f, STAGE_EHLO, 250, "mx.example.com", plain_ehlo);
+	said(s, f, STAGE_STARTTLS, 220, "go ahead", NULL);
+	shown(s, f, "CN=mx.example.com", "CN=Some Root", "aa", true);
+	session_end(s, f, STAGE_QUIT, SESSION_DONE, NULL);
+}
+
+/* The second hop answers 25 in the server's place; 587 is the server's own. */
+static inline unsigned intercepted_25(struct scene *s)
+{
+	with_good_587(s);
+	unsigned f = answered(s, 25, 62);
+	greeting(s, f, 220, "mx.example.com ESMTP");
+	early_syn_acks(s);
+	return f;
+}
+
+static inline void interceptor_strips(struct scene *s)
+{
+	unsigned f = intercepted_25(s);
+
+	said(s, f, STAGE_EHLO, 250, "mx.example.com", bare_ehlo);
+	session_end(s, f, STAGE_QUIT, SESSION_DONE, NULL);
+}
+
+static inline void interceptor_decrypts(struct scene *s)
+{
+	unsigned f = intercepted_25(s);
+
+	said(s, f, STAGE_EHLO, 250, "mx.example.com", plain_ehlo);
+	said(s, f, STAGE_STARTTLS, 220, "go ahead", NULL);
+	shown(s, f, "CN=mx.example.com", "CN=Nobody", "bb", false);
+	session_end(s, f, STAGE_QUIT, SESSION_DONE, NULL);
+}
+
+/* ---- what must not be taken for it ---- */
+
+/* No STARTTLS on 25 alone, and it is refused when said: such a server is not rare. */
+static inline void clear_on_25(struct scene *s)
+{
+	with_good_587(s);
+	unsigned f = answered(s, 25, FARTTL);
+	greeting(s, f, 220, "mx.example.com ESMTP");
+	said(s, f, STAGE_EHLO, 250, "mx.example.com", bare_ehlo);
+	session_end(s, f, STAGE_QUIT, SESSION_DONE, NULL);
+	said(s, f, STAGE_UNOFFERED, 502, "5.5.1 command not implemented", NULL);
+}
+
+/* It says 220 to whatever it hears, and knows no TLS. */
+static inline void yes_man(struct scene *s)
+{
+	unsigned f = greeted(s, "mx.example.com ESMTP", 250, bare_ehlo);
+
+	session_end(s, f, STAGE_QUIT, SESSION_DONE, NULL);
+	said(s, f, STAGE_UNOFFERED, 220, "whatever you say", NULL);
+}
+
+/* A private certificate on 25, a public one on 587. */
+static inline void private_on_25(struct scene *s)
+{
+	with_good_587(s);
+	unsigned f = answered(s, 25, FARTTL);
+	greeting(s, f, 220, "mx.example.com ESMTP");
+	said(s, f, STAGE_EHLO, 250, "mx.example.com", plain_ehlo);
+	said(s, f, STAGE_STARTTLS, 220, "go ahead", NULL);
+	shown(s, f, "CN=mx.example.com", "CN=Our Company", "bb", false);
+	session_end(s, f, STAGE_QUIT, SESSION_DONE, NULL);
+}
+
+#endif
