@@ -40,6 +40,14 @@ void *xrealloc(void *p, size_t size)
 	return q;
 }
 
+void *array_grow(void *array, unsigned n, unsigned *size, size_t element)
+{
+	if (n < *size)
+		return array;
+	*size = *size ? *size * 2 : 8;
+	return xrealloc(array, *size * element);
+}
+
 void *arena_alloc(struct arena *a, size_t size)
 {
 	struct arena_block *b = a->head;

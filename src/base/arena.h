@@ -27,5 +27,7 @@ char *arena_vprintf(struct arena *a, const char *fmt, va_list ap)
 /* malloc family for the rest of the program, with the same promise. */
 void *xcalloc(size_t n, size_t size);
 void *xrealloc(void *p, size_t size);
+/* Room for element n of an array that has *size of them: doubles it where needed. */
+void *array_grow(void *array, unsigned n, unsigned *size, size_t element);
 
 #endif

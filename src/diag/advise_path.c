@@ -59,9 +59,9 @@ static bool path_makes_sense(const struct tracker *t)
 	if (t->has_link && t->link.loopback)
 		return false;
 	for (unsigned i = 0; i < t->plan->n_ports; i++) {
-		if (!t->routes[i].has || t->routes[i].route.local)
+		if (!t->routes[i].has || t->routes[i].route->local)
 			return false;
-		gateway |= addr_is_set(&t->routes[i].route.gateway);
+		gateway |= addr_is_set(&t->routes[i].route->gateway);
 	}
 	/* on a tunnel there is a path without a gateway's address; on a link there is none */
 	return gateway || (t->has_link && !t->link.needs_neighbour);

@@ -8,6 +8,11 @@ void diag_init(struct diag *d, const struct plan *plan, const struct event_log *
 	d->fed = 0;
 }
 
+void diag_clear(struct diag *d)
+{
+	tracker_clear(&d->tracker);
+}
+
 void diag_feed(struct diag *d)
 {
 	while (d->fed < d->tracker.log->n)

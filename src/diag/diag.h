@@ -21,6 +21,7 @@ struct diag {
 
 /* plan and log are borrowed and must outlive it. */
 void diag_init(struct diag *d, const struct plan *plan, const struct event_log *log);
+void diag_clear(struct diag *d);
 
 /* Takes the events that the log got since the last call. */
 void diag_feed(struct diag *d);

@@ -173,7 +173,7 @@ static void socket_facts(const struct tracker *t, int64_t now, struct port_facts
 	     done && f->at_once &&
 		     (f->error == EPERM || f->error == EACCES || f->error == EINVAL),
 	     f->result_event);
-	const struct host_route *route = &t->routes[f->port_index].route;
+	const struct host_route *route = t->routes[f->port_index].route;
 	bool sourced = t->routes[f->port_index].has && !route->error &&
 		       (addr_is_set(&route->prefsrc) || addr_is_set(&t->plan->source));
 	fact_note(p, F_NO_PORT,
@@ -193,7 +193,7 @@ static void socket_facts(const struct tracker *t, int64_t now, struct port_facts
 static void host_facts(const struct tracker *t, int port_index, struct port_facts *p)
 {
 	bool looked = t->routes[port_index].has;
-	const struct host_route *r = &t->routes[port_index].route;
+	const struct host_route *r = t->routes[port_index].route;
 	size_t why = t->routes[port_index].event;
 
 	if (looked) {
@@ -360,7 +360,7 @@ static void icmp_facts(const struct tracker *t, int port_index, struct port_fact
 	note_if_looked(p, F_ICMP, wire != NULL, wire ? wire->event : 0, whole);
 	if (!wire)
 		return;
-	struct addr gateway = t->routes[port_index].route.gateway;
+	struct addr gateway = t->routes[port_index].route->gateway;
 	fact_note(p, F_ICMP_FROM_TARGET, addr_equal(&wire->from, &t->plan->target), wire->event);
 	fact_note(p, F_ICMP_FROM_GATEWAY,
 	     addr_is_set(&gateway) && addr_equal(&wire->from, &gateway), wire->event);

@@ -386,7 +386,7 @@ void facts_of_injected(const struct tracker *t, int port, int64_t now,
 		fact_note(p, F_ICMP_FROM_TARGET, addr_equal(&p->icmp->from, &t->plan->target),
 			  full->event);
 		fact_note(p, F_ICMP_FROM_GATEWAY,
-			  addr_equal(&p->icmp->from, &t->routes[port].route.gateway), full->event);
+			  addr_equal(&p->icmp->from, &t->routes[port].route->gateway), full->event);
 		fact_note(p, F_ICMP_FROM_ACCESS, false, NO_EVENT);
 	}
 	if (due) {

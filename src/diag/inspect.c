@@ -81,7 +81,7 @@ static const char *port_text(const struct inspected *i)
 static void route_findings(struct inspected *i)
 {
 	const struct tracker *t = &i->b->d->tracker;
-	const struct host_route *r = &t->routes[i->index].route;
+	const struct host_route *r = t->routes[i->index].route;
 	struct arena *a = &i->b->r->arena;
 	struct finding *f;
 

@@ -1,17 +1,40 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "diag/path.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "wire/decode.h"
 
-void path_init(struct path *p, const struct addr *target)
+static const struct path_trace no_trace[PLAN_MAX_PORTS];
+static const struct path_border no_border[PLAN_MAX_PORTS][PATH_MAX_BORDERS];
+
+void path_init(struct path *p, const struct addr *target, unsigned n_ports)
 {
-	memset(p, 0, sizeof(*p));
-	p->target = *target;
+	*p = (struct path){.target = *target, .n_ports = n_ports};
+	p->trace = (struct path_trace *)(uintptr_t)no_trace;
+	p->border = (struct path_border(*)[PATH_MAX_BORDERS])(uintptr_t)no_border;
+}
+
+void path_clear(struct path *p)
+{
+	if (p->trace != no_trace) {
+		free(p->trace);
+		free(p->border);
+	}
+	free(p->probes);
+	free(p->as);
 }
 
 /* ---- feeding ---- */
+
+static void make_writable(struct path *p)
+{
+	if (p->trace != no_trace)
+		return;
+	p->trace = xcalloc(p->n_ports, sizeof(*p->trace));
+	p->border = xcalloc(p->n_ports, sizeof(*p->border));
+}
 
 static struct path_border *border_of(struct path *p, int trace, const struct addr *router,
 				     unsigned *index)
@@ -33,12 +56,14 @@ void path_feed_probe(struct path *p, const struct event *ev, int trace)
 	unsigned border = 0, index = probe->kind == PROBE_FULL ? 0 : probe->ttl;
 
 	if (probe->error) {
+		make_writable(p);
 		p->refused++;
 		p->trace[trace].refused += probe->injected;
 		return;
 	}
 	if (p->n_probes == PATH_MAX_PROBES || index > PLAN_MAX_HOPS)
 		return;
+	make_writable(p);
 	p->sent++;
 	if (probe->kind == PROBE_BORDER) {
 		struct path_border *b = border_of(p, trace, &probe->dst, &border);
@@ -56,6 +81,7 @@ void path_feed_probe(struct path *p, const struct event *ev, int trace)
 		if (c->sent > t->rounds)
 			t->rounds = c->sent;
 	}
+	p->probes = array_grow(p->probes, p->n_probes, &p->probes_size, sizeof(*p->probes));
 	p->probes[p->n_probes++] = (struct path_probe){
 		.seq = probe->seq,
 		.port = probe->port,
@@ -71,6 +97,7 @@ void path_feed_asn(struct path *p, const struct ev_asn *asn)
 {
 	if (p->n_as == PATH_MAX_AS)
 		return;
+	p->as = array_grow(p->as, p->n_as, &p->as_size, sizeof(*p->as));
 	p->as[p->n_as].address = asn->address;
 	p->as[p->n_as].asn = asn->asn;
 	p->as[p->n_as++].name = asn->name;
@@ -199,7 +226,7 @@ struct addr path_hop_address(const struct path *p, unsigned ttl)
 {
 	struct addr none = {0};
 
-	for (unsigned i = 0; i < PLAN_MAX_PORTS; i++) {
+	for (unsigned i = 0; i < p->n_ports; i++) {
 		const struct path_cell *c = &p->trace[i].cell[ttl];
 		if (hop_answered(p, c))
 			return c->te_from;
@@ -277,7 +304,7 @@ static struct loss_sample hop_record(const struct path *p, int port, unsigned tt
 {
 	struct loss_sample record = {0};
 
-	for (int i = 0; i < PLAN_MAX_PORTS; i++) {
+	for (int i = 0; i < (int)p->n_ports; i++) {
 		const struct path_trace *t = &p->trace[i];
 		const struct path_cell *c = &t->cell[ttl];
 		if (i == port || !c->sent ||
@@ -535,7 +562,7 @@ void path_assign_places(const struct path *p, unsigned dest_ttl, const struct ad
 	bool public_seen = false, silent_before = false;
 	unsigned last = dest_ttl ? dest_ttl - 1 : PLAN_MAX_HOPS, reach = 0;
 
-	for (unsigned i = 0; i < PLAN_MAX_PORTS; i++)
+	for (unsigned i = 0; i < p->n_ports; i++)
 		reach = path_last_hop(p, &p->trace[i]) > reach ? path_last_hop(p, &p->trace[i]) : reach;
 	if (dest_ttl && dest_ttl - 1 > reach)
 		reach = dest_ttl - 1;

@@ -67,21 +67,24 @@ struct path_probe {
 
 struct path {
 	struct addr target;
-	struct path_trace trace[PLAN_MAX_PORTS];
-	struct path_border border[PLAN_MAX_PORTS][PATH_MAX_BORDERS];
-	struct path_probe probes[PATH_MAX_PROBES];
-	unsigned n_probes;
+	/* by plan index; empty ones, for reading only, until a probe was sent */
+	struct path_trace *trace;
+	struct path_border (*border)[PATH_MAX_BORDERS];
+	unsigned n_ports;
+	struct path_probe *probes;
+	unsigned n_probes, probes_size;
 	struct {
 		struct addr address;
 		uint32_t asn;
 		const char *name; /* the log's */
-	} as[PATH_MAX_AS];
-	unsigned n_as;
+	} *as;
+	unsigned n_as, as_size;
 	unsigned refused; /* sends that failed with EPERM: the host's own output rule */
 	unsigned sent;
 };
 
-void path_init(struct path *p, const struct addr *target);
+void path_init(struct path *p, const struct addr *target, unsigned n_ports);
+void path_clear(struct path *p);
 void path_feed_probe(struct path *p, const struct event *ev, int trace);
 void path_feed_asn(struct path *p, const struct ev_asn *asn);
 /* A SYN that leaves: true when it is one of our probes. */

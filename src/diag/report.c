@@ -125,7 +125,7 @@ static void finding_evidence(struct builder *b, unsigned port, const struct port
 
 static const struct host_route *route_of(const struct builder *b, int port_index)
 {
-	return &b->d->tracker.routes[port_index].route;
+	return b->d->tracker.routes[port_index].route;
 }
 
 static const char *verdict_word(enum fw_verdict v)
@@ -576,8 +576,8 @@ void build_vantage(struct builder *b)
 	const struct host_route *route = NULL;
 
 	for (unsigned i = 0; i < t->plan->n_ports && !route; i++)
-		if (t->routes[i].has && !t->routes[i].route.error)
-			route = &t->routes[i].route;
+		if (t->routes[i].has && !t->routes[i].route->error)
+			route = t->routes[i].route;
 	v->hostname = arena_strdup(a, t->plan->hostname);
 	v->netns = arena_strdup(a, t->plan->netns);
 	v->user = arena_strdup(a, t->plan->user);

@@ -1,14 +1,27 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "diag/tracker.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 void tracker_init(struct tracker *t, const struct plan *plan, const struct event_log *log)
 {
+	static const struct host_route none;
+
 	memset(t, 0, sizeof(*t));
 	t->plan = plan;
 	t->log = log;
-	path_init(&t->path, &plan->target);
+	for (unsigned i = 0; i < PLAN_MAX_PORTS; i++)
+		t->routes[i].route = &none;
+	path_init(&t->path, &plan->target, plan->n_ports);
+}
+
+void tracker_clear(struct tracker *t)
+{
+	free(t->flows);
+	free(t->host);
+	path_clear(&t->path);
+	memset(t, 0, sizeof(*t));
 }
 
 static int plan_port_index(const struct plan *plan, uint16_t port)
@@ -33,6 +46,7 @@ static void feed_flow_start(struct tracker *t, const struct event *ev, size_t in
 
 	if (t->n_flows == TRACKER_MAX_FLOWS || port_index < 0)
 		return;
+	t->flows = array_grow(t->flows, t->n_flows, &t->flows_size, sizeof(*t->flows));
 	struct flow *f = &t->flows[t->n_flows++];
 	*f = (struct flow){
 		.id = ev->flow,
@@ -143,7 +157,7 @@ static struct flow *flow_of_translated_syn(struct tracker *t, const struct packe
 static bool target_is_here(const struct tracker *t)
 {
 	for (unsigned i = 0; i < t->plan->n_ports; i++)
-		if (t->routes[i].has && t->routes[i].route.local)
+		if (t->routes[i].has && t->routes[i].route->local)
 			return true;
 	return addr_is_loopback(&t->plan->target);
 }
@@ -408,7 +422,7 @@ static void feed_session(struct tracker *t, const struct event *ev, size_t index
 
 static void feed_route(struct tracker *t, const struct event *ev, size_t index)
 {
-	int i = plan_port_index(t->plan, ev->route.port);
+	int i = plan_port_index(t->plan, ev->route->port);
 
 	if (i < 0)
 		return;
@@ -466,8 +480,10 @@ void tracker_feed(struct tracker *t, size_t index)
 		path_feed_asn(&t->path, &ev->asn);
 		break;
 	case EV_HOST:
-		if (t->n_host < TRACKER_MAX_HOST)
+		if (t->n_host < TRACKER_MAX_HOST) {
+			t->host = array_grow(t->host, t->n_host, &t->host_size, sizeof(*t->host));
 			t->host[t->n_host++] = index;
+		}
 		if (ev->host->kind == HOST_NOT_LOOKED)
 			t->host_not_looked[ev->host->not_looked.what] = ev->host->not_looked.why;
 		break;

@@ -132,8 +132,8 @@ struct flow {
 struct tracker {
 	const struct plan *plan;
 	const struct event_log *log; /* borrowed; events are referred to by index */
-	struct flow flows[TRACKER_MAX_FLOWS];
-	unsigned n_flows;
+	struct flow *flows; /* moves when one is added */
+	unsigned n_flows, flows_size;
 	int64_t start_ns, end_ns;
 	bool ended; /* EV_RUN_END */
 
@@ -145,14 +145,14 @@ struct tracker {
 	size_t neighbour_event;
 	struct {
 		bool has;
-		struct host_route route;
+		const struct host_route *route; /* the log's; an empty one until `has` */
 		size_t event;
 	} routes[PLAN_MAX_PORTS];
 
 	struct path path;
 
-	size_t host[TRACKER_MAX_HOST]; /* events EV_HOST, in the order of the log */
-	unsigned n_host;
+	size_t *host; /* events EV_HOST, in the order of the log */
+	unsigned n_host, host_size;
 	const char *host_not_looked[HOST_LOOK_COUNT]; /* why, or NULL */
 
 	bool has_stats;
@@ -163,6 +163,7 @@ struct tracker {
 };
 
 void tracker_init(struct tracker *t, const struct plan *plan, const struct event_log *log);
+void tracker_clear(struct tracker *t); /* frees what is in it */
 
 /* Takes the event log->events[index]. Events may come a little out of order. */
 void tracker_feed(struct tracker *t, size_t index);

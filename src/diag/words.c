@@ -39,7 +39,7 @@ static const struct host_route *route_of(const struct words *w)
 {
 	for (unsigned i = 0; i < w->tracker->plan->n_ports; i++)
 		if (w->tracker->plan->ports[i].port == w->port && w->tracker->routes[i].has)
-			return &w->tracker->routes[i].route;
+			return w->tracker->routes[i].route;
 	return NULL;
 }
 
@@ -603,13 +603,13 @@ const char *words_event(struct arena *a, const struct tracker *t, const struct e
 		return link_words(a, &ev->link);
 	case EV_ROUTE:
 		*source = SOURCE_ROUTE;
-		*port = ev->route.port;
-		if (ev->route.error && ev->route.stop_text[0])
-			return arena_printf(a, "%s; stopped by: %s%s%s", ev->route.text,
-					    ev->route.stop_text,
-					    ev->route.would_text[0] ? "; without that it would take: " : "",
-					    ev->route.would_text);
-		return arena_strdup(a, ev->route.text);
+		*port = ev->route->port;
+		if (ev->route->error && ev->route->stop_text[0])
+			return arena_printf(a, "%s; stopped by: %s%s%s", ev->route->text,
+					    ev->route->stop_text,
+					    ev->route->would_text[0] ? "; without that it would take: " : "",
+					    ev->route->would_text);
+		return arena_strdup(a, ev->route->text);
 	case EV_NEIGHBOUR:
 		*source = SOURCE_NEIGHBOUR;
 		return neighbour_words(a, &ev->neighbour);

@@ -30,6 +30,16 @@ struct event *event_log_add(struct event_log *log, const struct event *ev)
 	return &log->events[log->n++];
 }
 
+void event_log_add_route(struct event_log *log, struct event *ev, const struct host_route *route)
+{
+	struct host_route *copy = arena_alloc(&log->arena, sizeof(*copy));
+
+	*copy = *route;
+	ev->kind = EV_ROUTE;
+	ev->route = copy;
+	event_log_add(log, ev);
+}
+
 void event_log_add_host(struct event_log *log, const struct host_record *r)
 {
 	struct host_record *copy = arena_alloc(&log->arena, sizeof(*copy));

@@ -173,7 +173,7 @@ struct event {
 	uint16_t flow; /* NO_FLOW where none belongs to it */
 	union {
 		struct host_link link;
-		struct host_route route;
+		const struct host_route *route; /* owned by the log */
 		struct host_neighbour neighbour;
 		struct ev_flow_start flow_start;
 		struct ev_connect connect;
@@ -207,6 +207,9 @@ void event_log_clear(struct event_log *log);
 /* Copies *ev; the pointer is valid until the next add. Packets beyond `max` are counted only
  * (NULL is returned); other kinds are bounded by the plan and always kept. */
 struct event *event_log_add(struct event_log *log, const struct event *ev);
+
+/* Copies *route, too: it becomes ev->route of an EV_ROUTE. */
+void event_log_add_route(struct event_log *log, struct event *ev, const struct host_route *route);
 
 /* Copies *r, too, and adds it as EV_HOST with its own time. */
 void event_log_add_host(struct event_log *log, const struct host_record *r);

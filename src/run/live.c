@@ -247,7 +247,7 @@ int run_inspect(struct live *l, const struct plan *plan, int64_t deadline_ns, st
 	event_log_sort(&r->log);
 	diag_feed(&r->diag);
 	*out = diag_inspect(&r->diag, l->opt.tool_version);
-	event_log_clear(&r->log);
+	target_clear(r);
 	free(r);
 	return 0;
 }

@@ -36,18 +36,18 @@ void look_add_not_looked(struct run *r, enum look what, const char *why)
 /* -1 and nothing in *route when the kernel could not be asked. */
 static int look_at_route(struct run *r, uint16_t port, int oif, struct host_route *route)
 {
-	struct event ev = {.kind = EV_ROUTE};
+	struct event ev = {.flow = NO_FLOW};
 	struct route_query q = {
 		.dst = r->plan->target, .src = r->plan->source, .oif = oif, .dport = port};
 	struct err e;
 
-	if (host_get_route(r->live->host, &q, &ev.route, &e) != 0) {
+	if (host_get_route(r->live->host, &q, route, &e) != 0) {
 		look_add_not_looked(r, LOOK_ROUTE, e.text);
 		return -1;
 	}
-	ev.route.port = port;
-	*route = ev.route;
-	look_add(r, &ev);
+	route->port = port;
+	ev.t_ns = clock_wall_ns();
+	event_log_add_route(&r->log, &ev, route);
 	return 0;
 }
 

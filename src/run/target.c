@@ -306,9 +306,16 @@ int target_start(struct run **out, struct live *l, const struct plan *plan, int6
 	return 0;
 }
 
+void target_clear(struct run *r)
+{
+	diag_clear(&r->diag);
+	event_log_clear(&r->log);
+}
+
 struct report *target_report(struct run *r)
 {
 	event_log_sort(&r->log);
+	diag_clear(&r->diag);
 	diag_init(&r->diag, r->plan, &r->log);
 	diag_feed(&r->diag);
 	return diag_report(&r->diag, r->live->opt.tool_version);
@@ -325,6 +332,6 @@ void target_free(struct run *r)
 	if (r->live->agent)
 		agent_unwatch(r->live->agent);
 	prober_free(r->prober);
-	event_log_clear(&r->log);
+	target_clear(r);
 	free(r);
 }

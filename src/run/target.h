@@ -85,6 +85,7 @@ void target_free(struct run *r); /* NULL is fine */
 
 /* A run without a packet: for looks at the host only. */
 void target_init(struct run *r, struct live *l, const struct plan *plan, int64_t deadline_ns);
+void target_clear(struct run *r);
 
 void target_take_packets(struct run *r);
 

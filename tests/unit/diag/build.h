@@ -95,6 +95,8 @@ static inline struct scene *scene_new(bool v6)
 static inline void scene_free(struct scene *s)
 {
 	report_free(s->report);
+	if (s->diag)
+		diag_clear(s->diag);
 	free(s->diag);
 	event_log_clear(&s->log);
 	free(s);
@@ -135,11 +137,12 @@ static inline struct host_link *link_is(struct scene *s)
 
 static inline struct host_route *route_is(struct scene *s, unsigned port)
 {
-	struct host_route *r = &add_event(s, EV_ROUTE, NO_FLOW)->route;
+	struct host_route *r = arena_alloc(&s->log.arena, sizeof(*r));
 
 	*r = (struct host_route){.port = (uint16_t)port, .table = 254, .oif = ETH,
 				 .gateway = s->gateway, .prefsrc = s->source};
 	snprintf(r->text, sizeof(r->text), "default via the gateway dev eth0");
+	add_event(s, EV_ROUTE, NO_FLOW)->route = r;
 	return r;
 }
 
@@ -703,6 +706,8 @@ static inline void not_looked(struct scene *s, enum look what, const char *why)
 static inline const struct report *judge(struct scene *s)
 {
 	report_free(s->report);
+	if (s->diag)
+		diag_clear(s->diag);
 	free(s->diag);
 	event_log_sort(&s->log);
 	s->diag = calloc(1, sizeof(*s->diag));

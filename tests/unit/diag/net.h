@@ -552,6 +552,7 @@ static inline const struct report *sim_run(struct sim *m, struct scene *s, struc
 			until = m->queue[i].t_ns + NS_PER_MS / 2;
 		sim_until(m, until > s->now ? until : s->now + NS_PER_MS);
 	}
+	diag_clear(d);
 	free(d);
 	capture_lost(s, 0, 0);
 	finish(s);

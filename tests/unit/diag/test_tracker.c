@@ -578,6 +578,7 @@ static void test_feeding_in_pieces(void **state)
 		char *got = json_of(r);
 		assert_string_equal(got, expected);
 		report_free(r);
+		diag_clear(d);
 		free(d);
 		free(got);
 		free(expected);
