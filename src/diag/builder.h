@@ -33,6 +33,12 @@ void build_events_as_evidence(struct builder *b);
 void build_vantage(struct builder *b);
 void build_not_looked(struct builder *b);
 
+/* Our address as the server sees it; after the verdicts. */
+void build_seen_as(struct builder *b);
+
+/* The packets of the run, for a ladder. */
+void build_packets(struct builder *b);
+
 /* The culprit's kind, text and fields from who was named. */
 void build_named(struct builder *b, const struct named *n, struct culprit *c);
 

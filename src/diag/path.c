@@ -103,21 +103,45 @@ void path_feed_asn(struct path *p, const struct ev_asn *asn)
 	p->as[p->n_as++].name = asn->name;
 }
 
-static struct path_probe *probe_by_seq(struct path *p, uint32_t seq, uint16_t port)
+/* Its index; n_probes: none. */
+static unsigned probe_by_seq(const struct path *p, uint32_t seq, uint16_t port)
 {
 	for (unsigned i = p->n_probes; i-- > 0;)
 		if (p->probes[i].seq == seq && p->probes[i].port == port)
-			return &p->probes[i];
-	return NULL;
+			return i;
+	return p->n_probes;
+}
+
+/* The probe that came back: a SYN-ACK and a RST acknowledge it, an ICMP error quotes it. */
+static unsigned answered_probe(const struct path *p, const struct packet *k)
+{
+	if (k->kind == PACKET_TCP && (k->tcp.flags & TCP_ACK) && (k->tcp.flags & (TCP_SYN | TCP_RST)))
+		return probe_by_seq(p, k->tcp.ack - 1, k->tcp.sport);
+	if (k->kind == PACKET_ICMP && k->icmp.quote.has_ports && k->icmp.quote.proto == 6)
+		return probe_by_seq(p, k->icmp.quote.seq, k->icmp.quote.dport);
+	return p->n_probes;
+}
+
+const struct path_probe *path_probe_of(const struct path *p, const struct packet *k)
+{
+	unsigned i = p->n_probes;
+
+	if (k->dir != PACKET_OUT)
+		i = answered_probe(p, k);
+	else if (k->kind == PACKET_TCP && (k->tcp.flags & TCP_SYN))
+		i = probe_by_seq(p, k->tcp.seq, k->tcp.dport);
+	return i < p->n_probes ? &p->probes[i] : NULL;
 }
 
 bool path_feed_own(struct path *p, const struct packet *k)
 {
-	struct path_probe *probe = probe_by_seq(p, k->tcp.seq, k->tcp.dport);
+	unsigned i = probe_by_seq(p, k->tcp.seq, k->tcp.dport);
 
-	if (probe && probe->kind != PROBE_BORDER)
-		p->trace[probe->trace].left++;
-	return probe != NULL;
+	if (i == p->n_probes)
+		return false;
+	if (p->probes[i].kind != PROBE_BORDER)
+		p->trace[p->probes[i].trace].left++;
+	return true;
 }
 
 static bool is_time_exceeded(const struct packet *k)
@@ -185,17 +209,12 @@ static void feed_tcp(struct path *p, struct path_probe *probe, const struct pack
 
 bool path_feed_packet(struct path *p, const struct packet *k, size_t event)
 {
-	struct path_probe *probe = NULL;
+	unsigned index = k->dir == PACKET_OUT ? p->n_probes : answered_probe(p, k);
 	bool tcp = k->kind == PACKET_TCP;
 
-	if (!p->n_probes || k->dir == PACKET_OUT)
+	if (index == p->n_probes)
 		return false;
-	if (tcp && (k->tcp.flags & TCP_ACK) && (k->tcp.flags & (TCP_SYN | TCP_RST)))
-		probe = probe_by_seq(p, k->tcp.ack - 1, k->tcp.sport);
-	else if (k->kind == PACKET_ICMP && k->icmp.quote.has_ports && k->icmp.quote.proto == 6)
-		probe = probe_by_seq(p, k->icmp.quote.seq, k->icmp.quote.dport);
-	if (!probe)
-		return false;
+	struct path_probe *probe = &p->probes[index];
 	if (probe->kind == PROBE_BORDER) {
 		struct path_border *b = &p->border[probe->trace][probe->border];
 		/* only the router's own stack counts: an error of somebody before it does not */

@@ -92,6 +92,9 @@ bool path_feed_own(struct path *p, const struct packet *packet);
 /* True when the packet answers one of our probes. */
 bool path_feed_packet(struct path *p, const struct packet *packet, size_t event);
 
+/* The probe that this packet is, or that it answers; NULL: neither. */
+const struct path_probe *path_probe_of(const struct path *p, const struct packet *packet);
+
 /* ---- reading the matrix ---- */
 
 /* The router that answers at this TTL, from any trace; ADDR_NONE: silent so far. */

@@ -892,6 +892,9 @@ struct report *diag_report(const struct diag *d, const char *tool_version)
 	fill_controls(b);
 	fill_notes(b);
 	build_not_looked(b);
+	build_seen_as(b);
+	if (t->plan->packets)
+		build_packets(b);
 	r->evidence = b->evidence;
 	r->n_evidence = b->n_evidence;
 	r->summary = overall_summary(b);

@@ -561,6 +561,26 @@ static const char *stats_words(struct arena *a, const struct ev_capture_stats *s
 			    (unsigned long long)(s->dropped_kernel + s->dropped_queue));
 }
 
+/* The first answer of its TTL, unless it is a router's "time exceeded": that is what they are for. */
+static const char *probe_words(struct arena *a, const struct tracker *t, const struct event *ev,
+			       unsigned *port)
+{
+	const struct packet *p = &ev->packet;
+	const struct path_probe *probe = path_probe_of(&t->path, p);
+	size_t index = (size_t)(ev - t->log->events);
+	char text[256];
+
+	if (!probe || probe->kind == PROBE_BORDER || p->dir == PACKET_OUT ||
+	    t->path.trace[probe->trace].cell[probe->ttl].event != index ||
+	    (p->kind == PACKET_ICMP && p->icmp.type == (p->src.family == ADDR_V4 ? 11 : 3)))
+		return NULL;
+	*port = probe->port;
+	wire_text(p, text, sizeof(text));
+	return probe->kind == PROBE_FULL
+		       ? arena_printf(a, "a raw SYN was answered: %s", text)
+		       : arena_printf(a, "a SYN with TTL %u was answered: %s", probe->ttl, text);
+}
+
 /* Packets that tell something: our first SYN, and what answers a SYN. */
 static const char *packet_words(struct arena *a, const struct tracker *t, const struct event *ev,
 				unsigned *port)
@@ -586,7 +606,7 @@ static const char *packet_words(struct arena *a, const struct tracker *t, const 
 							: "ICMP error came";
 	}
 	if (!what)
-		return NULL;
+		return probe_words(a, t, ev, port);
 	return arena_printf(a, "%s: %s", what, wire_text(&ev->packet, text, sizeof(text)));
 }
 

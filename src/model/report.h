@@ -145,8 +145,27 @@ struct report_vantage {
 	const char *hostname, *interface, *link, *gateway_state, *netns;
 	const char *user; /* --uid: as whom the connections were made, else NULL */
 	struct addr source, gateway;
+	struct addr seen_as; /* our address as the server saw it, where it said so: behind a NAT */
 	unsigned mtu; /* 0: null */
 	bool tunnel;
+};
+
+/* Where an arrow of the packet ladder begins or ends beside this host: a TTL of the path, or one of
+ * these two. */
+#define LANE_TARGET  0xffu /* the far end, or who writes its address */
+#define LANE_UNKNOWN 0xfeu
+
+/* One packet of this run. */
+struct report_packet {
+	double t_ms;      /* since `started` */
+	unsigned port;    /* the judged or control port that it is about */
+	bool inbound;
+	unsigned lane;    /* how far it was sent, or from where it came; 0: it never left this host */
+	bool probe;       /* a raw SYN of ours, most of them with a small TTL, or an answer to one */
+	bool unanswered;  /* a SYN that drew no answer */
+	const char *label; /* "SYN", "time exceeded", "42 bytes" */
+	const char *text; /* all of it in one line */
+	unsigned evidence; /* number of the evidence that it is, 0 none */
 };
 
 struct report_control {
@@ -171,6 +190,9 @@ struct report {
 	unsigned n_path;
 	const struct report_evidence *evidence;
 	unsigned n_evidence;
+	const struct report_packet *packets; /* by time; only where the plan asks for them */
+	unsigned n_packets;
+	unsigned packets_left_out; /* beyond what a page holds */
 	const char *const *notes; /* what the reader should know of how this was found */
 	unsigned n_notes;
 	const char *const *not_looked; /* what could not be looked at, and why */

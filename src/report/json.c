@@ -410,6 +410,7 @@ static json_t *vantage(struct doc *d, const struct report_vantage *v)
 	put(d, o, "interface", text(d, v->interface));
 	put(d, o, "link", text(d, v->link));
 	put(d, o, "source", address(&v->source));
+	put(d, o, "seen_as", address(&v->seen_as));
 	put(d, o, "gateway", address(&v->gateway));
 	put(d, o, "gateway_state", text(d, v->gateway_state));
 	put(d, o, "mtu", nonzero(v->mtu));
