@@ -3,6 +3,11 @@
 
 #include <string.h>
 
+bool same_text(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
 static const char *or_unnamed(const char *s)
 {
 	return s && *s ? s : "?";
@@ -279,4 +284,84 @@ const char *phrase_ms(struct arena *a, double ms)
 	if (ms < 1000)
 		return arena_printf(a, "%.0f ms", ms);
 	return arena_printf(a, "%.1f s", ms / 1000);
+}
+
+const char *phrase_list(struct arena *a, const char *const *strings, unsigned n)
+{
+	const char *all = "";
+
+	for (unsigned i = 0; i < n; i++)
+		all = arena_printf(a, "%s%s%s", all, i ? ", " : "", strings[i]);
+	return all;
+}
+
+const char *phrase_times(struct arena *a, const struct report_port *p)
+{
+	const char *all = "";
+
+	if (p->connect_ms >= 0)
+		all = arena_printf(a, "connect %s", phrase_ms(a, p->connect_ms));
+	if (p->banner_ms >= 0)
+		all = arena_printf(a, "%s%sgreeting %s", all, *all ? ", " : "",
+				   phrase_ms(a, p->banner_ms));
+	if (p->tls_ms >= 0)
+		all = arena_printf(a, "%s%sTLS %s", all, *all ? ", " : "", phrase_ms(a, p->tls_ms));
+	return all;
+}
+
+const char *phrase_target(struct arena *a, const struct report *r)
+{
+	char text[ADDR_TEXT_MAX];
+	const char *address =
+		addr_is_set(&r->target) ? arena_strdup(a, addr_text(&r->target, text)) : NULL;
+	const char *name = r->target_name;
+	const char *one;
+
+	if (!name || same_text(name, address)) /* a literal, "[::1]" perhaps */
+		return address ? address : r->target_input ? r->target_input : "(no target)";
+	one = address ? arena_printf(a, "%s [%s]", name, address) : name;
+	/* a mail domain: name its exchanger, but begin with what the user typed */
+	if (r->target_input && !same_text(r->target_input, name) &&
+	    !same_text(r->target_input, address))
+		one = arena_printf(a, "%s, %s", r->target_input, one);
+	return one;
+}
+
+const char *phrase_encryption(struct arena *a, const struct report_port *p)
+{
+	const struct report_smtp *s = &p->smtp;
+	bool tls = s->has_tls && s->tls.version;
+
+	if (!p->has_smtp || (!tls && !s->starttls))
+		return NULL;
+	if (!tls)
+		return same_text(s->starttls, "offered") ? "STARTTLS is offered" : "no encryption";
+	return arena_printf(a, "%s (%s%s)", s->starttls ? "STARTTLS" : "SSL/TLS", s->tls.version,
+			    s->tls.verified ? "" : ", certificate not verified");
+}
+
+const char *phrase_mail_program(struct arena *a, const struct report *r,
+				const struct report_port *p)
+{
+	const struct report_smtp *s = &p->smtp;
+
+	/* port 25 is for servers: a mail program never logs in there */
+	if (!p->has_smtp || s->n_auth == 0 || p->port == 25 || !r->target_name)
+		return NULL;
+	return arena_printf(a,
+			    "In the mail program: server %s, port %u, %s, with user name and password",
+			    r->target_name, p->port,
+			    s->starttls  ? "STARTTLS"
+			    : s->has_tls ? "SSL/TLS"
+					 : "no encryption");
+}
+
+bool phrase_cited(const struct report *r, unsigned evidence)
+{
+	for (unsigned i = 0; i < r->n_ports; i++)
+		for (unsigned k = 0; k < r->ports[i].n_findings; k++)
+			for (unsigned m = 0; m < r->ports[i].findings[k].n_evidence; m++)
+				if (r->ports[i].findings[k].evidence[m] == evidence)
+					return true;
+	return false;
 }

@@ -36,4 +36,25 @@ const char *phrase_state(const struct report *r, const struct report_port *p);
 /* "1.9 ms", "812 ms", "12.3 s". */
 const char *phrase_ms(struct arena *a, double ms);
 
+bool same_text(const char *a, const char *b); /* NULL equals NULL */
+
+/* "a, b" */
+const char *phrase_list(struct arena *a, const char *const *strings, unsigned n);
+
+/* "connect 12 ms, greeting 42 ms, TLS 97 ms"; "" for none. */
+const char *phrase_times(struct arena *a, const struct report_port *p);
+
+/* "mx.example.com [198.51.100.25]", after what the user typed where that is another name. */
+const char *phrase_target(struct arena *a, const struct report *r);
+
+/* "STARTTLS (TLSv1.3)", "no encryption"; NULL where nobody asked for it. */
+const char *phrase_encryption(struct arena *a, const struct report_port *p);
+
+/* "In the mail program: server ..."; NULL for a port that takes no login. */
+const char *phrase_mail_program(struct arena *a, const struct report *r,
+				const struct report_port *p);
+
+/* Does any finding cite this evidence? */
+bool phrase_cited(const struct report *r, unsigned evidence);
+
 #endif

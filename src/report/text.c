@@ -21,26 +21,6 @@ static bool all_open(const struct report *r)
 
 /* --- title -------------------------------------------------------------- */
 
-static const char *title(struct page *pg)
-{
-	const struct report *r = pg->r;
-	char text[ADDR_TEXT_MAX];
-	const char *address = addr_is_set(&r->target)
-				  ? arena_strdup(&pg->scratch, addr_text(&r->target, text))
-				  : NULL;
-	const char *name = r->target_name;
-	const char *one;
-
-	if (!name || page_same_text(name, address)) /* a literal, "[::1]" perhaps */
-		return address ? address : r->target_input ? r->target_input : "(no target)";
-	one = address ? arena_printf(&pg->scratch, "%s [%s]", name, address) : name;
-	/* a mail domain: name its exchanger, but begin with what the user typed */
-	if (r->target_input && !page_same_text(r->target_input, name) &&
-	    !page_same_text(r->target_input, address))
-		one = arena_printf(&pg->scratch, "%s, %s", r->target_input, one);
-	return one;
-}
-
 static const char *overall(struct page *pg)
 {
 	const struct report *r = pg->r;
@@ -57,25 +37,12 @@ static const char *overall(struct page *pg)
 static void print_title(struct page *pg)
 {
 	pen_start(&pg->pen, 0, 2);
-	pen_text(&pg->pen, STYLE_BOLD, "%s:", title(pg));
+	pen_text(&pg->pen, STYLE_BOLD, "%s:", phrase_target(&pg->scratch, pg->r));
 	pen_text(&pg->pen, STYLE_PLAIN, " %s", overall(pg));
 	pen_end(&pg->pen);
 }
 
 /* --- what works, and the proof ------------------------------------------ */
-
-static const char *encryption(struct page *pg, const struct report_port *p)
-{
-	const struct report_smtp *s = &p->smtp;
-
-	if ((!s->has_tls || !s->tls.version) && !s->starttls)
-		return NULL; /* nobody asked for it */
-	if (!s->has_tls || !s->tls.version)
-		return page_same_text(s->starttls, "offered") ? "STARTTLS is offered"
-							      : "no encryption";
-	return arena_printf(&pg->scratch, "%s (%s%s)", s->starttls ? "STARTTLS" : "SSL/TLS",
-			    s->tls.version, s->tls.verified ? "" : ", certificate not verified");
-}
 
 static void print_working(struct page *pg, const struct report_port *p)
 {
@@ -87,24 +54,16 @@ static void print_working(struct page *pg, const struct report_port *p)
 	pen_text(pen, STYLE_GREEN, "%u", p->port);
 	if (p->service && *p->service)
 		pen_text(pen, STYLE_PLAIN, " (%s)", p->service);
-	const char *how = p->has_smtp ? encryption(pg, p) : NULL;
+	const char *how = phrase_encryption(&pg->scratch, p);
 	if (how)
 		pen_text(pen, STYLE_PLAIN, ": %s", how);
 	if (p->has_smtp && s->n_auth > 0)
 		pen_text(pen, STYLE_PLAIN, ", login by %s",
-			 page_join(&pg->scratch, s->auth, s->n_auth));
+			 phrase_list(&pg->scratch, s->auth, s->n_auth));
 	pen_end(pen);
-	/* port 25 is for servers: a mail program never logs in there */
-	if (p->has_smtp && s->n_auth > 0 && p->port != 25 && pg->r->target_name) {
-		pen_start(pen, 4, 4);
-		pen_text(pen, STYLE_PLAIN,
-			 "In the mail program: server %s, port %u, %s, with user name and password",
-			 pg->r->target_name, p->port,
-			 s->starttls  ? "STARTTLS"
-			 : s->has_tls ? "SSL/TLS"
-				      : "no encryption");
-		pen_end(pen);
-	}
+	const char *program = phrase_mail_program(&pg->scratch, pg->r, p);
+	if (program)
+		pen_paragraph(pen, 4, STYLE_PLAIN, program);
 }
 
 static void print_works(struct page *pg)
@@ -125,11 +84,7 @@ static bool evidence_shown(const struct page *pg, unsigned number)
 {
 	if (pg->opt->verbose || pg->r->inspect)
 		return true;
-	for (unsigned i = 0; i < pg->r->n_ports; i++)
-		for (unsigned k = 0; k < pg->r->ports[i].n_findings; k++)
-			if (page_cites(&pg->r->ports[i].findings[k], number))
-				return true;
-	return false;
+	return phrase_cited(pg->r, number);
 }
 
 static void print_evidence_line(struct page *pg, const struct report_evidence *e)
@@ -234,7 +189,7 @@ static void print_sessions(struct page *pg)
 		if (p->state != STATE_OPEN || !p->has_smtp)
 			continue;
 		page_heading(pg, arena_printf(&pg->scratch, "Port %u: the server's side", p->port));
-		text_session(pg, p);
+		text_session(pg, &(struct group){&p, 1});
 	}
 }
 

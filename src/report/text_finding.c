@@ -8,103 +8,16 @@
 
 #define CODE_INDENT 6
 
-static bool same_end(const struct hop_end *a, const struct hop_end *b)
+void text_session(struct page *pg, const struct group *g)
 {
-	return a->ttl == b->ttl && addr_equal(&a->address, &b->address);
-}
+	const struct group_line *lines;
+	unsigned n = group_session(&pg->scratch, g, pg->opt->verbose, &lines);
 
-static bool same_culprit(const struct culprit *a, const struct culprit *b)
-{
-	return a->kind == b->kind && page_same_text(a->text, b->text) && a->error == b->error &&
-	       page_same_text(a->type, b->type) && page_same_text(a->table, b->table) &&
-	       page_same_text(a->chain, b->chain) && page_same_text(a->hook, b->hook) &&
-	       page_same_text(a->verdict, b->verdict) && page_same_text(a->family, b->family) &&
-	       page_same_text(a->interface, b->interface) && page_same_text(a->state, b->state) &&
-	       page_same_text(a->name, b->name) && page_same_text(a->value, b->value) &&
-	       page_same_text(a->cgroup, b->cgroup) && page_same_text(a->reason, b->reason) &&
-	       page_same_text(a->function, b->function) && a->priority == b->priority &&
-	       addr_equal(&a->address, &b->address) && a->ttl == b->ttl && a->asn == b->asn &&
-	       a->code == b->code && a->handle == b->handle && a->number == b->number &&
-	       a->id == b->id;
-}
-
-static bool same_candidates(const struct finding *a, const struct finding *b)
-{
-	if (a->n_candidates != b->n_candidates)
-		return false;
-	for (unsigned i = 0; i < a->n_candidates; i++)
-		if (a->candidates[i].place != b->candidates[i].place ||
-		    a->candidates[i].confidence != b->candidates[i].confidence)
-			return false;
-	return true;
-}
-
-static bool same_icmp(const struct finding *a, const struct finding *b)
-{
-	if (!a->has_icmp || !b->has_icmp)
-		return a->has_icmp == b->has_icmp;
-	return a->icmp.type == b->icmp.type && a->icmp.code == b->icmp.code &&
-	       addr_equal(&a->icmp.from, &b->icmp.from);
-}
-
-static bool same_hops(const struct finding *a, const struct finding *b)
-{
-	if (!a->has_hop || !b->has_hop)
-		return a->has_hop == b->has_hop;
-	return same_end(&a->hop_from, &b->hop_from) && same_end(&a->hop_to, &b->hop_to);
-}
-
-static bool same_finding(const struct finding *a, const struct finding *b)
-{
-	return a->mechanism == b->mechanism && a->place == b->place &&
-	       a->direction == b->direction && a->confidence == b->confidence &&
-	       same_candidates(a, b) && same_hops(a, b) && same_icmp(a, b) &&
-	       same_culprit(&a->culprit, &b->culprit);
-}
-
-/* Ports with the same fate are told once: three times the same page helps nobody. */
-static bool same_fate(const struct report_port *a, const struct report_port *b)
-{
-	if (a->state != b->state || a->n_findings != b->n_findings || a->has_smtp || b->has_smtp ||
-	    a->upstream_tested != b->upstream_tested)
-		return false;
-	for (unsigned i = 0; i < a->n_findings; i++)
-		if (!same_finding(&a->findings[i], &b->findings[i]))
-			return false;
-	return true;
-}
-
-void text_session(struct page *pg, const struct report_port *p)
-{
-	const struct report_smtp *s = &p->smtp;
-	struct arena *a = &pg->scratch;
-
-	if (!p->has_smtp)
-		return;
-	if (s->code || (s->banner && *s->banner))
-		page_labelled(pg, "Greeting",
-			      arena_printf(a, "%d %s", s->code, s->banner ? s->banner : ""));
-	if (pg->opt->verbose) {
-		page_labelled(pg, "EHLO", page_join(a, s->ehlo, s->n_ehlo));
-		page_labelled(pg, "STARTTLS", s->starttls);
-		page_labelled(pg, "Login", page_join(a, s->auth, s->n_auth));
-		page_labelled(pg, "Times", page_times(pg, p));
-	}
-	if (!s->has_tls)
-		return;
-	const struct report_tls *t = &s->tls;
-	page_labelled(pg, "TLS",
-		      arena_printf(a, "%s, certificate %s%s%s",
-				   t->version ? t->version : "no session",
-				   t->verified ? "verified" : "not verified", t->error ? ": " : "",
-				   t->error ? t->error : ""));
-	page_labelled(pg, "Subject", t->subject);
-	page_labelled(pg, "Issuer", t->issuer);
-	if (pg->opt->verbose) {
-		page_labelled(pg, "Names", page_join(a, t->names, t->n_names));
-		page_labelled(pg, "Cipher", t->cipher);
-		page_labelled(pg, "Key", t->spki_sha256);
-	}
+	for (unsigned i = 0; i < n; i++)
+		page_labelled(pg, lines[i].label,
+			      lines[i].ports ? arena_printf(&pg->scratch, "%s (port %s)",
+							    lines[i].text, lines[i].ports)
+					     : lines[i].text);
 }
 
 static void print_where(struct page *pg, const struct finding *f)
@@ -162,9 +75,9 @@ static void print_culprit(struct page *pg, const struct finding *f)
 
 	if (c->kind == CULPRIT_UNKNOWN) {
 		/* what is known about an unknown culprit; the summary's words need no echo */
-		if (!page_same_text(text, f->summary))
+		if (!same_text(text, f->summary))
 			page_labelled(pg, "Who", text);
-	} else if (!text || page_same_text(text, f->summary) || ends_with(what, text)) {
+	} else if (!text || same_text(text, f->summary) || ends_with(what, text)) {
 		page_labelled(pg, "Who", what); /* "sysctl NAME = VALUE" holds its text */
 	} else if (phrase_culprit_is_code(c->kind)) {
 		page_labelled(pg, "Who", arena_printf(&pg->scratch, "%s:", what));
@@ -192,56 +105,13 @@ static void print_icmp(struct page *pg, const struct finding *f)
 				   addr_is_set(&i->from) ? addr_text(&i->from, from) : ""));
 }
 
-/* The same ports' findings at one index: one finding told once. */
-struct group {
-	const struct report_port *const *ports;
-	unsigned n_ports;
-};
-
-/* The summary with a mark in place of its port's number. */
-static const char *without_port(struct arena *a, const struct report_port *p, unsigned index)
-{
-	const char *text = p->findings[index].summary, *out = "", *at;
-	const char *word = arena_printf(a, "ort %u", p->port);
-
-	for (; text && (at = strstr(text, word)); text = at + strlen(word)) {
-		bool longer = at[strlen(word)] >= '0' && at[strlen(word)] <= '9';
-		out = arena_printf(a, "%s%.*s%s", out, (int)(at - text), text, longer ? word : "ort #");
-	}
-	return arena_printf(a, "%s%s", out, text ? text : "");
-}
-
-/* Sentences that differ by nothing but their ports are told once, by the first port's. */
 static void print_summaries(struct page *pg, const struct group *g, unsigned index)
 {
-	struct arena *a = &pg->scratch;
-	bool *told = xcalloc(g->n_ports, sizeof(*told));
+	const char *const *sentences;
+	unsigned n = group_summaries(&pg->scratch, g, index, &sentences);
 
-	for (unsigned i = 0; i < g->n_ports; i++) {
-		const char *text = g->ports[i]->findings[index].summary, *others = "";
-		if (told[i] || !text)
-			continue;
-		for (unsigned k = i + 1; k < g->n_ports; k++) {
-			if (told[k] || strcmp(without_port(a, g->ports[i], index),
-					      without_port(a, g->ports[k], index)) != 0)
-				continue;
-			told[k] = true;
-			if (!page_same_text(text, g->ports[k]->findings[index].summary))
-				others = arena_printf(a, "%s%s%u", others, *others ? ", " : "",
-						      g->ports[k]->port);
-		}
-		pen_paragraph(&pg->pen, 2, STYLE_PLAIN,
-			      *others ? arena_printf(a, "%s (Likewise %s.)", text, others) : text);
-	}
-	free(told);
-}
-
-static bool cited_by_group(const struct group *g, unsigned index, unsigned number)
-{
-	for (unsigned i = 0; i < g->n_ports; i++)
-		if (page_cites(&g->ports[i]->findings[index], number))
-			return true;
-	return false;
+	for (unsigned i = 0; i < n; i++)
+		pen_paragraph(&pg->pen, 2, STYLE_PLAIN, sentences[i]);
 }
 
 static void print_citations(struct page *pg, const struct group *g, unsigned index)
@@ -250,16 +120,10 @@ static void print_citations(struct page *pg, const struct group *g, unsigned ind
 
 	for (unsigned i = 0; i < pg->r->n_evidence; i++) {
 		unsigned number = pg->r->evidence[i].number;
-		if (cited_by_group(g, index, number))
+		if (group_cites(g, index, number))
 			all = arena_printf(&pg->scratch, "%s%se%u", all, *all ? ", " : "", number);
 	}
 	page_labelled(pg, "Evidence", all);
-}
-
-static bool is_command(const char *remedy)
-{
-	/* the rule of model/report.h */
-	return (remedy[0] >= 'a' && remedy[0] <= 'z') || remedy[0] == '/';
 }
 
 /* A sentence; each quoted command of more than one word gets a line of its own. */
@@ -294,87 +158,27 @@ static void print_sentence(struct page *pg, const char *text)
 	pen_end(pen);
 }
 
-/* A sentence and the commands that follow it, or a sentence alone, begin at `at`; the end. */
-static unsigned step_end(const struct finding *f, unsigned at)
-{
-	do
-		at++;
-	while (at < f->n_remedy && is_command(f->remedy[at]));
-	return at;
-}
-
-/* Where does `f` begin the step that begins at `at` of `other`? n_remedy: nowhere. */
-static unsigned same_step(const struct finding *f, const struct finding *other, unsigned at)
-{
-	for (unsigned k = 0; k < f->n_remedy; k++)
-		if (page_same_text(f->remedy[k], other->remedy[at]))
-			return k;
-	return f->n_remedy;
-}
-
-static bool step_told(const struct group *g, unsigned port, unsigned index, unsigned at)
-{
-	const struct finding *f = &g->ports[port]->findings[index];
-
-	for (unsigned i = 0; i < port; i++)
-		if (same_step(&g->ports[i]->findings[index], f, at) <
-		    g->ports[i]->findings[index].n_remedy)
-			return true;
-	return false;
-}
-
-static bool command_told(const struct group *g, unsigned port, unsigned index, const char *command)
-{
-	for (unsigned i = 0; i < port; i++) {
-		const struct finding *f = &g->ports[i]->findings[index];
-		for (unsigned k = 0; k < f->n_remedy; k++)
-			if (page_same_text(f->remedy[k], command))
-				return true;
-	}
-	return false;
-}
-
-/* One step for all ports: its sentence once, below it the commands of every port. */
-static void print_step(struct page *pg, const struct group *g, unsigned port, unsigned index,
-		       unsigned at)
-{
-	const struct finding *first = &g->ports[port]->findings[index];
-
-	if (!is_command(first->remedy[at]))
-		print_sentence(pg, first->remedy[at]);
-	for (unsigned i = port; i < g->n_ports; i++) {
-		const struct finding *f = &g->ports[i]->findings[index];
-		unsigned k = i == port ? at : same_step(f, first, at);
-		if (k == f->n_remedy)
-			continue;
-		unsigned end = step_end(f, k);
-		for (; k < end; k++)
-			if (is_command(f->remedy[k]) && !command_told(g, i, index, f->remedy[k]))
-				pen_code(&pg->pen, CODE_INDENT, f->remedy[k]);
-	}
-}
-
 static void print_remedies(struct page *pg, const struct group *g, unsigned index)
 {
-	bool begun = false;
+	const struct group_step *steps;
+	unsigned n = group_steps(&pg->scratch, g, index, &steps);
 
-	for (unsigned i = 0; i < g->n_ports; i++) {
-		const struct finding *f = &g->ports[i]->findings[index];
-		for (unsigned k = 0; k < f->n_remedy; k = step_end(f, k)) {
-			if (step_told(g, i, index, k))
-				continue;
-			if (!begun)
-				pen_paragraph(&pg->pen, 2, STYLE_BOLD, "What to do:");
-			begun = true;
-			print_step(pg, g, i, index, k);
-		}
+	if (n)
+		pen_paragraph(&pg->pen, 2, STYLE_BOLD, "What to do:");
+	for (unsigned i = 0; i < n; i++) {
+		if (steps[i].sentence)
+			print_sentence(pg, steps[i].sentence);
+		for (unsigned k = 0; k < steps[i].n_commands; k++)
+			pen_code(&pg->pen, CODE_INDENT, steps[i].commands[k]);
 	}
 }
 
-/* What concerns the port as a whole. */
-static void print_port_facts(struct page *pg, const struct report_port *p)
+/* What concerns the ports as a whole. */
+static void print_port_facts(struct page *pg, const struct group *g)
 {
-	text_session(pg, p);
+	const struct report_port *p = g->ports[0];
+
+	text_session(pg, g);
 	if (!pg->r->inspect && !p->upstream_tested && p->n_findings > 0 && p->findings[0].place == PLACE_HOST)
 		page_labelled(pg, "Beyond",
 			      "not tested: the block on this machine hides the rest of "
@@ -394,7 +198,7 @@ static void print_finding(struct page *pg, const struct group *g, unsigned index
 	if (pg->opt->verbose)
 		page_labelled(pg, "Rule", f->rule);
 	if (index + 1 == g->ports[0]->n_findings)
-		print_port_facts(pg, g->ports[0]);
+		print_port_facts(pg, g);
 	print_remedies(pg, g, index);
 }
 
@@ -402,14 +206,11 @@ static void group_heading(struct page *pg, const struct group *g, const char *me
 {
 	struct pen *pen = &pg->pen;
 	const struct report_port *first = g->ports[0];
-	const char *numbers = "";
 
-	for (unsigned i = 0; i < g->n_ports; i++)
-		numbers =
-		    arena_printf(&pg->scratch, "%s%s%u", numbers, i ? ", " : "", g->ports[i]->port);
 	pen_blank(pen);
 	pen_start(pen, 0, 2);
-	pen_text(pen, STYLE_BOLD, "%s %s ", g->n_ports > 1 ? "Ports" : "Port", numbers);
+	pen_text(pen, STYLE_BOLD, "%s %s ", g->n_ports > 1 ? "Ports" : "Port",
+		 group_ports(&pg->scratch, g));
 	pen_text(pen, page_state_style(first->state), mechanism ? "%s:" : "%s",
 		 phrase_state(pg->r, first));
 	if (mechanism)
@@ -448,34 +249,14 @@ static void print_group(struct page *pg, const struct group *g)
 		print_finding(pg, g, i);
 	}
 	if (first->n_findings == 0)
-		print_port_facts(pg, first);
-}
-
-/* Is there more to say than the table's line? */
-static bool has_section(const struct report_port *p)
-{
-	return p->state != STATE_OPEN &&
-	       (p->n_findings > 0 || p->has_smtp || (p->summary && *p->summary));
+		print_port_facts(pg, g);
 }
 
 void text_findings(struct page *pg)
 {
-	const struct report *r = pg->r;
-	const struct report_port **ports = xcalloc(r->n_ports + 1, sizeof(*ports));
-	bool *told = xcalloc(r->n_ports + 1, sizeof(*told));
+	const struct group *groups;
+	unsigned n = group_all(&pg->scratch, pg->r, &groups);
 
-	for (unsigned i = 0; i < r->n_ports; i++) {
-		struct group g = {.ports = ports};
-		if (told[i] || !has_section(&r->ports[i]))
-			continue;
-		for (unsigned k = i; k < r->n_ports; k++) {
-			if (k != i && (told[k] || !same_fate(&r->ports[i], &r->ports[k])))
-				continue;
-			told[k] = true;
-			ports[g.n_ports++] = &r->ports[k];
-		}
-		print_group(pg, &g);
-	}
-	free(told);
-	free(ports);
+	for (unsigned i = 0; i < n; i++)
+		print_group(pg, &groups[i]);
 }

@@ -6,7 +6,7 @@
 #ifndef SB_REPORT_TEXT_PAGE_H
 #define SB_REPORT_TEXT_PAGE_H
 
-#include "model/report.h"
+#include "report/group.h"
 #include "report/pen.h"
 #include "report/render.h"
 
@@ -21,7 +21,7 @@ struct page {
 
 void text_table(struct page *pg);    /* a line a port */
 void text_findings(struct page *pg); /* a section for each fate that is not "open" */
-void text_session(struct page *pg, const struct report_port *p); /* what the server said */
+void text_session(struct page *pg, const struct group *g); /* what the server said */
 void text_path(struct pen *p, const struct report *r); /* the matrix: rows hops, columns ports */
 
 /* An empty line, then the heading. */
@@ -33,9 +33,5 @@ void page_label(struct page *pg, const char *text);
 void page_labelled(struct page *pg, const char *name, const char *text);
 
 enum style page_state_style(enum state s);
-const char *page_join(struct arena *a, const char *const *strings, unsigned n); /* "a, b" */
-const char *page_times(struct page *pg, const struct report_port *p);
-bool page_same_text(const char *a, const char *b); /* NULL equals NULL */
-bool page_cites(const struct finding *f, unsigned evidence);
 
 #endif

@@ -68,7 +68,7 @@ static const char *encryption_brief(struct page *pg, const struct report_port *p
 	if ((!p->smtp.has_tls || !t->version) && !p->smtp.starttls)
 		return NULL; /* nobody asked for it */
 	if (!p->smtp.has_tls || !t->version)
-		return page_same_text(p->smtp.starttls, "offered") ? "STARTTLS offered" : "no TLS";
+		return same_text(p->smtp.starttls, "offered") ? "STARTTLS offered" : "no TLS";
 	return t->verified ? t->version : arena_printf(&pg->scratch, "%s unverified", t->version);
 }
 
@@ -79,7 +79,7 @@ static const char *open_line(struct page *pg, const struct report_port *p, unsig
 	const char *tls = encryption_brief(pg, p);
 	const char *banner = p->has_smtp ? p->smtp.banner : NULL;
 	const char *head =
-	    arena_printf(a, "%s%s%s", tls ? tls : "", tls ? ", " : "", page_times(pg, p));
+	    arena_printf(a, "%s%s%s", tls ? tls : "", tls ? ", " : "", phrase_times(&pg->scratch, p));
 
 	if (!banner || !*banner)
 		return head;

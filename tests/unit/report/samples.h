@@ -426,6 +426,36 @@ static const struct report unreachable = {
 	.summary = "The address does not answer on any port.",
 };
 
+/* --- the server turns us away, on every port in the same words -------------------- */
+
+#define REFUSAL "5.7.1 <unknown[203.0.113.7]>: Client host rejected: Access denied"
+#define REJECTED(port_, service_, ...)                                                       \
+	{.port = port_, .service = service_, .state = STATE_REJECTED, .findings = rejected_findings, \
+	 .n_findings = 1, .upstream_tested = true, .summary = "The server turns us away.",   \
+	 .has_smtp = true, .smtp = {.code = 554, .banner = REFUSAL, __VA_ARGS__},            \
+	 .connect_ms = 12.1, .banner_ms = 40, .tls_ms = TIME_NONE}
+static const struct finding rejected_findings[] = {{
+	.mechanism = MECH_POLICY_REJECT, .place = PLACE_DESTINATION, .confidence = 0.9,
+	.candidates = {{PLACE_DESTINATION, 0.9}}, .n_candidates = 1,
+	.culprit = {.kind = CULPRIT_SERVER, .code = 554, .text = "554 " REFUSAL},
+	.summary = "The server answers and turns us away: 554 " REFUSAL,
+	.evidence = e_first, .n_evidence = 1,
+	.remedy = (const char *const[]){
+		"554: this address is not welcome: check it on the lists that the words above name."},
+	.n_remedy = 1, .rule = "greeting-reject"}};
+static const struct report_port rejected_ports[] = {
+	REJECTED(25, "smtp", .has_tls = false),
+	REJECTED(465, "submissions", .has_tls = true, .tls = GOOD_TLS),
+	REJECTED(587, "submission", .has_tls = false)};
+static const struct report_evidence rejected_evidence[] = {
+	{.number = 1, .t_ms = 40, .source = SOURCE_SMTP, .port = 25, .text = "greeting: 554 " REFUSAL},
+};
+static const struct report rejected = {
+	MX, .elapsed_ms = 90, .ports = rejected_ports, .n_ports = 3,
+	.evidence = rejected_evidence, .n_evidence = 1,
+	.summary = "Ports 25, 465 and 587 are rejected by the destination.",
+};
+
 struct sample {
 	const char *name;
 	const struct report *report;
@@ -435,7 +465,7 @@ static const struct sample samples[] = {
 	{"healthy", &healthy},         {"blocked", &blocked},         {"firewall", &firewall},
 	{"local-error", &local_error}, {"intercepted", &intercepted}, {"undecided", &undecided},
 	{"hostile", &hostile},         {"bare", &bare},               {"kinds", &kinds},
-	{"unreachable", &unreachable}, {"nothing", &nothing},
+	{"unreachable", &unreachable}, {"nothing", &nothing},         {"rejected", &rejected},
 };
 
 #endif

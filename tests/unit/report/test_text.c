@@ -66,6 +66,7 @@ static const struct golden {
 	{"unreachable", {.width = 80}},
 	{"unreachable", {.width = 50}},
 	{"nothing", {.width = 80, .verbose = true}},
+	{"rejected", {.width = 80}},
 };
 
 static void golden_path(const struct golden *g, char *out, size_t size)
