@@ -12,7 +12,8 @@ PROJECT = pathlib.Path(__file__).resolve().parents[3]
 SCHEMA = PROJECT / "docs/report.schema.json"
 
 CONTROL_BYTES = re.compile(rb"[\x00-\x09\x0b-\x1f\x7f]")
-C1_CONTROLS = re.compile("[\u0080-\u009f]")
+# C1 controls, and what reorders or hides text: direction marks, invisible characters
+DECEPTIVE = re.compile("[\u0080-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]")
 
 
 @functools.lru_cache(maxsize=None)
@@ -174,9 +175,9 @@ def check_output_bytes(what, data):
         text = data.decode()
     except UnicodeDecodeError as e:
         return found + [f"{what}: not UTF-8: {e}"]
-    bad = C1_CONTROLS.search(text)
+    bad = DECEPTIVE.search(text)
     if bad:
-        found.append(f"{what}: control character {bad.group(0)!r}")
+        found.append(f"{what}: control or direction character {bad.group(0)!r}")
     return found
 
 

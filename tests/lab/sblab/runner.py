@@ -27,6 +27,11 @@ EXIT_SKIPPED = 77
 WORKER_MARGIN_SECONDS = 30.0
 TOOL_MARGIN_SECONDS = 1.0
 MAX_RUNS = 5  # inspect, check, with the remedy applied, with that undone, as text
+# Scenarios wait most of the time. Without --jobs so many run at once for each processor, but a further one begins
+# only while the processors have so much of their time left: what the tool finds must not come from being starved.
+JOBS_PER_PROCESSOR = 4
+IDLE_SHARE = 0.4
+LOOK_SECONDS = 0.15
 
 
 class Interrupted(BaseException):
@@ -37,7 +42,7 @@ class Interrupted(BaseException):
 class Options:
     binary: pathlib.Path
     mode: str = "tool"            # or "wire": check the network itself
-    jobs: int = 1
+    jobs: int = None              # at once; None: as many as the processors have time for
     keep_going: bool = True
     verbose: bool = False
     json_out: pathlib.Path = None
@@ -193,6 +198,34 @@ def worker(scenario, options, directory, certificate, result_fd):
 
 # --- in the parent -----------------------------------------------------------------
 
+class Pace:
+    """How many workers at once: a given number, or what the processors have time for."""
+
+    def __init__(self, jobs):
+        self.fixed = jobs
+        self.processors = os.cpu_count()
+        self.looked = 0.0
+        self.times = self.read()
+
+    @staticmethod
+    def read():
+        """(idle, all) of the processors' time so far."""
+        with open("/proc/stat") as f:
+            times = list(map(int, f.readline().split()[1:9]))
+        return times[3], sum(times)
+
+    def room(self, running):
+        if self.fixed is not None:
+            return running < self.fixed
+        if running < self.processors:
+            return True
+        if running >= self.processors * JOBS_PER_PROCESSOR or time.monotonic() - self.looked < LOOK_SECONDS:
+            return False
+        before, self.times, self.looked = self.times, self.read(), time.monotonic()
+        idle, total = (now - then for now, then in zip(self.times, before))
+        return idle >= IDLE_SHARE * total > 0
+
+
 @dataclasses.dataclass
 class Job:
     scenario: object
@@ -220,10 +253,11 @@ class Runner:
         try:
             self.prepare(scenarios)
             waiting = collections.deque(scenarios)
+            pace = Pace(self.options.jobs)
             while self.jobs or (waiting and not self.stop):
-                while waiting and not self.stop and len(self.jobs) < self.options.jobs:
+                while waiting and not self.stop and pace.room(len(self.jobs)):
                     self.begin(waiting.popleft())
-                self.collect()
+                self.collect(LOOK_SECONDS if waiting else 0.5)
         finally:
             ignore_signals()
             self.end_workers()
@@ -257,11 +291,11 @@ class Runner:
         deadline = time.monotonic() + MAX_RUNS * scenario.timeout + WORKER_MARGIN_SECONDS
         self.jobs.append(Job(scenario, pid, read_end, directory, deadline))
 
-    def collect(self):
-        """Wait for one worker to say something or to be late."""
+    def collect(self, seconds):
+        """Wait so long for one worker to say something or to be late."""
         if not self.jobs:
             return
-        ready = select.select([job.pipe for job in self.jobs], [], [], 0.5)[0]
+        ready = select.select([job.pipe for job in self.jobs], [], [], seconds)[0]
         for job in list(self.jobs):
             if job.pipe in ready:
                 data = os.read(job.pipe, 65536)
