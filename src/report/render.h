@@ -22,6 +22,10 @@ struct text_options {
  * empty line. Returns 0, or -1 when out could not be written. */
 int render_text(const struct report *r, const struct text_options *opt, FILE *out);
 
+/* Texts for whoever can do something about it (report/ticket.h), to be copied. Returns as
+ * render_text(). */
+int render_ticket(const struct report *r, FILE *out);
+
 /* One line of JSON by docs/report.schema.json, ASCII only. Returns as render_text(). */
 int render_json(const struct report *r, FILE *out);
 

@@ -4,6 +4,7 @@
 #define SB_TESTS_REPORT_SAMPLES_H
 
 #include <errno.h>
+#include <string.h>
 
 #include "model/report.h"
 
@@ -467,5 +468,13 @@ static const struct sample samples[] = {
 	{"hostile", &hostile},         {"bare", &bare},               {"kinds", &kinds},
 	{"unreachable", &unreachable}, {"nothing", &nothing},         {"rejected", &rejected},
 };
+
+static inline const struct report *find_sample(const char *name)
+{
+	for (size_t i = 0; i < COUNT(samples); i++)
+		if (strcmp(samples[i].name, name) == 0)
+			return samples[i].report;
+	return NULL;
+}
 
 #endif

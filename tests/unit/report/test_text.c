@@ -15,30 +15,18 @@
 #include <cmocka.h>
 
 #include "base/text.h"
+#include "golden.h"
 #include "report/render.h"
 #include "samples.h"
 
-#define GOLDEN SOURCE_DIR "/tests/unit/report/golden/"
-
-/* not inlined: gcc 12 would take what open_memstream() gives for a local */
-__attribute__((noinline)) static char *rendered(const struct report *r, const struct text_options *opt)
+static int render(const struct report *r, const void *options, FILE *out)
 {
-	char *text = NULL;
-	size_t size = 0;
-	FILE *out = open_memstream(&text, &size);
-
-	assert_non_null(out);
-	assert_int_equal(render_text(r, opt, out), 0);
-	fclose(out);
-	return text;
+	return render_text(r, options, out);
 }
 
-static const struct report *find_sample(const char *name)
+static char *rendered(const struct report *r, const struct text_options *opt)
 {
-	for (size_t i = 0; i < COUNT(samples); i++)
-		if (strcmp(samples[i].name, name) == 0)
-			return samples[i].report;
-	return NULL;
+	return golden_render(r, render, opt);
 }
 
 /* --- golden pages ---------------------------------------------------------- */
@@ -69,57 +57,31 @@ static const struct golden {
 	{"rejected", {.width = 80}},
 };
 
-static void golden_path(const struct golden *g, char *out, size_t size)
+static const char *suffix(const struct golden *g, char *out, size_t size)
 {
-	snprintf(out, size, GOLDEN "%s.%u%s%s%s.txt", g->name, g->opt.width,
-		 g->opt.verbose ? ".verbose" : "", g->opt.colour ? ".colour" : "",
-		 g->opt.quiet ? ".quiet" : "");
-}
-
-static char *read_file(const char *path)
-{
-	FILE *f = fopen(path, "r");
-	char *text = NULL;
-	size_t size = 0;
-
-	if (!f)
-		return NULL;
-	if (getdelim(&text, &size, '\0', f) < 0 && text)
-		text[0] = '\0';
-	fclose(f);
-	return text;
+	snprintf(out, size, ".%u%s%s%s.txt", g->opt.width, g->opt.verbose ? ".verbose" : "",
+		 g->opt.colour ? ".colour" : "", g->opt.quiet ? ".quiet" : "");
+	return out;
 }
 
 static void pages_are_golden(void **state)
 {
+	char end[80];
+
 	(void)state;
-	for (size_t i = 0; i < COUNT(goldens); i++) {
-		char path[sizeof(GOLDEN) + 80];
-		golden_path(&goldens[i], path, sizeof(path));
-		char *want = read_file(path);
-		char *got = rendered(find_sample(goldens[i].name), &goldens[i].opt);
-		if (!want)
-			fail_msg("%s is missing: run this test with --update", path);
-		if (strcmp(got, want) != 0)
-			print_error("%s differs\n", path);
-		assert_string_equal(got, want);
-		free(want);
-		free(got);
-	}
+	for (size_t i = 0; i < COUNT(goldens); i++)
+		golden_check(goldens[i].name, suffix(&goldens[i], end, sizeof(end)),
+			     find_sample(goldens[i].name), render, &goldens[i].opt);
 }
 
 static int update(void)
 {
-	for (size_t i = 0; i < COUNT(goldens); i++) {
-		char path[sizeof(GOLDEN) + 80];
-		golden_path(&goldens[i], path, sizeof(path));
-		FILE *f = fopen(path, "w");
-		if (!f || render_text(find_sample(goldens[i].name), &goldens[i].opt, f) != 0 ||
-		    fclose(f) != 0) {
-			perror(path);
+	char end[80];
+
+	for (size_t i = 0; i < COUNT(goldens); i++)
+		if (golden_update(goldens[i].name, suffix(&goldens[i], end, sizeof(end)),
+				  find_sample(goldens[i].name), render, &goldens[i].opt) != 0)
 			return 1;
-		}
-	}
 	return 0;
 }
 
