@@ -65,7 +65,9 @@ static int write_report(struct check *c, const struct report *r, struct err *e)
 
 	if (!c->opt.json && !c->opt.quiet && c->n_reports++ > 0)
 		putchar('\n');
-	failed = c->opt.json ? render_json(r, stdout) : render_text(r, &text, stdout);
+	failed = c->opt.json	 ? render_json(r, stdout)
+		 : c->opt.ticket ? render_ticket(r, stdout)
+				 : render_text(r, &text, stdout);
 	if (failed || fflush(stdout) != 0)
 		return err_set(e, ERR_RUN, "cannot write the report: %s", strerror(errno));
 	return 0;
@@ -356,6 +358,10 @@ static int targets_main(bool inspect, int argc, char **argv, int *status, struct
 			puts("smtpblame " SMTPBLAME_VERSION);
 		*status = 0;
 		result = 0;
+		goto out;
+	}
+	if (inspect && c.opt.ticket) {
+		err_set(e, ERR_USAGE, "--ticket tells what was measured: it is for check");
 		goto out;
 	}
 	if (c.opt.auth_user && password_read(c.password, c.opt.auth_user, c.opt.password_file,

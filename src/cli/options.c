@@ -62,6 +62,8 @@ static const struct option_row rows[] = {
 	{"write", 'w', OPT_STRING, AT(write_file), "FILE.pcap", "keep the packets"},
 	{"ca-file", 0, OPT_STRING, AT(ca_file), "FILE", "trust anchors in PEM, not the system's"},
 	{"json", 0, OPT_FLAG, AT(json), NULL, "JSON Lines: one document for each address"},
+	{"ticket", 0, OPT_FLAG, AT(ticket), NULL,
+	 "a text for the provider's or network team's desk, to be copied"},
 	{"quiet", 'q', OPT_FLAG, AT(quiet), NULL, "one line a port"},
 	{"verbose", 'v', OPT_FLAG, AT(verbose), NULL, "all evidence"},
 	{"color", 0, OPT_WHEN, AT(colour), "WHEN", "auto, always or never"},
@@ -336,8 +338,8 @@ static int check_together(const struct options *o, struct err *e)
 		return err_set(e, ERR_USAGE, "a password without --auth USER");
 	if (o->rcpt_to && !o->mail_from)
 		return err_set(e, ERR_USAGE, "--rcpt-to needs --mail-from");
-	if (o->json && o->quiet)
-		return err_set(e, ERR_USAGE, "--json and -q exclude each other");
+	if (o->json + o->quiet + o->ticket > 1)
+		return err_set(e, ERR_USAGE, "--json, --ticket and -q exclude each other");
 	if (o->n_targets == 0)
 		return err_set(e, ERR_USAGE, "no target; try: smtpblame mx.example.com");
 	return 0;

@@ -13,8 +13,7 @@
 	"nft insert rule FAMILY TABLE CHAIN {ip} daddr {target} tcp dport {port} accept", \
 	"{ip}tables -I OUTPUT -p tcp -d {target} --dport {port} -j ACCEPT  # undo: -D for -I"
 #define REMEDY_PROVIDER \
-	"Ask the provider of this connection whether it filters TCP port {port}; give it the " \
-	"addresses, times and packets from the evidence below."
+	"Ask the provider of this connection whether it filters TCP port {port}. {ticket}"
 
 const char *layer_name(enum layer l)
 {

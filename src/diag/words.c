@@ -254,12 +254,32 @@ static const char *w_ip(const struct words *w)
 	return is_v6(w) ? "ip6" : "ip";
 }
 
+/* A name that may stand in a command, or NULL: names come from a user's file, or from DNS. */
+static const char *safe_name(const struct words *w)
+{
+	const char *name = w->tracker->plan->name;
+
+	return name && remedy_is_safe(name) ? name : NULL;
+}
+
 static const char *w_other_family(const struct words *w)
 {
-	return w->tracker->plan->name
-		       ? arena_printf(w->arena, "Try the other address family: `smtpblame %s %s`",
-				      is_v6(w) ? "-4" : "-6", w->tracker->plan->name)
-		       : "";
+	const char *name = safe_name(w);
+
+	return name ? arena_printf(w->arena, "Try the other address family: `smtpblame %s %s`",
+				   is_v6(w) ? "-4" : "-6", name)
+		    : "";
+}
+
+/* "`smtpblame --ticket -4 mx.example.com` writes ...": the end of a sentence about whom to ask. */
+static const char *w_ticket(const struct words *w)
+{
+	const char *name = safe_name(w);
+
+	return arena_printf(w->arena,
+			    "The text for that, with addresses, times, hops and packets: "
+			    "`smtpblame --ticket %s%s`",
+			    name ? is_v6(w) ? "-6 " : "-4 " : "", name ? name : w_target(w));
 }
 
 static enum place placed_at(const struct words *w)
@@ -342,9 +362,8 @@ static const char *w_ask_owner(const struct words *w)
 				    "Look at the gateway's own firewall first: outgoing TCP port %u "
 				    "must be allowed for %s.", w->port, w_source(w));
 	return arena_printf(w->arena,
-			    "Ask %s to open TCP port %u for %s, and send the addresses, times and "
-			    "packets from the evidence below.",
-			    w_place_owner(w), w->port, w_source(w));
+			    "Ask %s to open TCP port %u for %s. %s", w_place_owner(w), w->port,
+			    w_source(w), w_ticket(w));
 }
 
 static const char *w_named(const struct words *w)
@@ -435,6 +454,7 @@ static const struct {
 	{"reply-meaning", w_reply_meaning},
 	{"ip", w_ip},
 	{"other-family", w_other_family},
+	{"ticket", w_ticket},
 	{"works-instead", w_works_instead},
 	{"stage", w_stage},
 	{"interceptor", w_interceptor},

@@ -154,8 +154,13 @@ static const char *ask_destination(const struct writer *w)
 			    where, ports(w));
 }
 
+/* Below this the sentence itself says that it may be elsewhere. */
+#define SURE_ENOUGH 0.8
+
 static const char *ask_provider(const struct writer *w)
 {
+	const char *likely = w->f->confidence < SURE_ENOUGH ? "probably " : "";
+
 	if (w->g->ports[0]->state == STATE_INTERCEPTED)
 		return arena_printf(w->a,
 				    "a device in your network, as far as we can see, answers or alters "
@@ -163,10 +168,10 @@ static const char *ask_provider(const struct writer *w)
 				    "Please tell us why, and take our connection out of it.",
 				    ports(w), destination(w));
 	return arena_printf(w->a,
-			    "our mail to %s does not get through: %s %s stopped in your network, as far "
-			    "as we can see. Please check whether you filter that for our connection; if "
-			    "so, please open it, or tell us what we have to do for that.",
-			    destination(w), ports(w), is(w));
+			    "our mail to %s does not get through: %s %s stopped %sin your network, as "
+			    "far as we can see. Please check whether you filter that for our "
+			    "connection; if so, please open it, or tell us what we have to do for that.",
+			    destination(w), ports(w), is(w), likely);
 }
 
 static const char *ask(const struct writer *w)
