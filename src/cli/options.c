@@ -85,8 +85,10 @@ static const struct option_row rows[] = {
 	{"no-sandbox", 0, OPT_FLAG, AT(no_sandbox), NULL,
 	 "leave system calls and files to the half that talks to the network"},
 	{"no-canary", 0, OPT_FLAG, AT(no_canary), NULL, "no SYN to a documentation address"},
-	{"expect-banner", 0, OPT_LATER, 0, "REGEX", NULL},
-	{"expect-name", 0, OPT_LATER, 0, "NAME", NULL},
+	{"expect-banner", 0, OPT_STRING, AT(expect_banner), "REGEX",
+	 "what the server is known to greet with (extended, any case)"},
+	{"expect-name", 0, OPT_WORD, AT(expect_name), "NAME",
+	 "the name it is known by: a host, or the domain of its hosts"},
 	{"save", 0, OPT_LATER, 0, "DIR", NULL},
 	{"html", 0, OPT_LATER, 0, "FILE", NULL},
 	{"help", 'h', OPT_FLAG, AT(help), NULL, "this text"},
@@ -330,6 +332,24 @@ static const struct option_row *row_of(int value)
 	return NULL;
 }
 
+static int compile_banner(struct options *o, struct err *e)
+{
+	regex_t *regex = arena_alloc(&o->arena, sizeof(*regex));
+	int failed = regcomp(regex, o->expect_banner, PLAN_BANNER_REGEX);
+	char why[120];
+
+	if (!failed) {
+		o->expect_banner_regex = regex;
+		/* it goes into reports */
+		o->expect_banner = text_clean(&o->arena, o->expect_banner,
+					      strlen(o->expect_banner), WORD_MAX);
+		return 0;
+	}
+	regerror(failed, regex, why, sizeof(why));
+	return err_set(e, ERR_USAGE, "--expect-banner: '%.80s' is no regular expression: %s",
+		       o->expect_banner, why);
+}
+
 static int check_together(const struct options *o, struct err *e)
 {
 	if (o->only_v4 && o->only_v6)
@@ -382,12 +402,16 @@ int options_parse(struct options *o, int argc, char **argv, struct err *e)
 		if (failed)
 			return -1;
 	}
-	return check_together(o, e);
+	if (check_together(o, e) != 0)
+		return -1;
+	return o->expect_banner ? compile_banner(o, e) : 0;
 }
 
 void options_clear(struct options *o)
 {
 	free(o->targets);
+	if (o->expect_banner_regex)
+		regfree(o->expect_banner_regex);
 	arena_clear(&o->arena);
 }
 

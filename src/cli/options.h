@@ -32,6 +32,8 @@ struct options {
 	unsigned n_interfaces;
 	struct addr source;
 	const char *netns, *user, *ca_file, *write_file, *asn_db;
+	const char *expect_banner, *expect_name;
+	regex_t *expect_banner_regex; /* the same, compiled */
 	const char *ehlo_name, *auth_user, *password_file, *mail_from, *rcpt_to;
 	int password_fd; /* -1: none */
 	bool starttls_required;

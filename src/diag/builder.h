@@ -32,6 +32,7 @@ unsigned build_evidence(struct builder *b, int64_t t_ns, enum source source, uns
 void build_events_as_evidence(struct builder *b);
 void build_vantage(struct builder *b);
 void build_not_looked(struct builder *b);
+void build_notes(struct builder *b);
 
 /* Our address as the server sees it; after the verdicts. */
 void build_seen_as(struct builder *b);

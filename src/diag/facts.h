@@ -96,6 +96,10 @@ enum fact {
 	F_BANNER_MASKED,    /* asterisks in the place of the greeting */
 	F_EHLO_MASKED,      /* keywords overwritten by one letter */
 	F_STARTTLS_MASKED,  /* ... one of them is STARTTLS */
+	F_BANNER_UNLIKE,    /* the greeting is not what --expect-banner says */
+	F_NAME_UNLIKE,      /* it names another host than --expect-name says */
+	F_GREETING_INTERCEPTOR, /* a known interceptor greets */
+	F_TLS_VERIFIED,     /* the certificate is good, and for the name that was asked for */
 	F_TLS_INTERCEPTOR,  /* the certificate's issuer is a known interceptor */
 	F_TLS_OTHER_KEY,    /* it does not verify, and another port shows one that does, with another key */
 	F_ANSWERED_ON_WAY,  /* it is proven that somebody on the way completed the handshake */

@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What was said on a connection, and by whom it looks to be said. Pure. */
+#include <regex.h>
+#include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/clock.h"
 #include "diag/facts.h"
 #include "smtp/ehlo.h"
 #include "wire/decode.h"
+
+#define BANNER_MAX   1100 /* a greeting as it is kept, and its code */
+#define NAME_MAX_LEN 255
 
 const struct stage_reply *facts_ehlo(const struct flow *f)
 {
@@ -147,18 +153,87 @@ static void reply_facts(const struct tracker *t, struct port_facts *p)
 		  f->replies[STAGE_EHLO].event);
 }
 
+/* ---- who says it ---- */
+
+/* The regular expression may have been written with the code or without. */
+static bool is_expected_banner(const struct plan *plan, const struct flow *f)
+{
+	char whole[BANNER_MAX];
+
+	snprintf(whole, sizeof(whole), "%d %s", f->reply_code, f->reply_text);
+	return regexec(plan->expect_banner_regex, f->reply_text, 0, NULL, 0) == 0 ||
+	       regexec(plan->expect_banner_regex, whole, 0, NULL, 0) == 0;
+}
+
+/* The name itself, or a host of that domain. */
+static bool is_within(const char *host, const char *name)
+{
+	size_t host_len = strlen(host), len = strlen(name);
+
+	len -= len > 1 && name[len - 1] == '.';
+	if (host_len < len || strncasecmp(host + host_len - len, name, len) != 0)
+		return false;
+	return host_len == len || host[host_len - len - 1] == '.';
+}
+
+/* 1: it names the expected host, 0: another one, -1: none, or none is expected. */
+static int names_expected(const char *text, const char *name)
+{
+	char host[NAME_MAX_LEN + 1];
+
+	if (!name || !text || !smtp_greeting_name(text, host, sizeof(host)))
+		return -1;
+	return is_within(host, name);
+}
+
+static void expectation_facts(const struct tracker *t, struct port_facts *p)
+{
+	const struct plan *plan = t->plan;
+	const struct flow *f = p->flow;
+	const struct stage_reply *ehlo = &f->replies[STAGE_EHLO];
+	bool greeted = f->has_reply && f->reply_code < 400;
+	int greets = names_expected(f->reply_text, plan->expect_name);
+	int says = names_expected(ehlo->text, plan->expect_name);
+
+	fact_note(p, F_BANNER_UNLIKE,
+		  plan->expect_banner_regex && greeted && !is_expected_banner(plan, f),
+		  f->reply_event);
+	/* one of them is enough: a pool may greet by one name and answer EHLO by another */
+	fact_note(p, F_NAME_UNLIKE, (greets == 0 || says == 0) && greets != 1 && says != 1,
+		  greets == 0 ? f->reply_event : ehlo->event);
+}
+
+static const struct signature *known(const struct tracker *t, enum signature_kind kind,
+				     const char *text)
+{
+	return text ? signature_find(&t->plan->signatures, kind, text) : NULL;
+}
+
+static void greeting_facts(const struct tracker *t, struct port_facts *p)
+{
+	const struct flow *f = p->flow;
+	const struct signature *s =
+		f->has_reply ? known(t, SIGNATURE_GREETING, f->reply_text) : NULL;
+	size_t event = f->reply_event;
+	const char *const *line = f->replies[STAGE_EHLO].lines;
+
+	for (; line && *line && !(s && s->interceptor); line++) {
+		s = known(t, SIGNATURE_EHLO, *line);
+		event = f->replies[STAGE_EHLO].event;
+	}
+	fact_note(p, F_GREETING_INTERCEPTOR, s && s->interceptor, event);
+}
+
 /* ---- whose certificate ---- */
 
 static void certificate_facts(const struct tracker *t, struct port_facts *p)
 {
 	const struct flow *f = p->flow;
 	const struct ev_tls *tls = tls_of(t, f);
-	const struct signature *known =
-		tls && tls->issuer
-			? signature_find(&t->plan->signatures, SIGNATURE_ISSUER, tls->issuer)
-			: NULL;
+	const struct signature *s = tls ? known(t, SIGNATURE_ISSUER, tls->issuer) : NULL;
 
-	fact_note(p, F_TLS_INTERCEPTOR, known && known->interceptor, f->tls_event);
+	fact_note(p, F_TLS_INTERCEPTOR, s && s->interceptor, f->tls_event);
+	fact_note(p, F_TLS_VERIFIED, tls && tls->verified, f->tls_event);
 }
 
 void facts_of_session(const struct tracker *t, struct port_facts *p)
@@ -177,5 +252,7 @@ void facts_of_session(const struct tracker *t, struct port_facts *p)
 	ending_facts(t, p);
 	traffic_facts(t, p);
 	reply_facts(t, p);
+	greeting_facts(t, p);
+	expectation_facts(t, p);
 	certificate_facts(t, p);
 }

@@ -763,50 +763,6 @@ static void fill_controls(struct builder *b)
 	b->r->n_controls = n;
 }
 
-static bool injected_any(const struct builder *b)
-{
-	for (unsigned i = 0; i < b->d->tracker.plan->n_ports; i++)
-		if (b->d->tracker.path.trace[i].injected || b->d->tracker.path.trace[i].refused)
-			return true;
-	return false;
-}
-
-static bool injected_in_vain(const struct builder *b)
-{
-	const struct path_trace *traces = b->d->tracker.path.trace;
-
-	for (unsigned i = 0; i < b->n_tested; i++)
-		if ((traces[i].injected || traces[i].refused) && !traces[i].left)
-			return true;
-	return false;
-}
-
-static void fill_notes(struct builder *b)
-{
-	const char **list = arena_alloc(&b->r->arena, (3 + PLAN_MAX_PORTS) * sizeof(*list));
-	const char *sandbox = b->d->tracker.plan->sandbox;
-
-	if (injected_any(b))
-		list[b->r->n_notes++] =
-			"this machine blocks, so SYNs were sent below its firewall to see what "
-			"lies behind (--no-inject turns that off)";
-	if (injected_in_vain(b))
-		list[b->r->n_notes++] =
-			"they did not leave either: what stops them sits below netfilter, and what "
-			"lies behind was not seen";
-	for (unsigned i = 0; i < b->n_tested; i++)
-		if (b->has_injected[i] && !b->verdicts[i].rules[LAYER_PATH] &&
-		    fact_seen(&b->injected[i], F_CONNECTED))
-			list[b->r->n_notes++] = arena_printf(
-				&b->r->arena,
-				"below this machine's firewall port %u is answered by the destination: "
-				"nothing else on the way stops it",
-				b->d->tracker.plan->ports[i].port);
-	if (sandbox)
-		list[b->r->n_notes++] = arena_printf(&b->r->arena, "without the whole sandbox: %s", sandbox);
-	b->r->notes = list;
-}
-
 static const char *host_look_text(enum host_look look)
 {
 	static const char *const texts[HOST_LOOK_COUNT] = {
@@ -890,7 +846,7 @@ struct report *diag_report(const struct diag *d, const char *tool_version)
 	r->n_ports = b->n_tested;
 	fill_path(b);
 	fill_controls(b);
-	fill_notes(b);
+	build_notes(b);
 	build_not_looked(b);
 	build_seen_as(b);
 	if (t->plan->packets)

@@ -419,6 +419,48 @@ static const char *w_interceptor(const struct words *w)
 	return s ? arena_printf(w->arena, "%s (\"%s\")", s->name, issuer) : "somebody else";
 }
 
+/* The product that this text betrays, with "" for none. */
+static const char *product_of(const struct tracker *t, enum signature_kind kind, const char *text)
+{
+	const struct signature *s = text ? signature_find(&t->plan->signatures, kind, text) : NULL;
+
+	return s ? s->name : "";
+}
+
+static const char *w_product(const struct words *w)
+{
+	if (!fact_seen(w->facts, F_GREETING_INTERCEPTOR))
+		return "";
+	const struct event *ev = &w->tracker->log->events[w->facts->why[F_GREETING_INTERCEPTOR]];
+	if (ev->reply.stage == STAGE_GREETING)
+		return product_of(w->tracker, SIGNATURE_GREETING, ev->reply.text);
+	for (const char *const *line = ev->reply.lines; line && *line; line++)
+		if (product_of(w->tracker, SIGNATURE_EHLO, *line)[0])
+			return product_of(w->tracker, SIGNATURE_EHLO, *line);
+	return "";
+}
+
+static const char *w_greeting(const struct words *w)
+{
+	const struct flow *f = w->facts->flow;
+
+	return f && f->has_reply ? arena_printf(w->arena, "%d %s", f->reply_code, f->reply_text) : "";
+}
+
+static const char *w_expect_banner(const struct words *w)
+{
+	const char *text = w->tracker->plan->expect_banner;
+
+	return text ? text : "";
+}
+
+static const char *w_expect_name(const struct words *w)
+{
+	const char *name = w->tracker->plan->expect_name;
+
+	return name ? name : "";
+}
+
 static const char *w_works_instead(const struct words *w)
 {
 	return w->works_instead;
@@ -458,6 +500,10 @@ static const struct {
 	{"works-instead", w_works_instead},
 	{"stage", w_stage},
 	{"interceptor", w_interceptor},
+	{"product", w_product},
+	{"greeting", w_greeting},
+	{"expect-banner", w_expect_banner},
+	{"expect-name", w_expect_name},
 	{"named", w_named},
 	{"redirect-owner", w_redirect_owner},
 	{"answer-link", w_answer_link},
@@ -546,7 +592,7 @@ static const char *session_end_words(struct arena *a, const struct event *ev)
 	return NULL;
 }
 
-static const char *reply_words(struct arena *a, const struct event *ev)
+static const char *reply_words(struct arena *a, const struct tracker *t, const struct event *ev)
 {
 	static const char *const to[STAGE_COUNT] = {
 		[STAGE_GREETING] = "greeting",	 [STAGE_EHLO] = "EHLO",
@@ -558,7 +604,13 @@ static const char *reply_words(struct arena *a, const struct event *ev)
 
 	if (what && ev->reply.code == 0)
 		return arena_printf(a, "%s: %s", what, ev->reply.text);
-	return what ? arena_printf(a, "%s: %d %s", what, ev->reply.code, ev->reply.text) : NULL;
+	const char *product = ev->reply.stage == STAGE_GREETING
+				      ? product_of(t, SIGNATURE_GREETING, ev->reply.text)
+				      : "";
+	return !what        ? NULL
+	       : product[0] ? arena_printf(a, "%s: %d %s (so greets %s)", what, ev->reply.code,
+					   ev->reply.text, product)
+			    : arena_printf(a, "%s: %d %s", what, ev->reply.code, ev->reply.text);
 }
 
 static const char *neighbour_words(struct arena *a, const struct host_neighbour *n)
@@ -667,7 +719,7 @@ const char *words_event(struct arena *a, const struct tracker *t, const struct e
 		return packet_words(a, t, ev, port);
 	case EV_REPLY:
 		*source = SOURCE_SMTP;
-		return reply_words(a, ev);
+		return reply_words(a, t, ev);
 	case EV_TLS:
 		*source = SOURCE_TLS;
 		return arena_printf(a, "%s %s, certificate of %s, %s", ev->tls.version,

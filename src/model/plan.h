@@ -3,6 +3,7 @@
 #ifndef SB_MODEL_PLAN_H
 #define SB_MODEL_PLAN_H
 
+#include <regex.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -11,6 +12,9 @@
 
 #define PLAN_MAX_PORTS 32 /* tested and control ports of one target */
 #define PLAN_MAX_HOPS  64 /* the longest path that is traced */
+
+/* Greetings write names as they like. */
+#define PLAN_BANNER_REGEX (REG_EXTENDED | REG_NOSUB | REG_ICASE)
 
 struct plan_port {
 	uint16_t port;
@@ -37,6 +41,10 @@ struct plan {
 	const char *auth_user;   /* --auth, or NULL */
 	const char *auth_secret; /* its password; never in a report, an event or a file */
 	struct signatures signatures; /* of known devices; empty: none were found */
+	/* what the server is known to say, or NULL */
+	const char *expect_banner;    /* --expect-banner, and the same compiled with PLAN_BANNER_REGEX */
+	const regex_t *expect_banner_regex;
+	const char *expect_name;      /* --expect-name: a host, or a domain of hosts */
 	const char *mail_from, *rcpt_to; /* --mail-from, --rcpt-to, or NULL: not asked */
 	const char *user;        /* --uid: as whom the connections are made, or NULL: the caller */
 	const char *sandbox;     /* what of the sandbox does not hold, and why; NULL: all does */

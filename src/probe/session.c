@@ -536,7 +536,9 @@ static void begin_tls(struct session *s)
 
 	s->stage = STAGE_TLS;
 	if (s->setup.tls)
-		s->ssl = tls_connection_new(s->setup.tls, s->setup.fd, plan->name, &plan->target);
+		s->ssl = tls_connection_new(s->setup.tls, s->setup.fd,
+					    plan->expect_name ? plan->expect_name : plan->name,
+					    &plan->target);
 	if (!s->ssl)
 		end_session(s, SESSION_TLS_ERROR, "OpenSSL cannot set up a connection");
 }

@@ -106,6 +106,9 @@ class Errors(unittest.TestCase):
             (("--color", "sometimes", TARGET4), "sometimes"),
             (("-4", "-6", TARGET4), "-4"),
             (("-s", "nonsense", TARGET4), "nonsense"),
+            (("--expect-banner", "[", TARGET4), "--expect-banner"),
+            (("--expect-banner", "", TARGET4), "--expect-banner"),
+            (("--expect-name", "two words", TARGET4), "--expect-name"),
         ]
         for words, says in wrong:
             with self.subTest(words=words):

@@ -55,6 +55,7 @@ struct scene {
 	struct report *report;
 	struct addr source, gateway;
 	int64_t now;
+	regex_t expected; /* in use when the plan refers to it */
 	bool injecting; /* further probes go below the host's firewall */
 	struct made_flow flows[TRACKER_MAX_FLOWS + 8];
 	unsigned n_flows;
@@ -94,6 +95,8 @@ static inline struct scene *scene_new(bool v6)
 
 static inline void scene_free(struct scene *s)
 {
+	if (s->plan.expect_banner_regex)
+		regfree(&s->expected);
 	report_free(s->report);
 	if (s->diag)
 		diag_clear(s->diag);

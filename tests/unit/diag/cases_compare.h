@@ -58,7 +58,94 @@ static inline void interceptor_decrypts(struct scene *s)
 	session_end(s, f, STAGE_QUIT, SESSION_DONE, NULL);
 }
 
+static inline void scanner_greets(struct scene *s)
+{
+	static const struct signature known[] = {
+		{SIGNATURE_GREETING, "Some Scanner *", "a mail scanner", true, "test"}};
+
+	s->plan.signatures = (struct signatures){known, COUNT(known)};
+	unsigned f = session(s);
+	greeting(s, f, 220, "Some Scanner 1.0");
+	session_end(s, f, STAGE_QUIT, SESSION_DONE, NULL);
+}
+
+/* By another line of the reply to EHLO. */
+static inline void scanner_in_ehlo(struct scene *s)
+{
+	static const struct signature known[] = {
+		{SIGNATURE_GREETING, "mx.*", "a server", false, "test"},
+		{SIGNATURE_EHLO, "XSCANNER", "a mail scanner", true, "test"}};
+	static const char *const lines[] = {"mx.example.com", "STARTTLS", "XSCANNER", NULL};
+
+	s->plan.signatures = (struct signatures){known, COUNT(known)};
+	session_end(s, greeted(s, "mx.example.com ESMTP", 250, lines), STAGE_QUIT, SESSION_DONE, NULL);
+}
+
+static inline void expect(struct scene *s, const char *banner, const char *name)
+{
+	s->plan.expect_name = name;
+	s->plan.expect_banner = banner;
+	if (!banner)
+		return;
+	assert_int_equal(regcomp(&s->expected, banner, PLAN_BANNER_REGEX), 0);
+	s->plan.expect_banner_regex = &s->expected;
+}
+
+static inline void banner_unlike(struct scene *s)
+{
+	expect(s, "mx\\.example\\.com.*Exim", "mx.example.com");
+	session_end(s, greeted(s, "mx.example.com ESMTP Postfix", 250, plain_ehlo), STAGE_QUIT,
+		    SESSION_DONE, NULL);
+}
+
+static const char *const relay_ehlo[] = {"relay.isp.example", "STARTTLS", NULL};
+
+static inline void name_unlike(struct scene *s)
+{
+	unsigned f = session(s);
+
+	expect(s, "ESMTP", "example.com");
+	greeting(s, f, 220, "relay.isp.example ESMTP");
+	said(s, f, STAGE_EHLO, 250, "relay.isp.example / STARTTLS", relay_ehlo);
+	session_end(s, f, STAGE_QUIT, SESSION_DONE, NULL);
+}
+
+/* A relay in the name of the server turns us away: it is not the server's policy. */
+static inline void name_unlike_rejects(struct scene *s)
+{
+	unsigned f = session(s);
+
+	expect(s, NULL, "mx.example.com");
+	greeting(s, f, 554, "relay.isp.example not from here");
+	session_end(s, f, STAGE_QUIT, SESSION_DONE, NULL);
+}
+
 /* ---- what must not be taken for it ---- */
+
+static inline void as_expected(struct scene *s)
+{
+	expect(s, "^mx[0-9]?\\.EXAMPLE\\.com", "example.com.");
+	session_end(s, greeted(s, "mx.example.com ESMTP Postfix", 250, plain_ehlo), STAGE_QUIT,
+		    SESSION_DONE, NULL);
+}
+
+/* Its greeting names nobody, its reply to EHLO does. */
+static inline void nameless_greeting(struct scene *s)
+{
+	expect(s, "^220 ESMTP", "mx.example.com");
+	session_end(s, greeted(s, "ESMTP ready", 250, plain_ehlo), STAGE_QUIT, SESSION_DONE, NULL);
+}
+
+/* The certificate vouches for the server: then the expectation is out of date. */
+static inline void unlike_but_verified(struct scene *s)
+{
+	unsigned f = greeted(s, "relay.isp.example ESMTP", 250, relay_ehlo);
+
+	expect(s, "Exim", "mx.example.com");
+	said(s, f, STAGE_STARTTLS, 220, "go ahead", NULL);
+	shown(s, f, "CN=mx.example.com", "CN=Some Root", "aa", true);
+	session_end(s, f, STAGE_QUIT, SESSION_DONE, NULL);
+}
 
 /* No STARTTLS on 25 alone, and it is refused when said: such a server is not rare. */
 static inline void clear_on_25(struct scene *s)

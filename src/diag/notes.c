@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the reader of a report should know of how it came about, and what it is no finding of. */
+#include <stdlib.h>
+
+#include "diag/builder.h"
+
+#define NOTES_MAX 64
+
+static void add_note(struct builder *b, const char **list, const char *text)
+{
+	if (b->r->n_notes < NOTES_MAX)
+		list[b->r->n_notes++] = text;
+}
+
+static unsigned port_of(const struct builder *b, unsigned i)
+{
+	return b->d->tracker.plan->ports[i].port;
+}
+
+static bool injected_any(const struct builder *b)
+{
+	for (unsigned i = 0; i < b->d->tracker.plan->n_ports; i++)
+		if (b->d->tracker.path.trace[i].injected || b->d->tracker.path.trace[i].refused)
+			return true;
+	return false;
+}
+
+static bool injected_in_vain(const struct builder *b)
+{
+	const struct path_trace *traces = b->d->tracker.path.trace;
+
+	for (unsigned i = 0; i < b->n_tested; i++)
+		if ((traces[i].injected || traces[i].refused) && !traces[i].left)
+			return true;
+	return false;
+}
+
+static void note_injection(struct builder *b, const char **list)
+{
+	if (injected_any(b))
+		add_note(b, list, "this machine blocks, so SYNs were sent below its firewall to see what "
+				  "lies behind (--no-inject turns that off)");
+	if (injected_in_vain(b))
+		add_note(b, list, "they did not leave either: what stops them sits below netfilter, and "
+				  "what lies behind was not seen");
+	for (unsigned i = 0; i < b->n_tested; i++)
+		if (b->has_injected[i] && !b->verdicts[i].rules[LAYER_PATH] &&
+		    fact_seen(&b->injected[i], F_CONNECTED))
+			add_note(b, list,
+				 arena_printf(&b->r->arena,
+					      "below this machine's firewall port %u is answered by the "
+					      "destination: nothing else on the way stops it",
+					      port_of(b, i)));
+}
+
+static void note_session(struct builder *b, const char **list, unsigned i)
+{
+	const struct port_facts *p = &b->facts[i];
+	bool unlike = fact_seen(p, F_BANNER_UNLIKE) || fact_seen(p, F_NAME_UNLIKE);
+
+	if (unlike && fact_seen(p, F_TLS_VERIFIED))
+		add_note(b, list, arena_printf(&b->r->arena,
+					       "port %u greets otherwise than expected, but its certificate "
+					       "verifies: it is the server itself",
+					       port_of(b, i)));
+}
+
+void build_notes(struct builder *b)
+{
+	const char **list = arena_alloc(&b->r->arena, NOTES_MAX * sizeof(*list));
+	const char *sandbox = b->d->tracker.plan->sandbox;
+
+	note_injection(b, list);
+	if (sandbox)
+		add_note(b, list, arena_printf(&b->r->arena, "without the whole sandbox: %s", sandbox));
+	for (unsigned i = 0; i < b->n_tested; i++)
+		note_session(b, list, i);
+	b->r->notes = list;
+}
