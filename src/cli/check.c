@@ -15,6 +15,7 @@
 #include "report/render.h"
 #include "run/dns.h"
 #include "run/live.h"
+#include "run/repeat.h"
 #include "run/resolve.h"
 #include "run/share.h"
 
@@ -153,8 +154,10 @@ static int judge(struct check *c, const char *input, const char *name, const str
 	snprintf(line, sizeof(line), "%s %s ...", c->inspect ? "looking at" : "probing",
 		 addr_text(address, text));
 	progress(c, line);
-	int failed = c->inspect ? run_inspect(c->live, &plan, deadline, &r, e)
-				: run_judge(c->live, &plan, deadline, &r, e);
+	int failed = c->inspect		  ? run_inspect(c->live, &plan, deadline, &r, e)
+		     : c->opt.repeat > 1 ? run_repeat(c->live, &plan, c->opt.repeat,
+						      c->opt.interval_ns, deadline, &r, e)
+					  : run_judge(c->live, &plan, deadline, &r, e);
 	progress(c, "");
 	if (failed)
 		return -1;

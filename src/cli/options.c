@@ -13,6 +13,7 @@
 #include "base/text.h"
 
 #define TIMEOUT_DEFAULT_S 8
+#define INTERVAL_DEFAULT_S 1
 #define TIMEOUT_MAX_S     3600
 #define TARGETS_MAX       100000
 #define LINE_MAX_BYTES    1024
@@ -27,6 +28,7 @@ enum option_type {
 	OPT_ADDRESS,   /* struct addr */
 	OPT_SECONDS,   /* int64_t, ns */
 	OPT_HOPS,      /* unsigned, 1..255 */
+	OPT_ROUNDS,    /* unsigned, 1..1000 */
 	OPT_WHEN,      /* enum when */
 	OPT_INTERFACE, /* appended to interfaces[] */
 	OPT_FILE,      /* targets, one a line, appended */
@@ -59,6 +61,10 @@ static const struct option_row rows[] = {
 	 "connect as that user (name or number): rules may tell users apart"},
 	{"timeout", 't', OPT_SECONDS, AT(timeout_ns), "SECONDS",
 	 "bound on one target, everything included (8)"},
+	{"repeat", 0, OPT_ROUNDS, AT(repeat), "N",
+	 "connect N times, one after the other: shows limits on connections"},
+	{"interval", 0, OPT_SECONDS, AT(interval_ns), "SECONDS",
+	 "from one of them to the next (1); it lengthens the time of -t 8, not one given"},
 	{"write", 'w', OPT_STRING, AT(write_file), "FILE.pcap", "keep the packets"},
 	{"ca-file", 0, OPT_STRING, AT(ca_file), "FILE", "trust anchors in PEM, not the system's"},
 	{"json", 0, OPT_FLAG, AT(json), NULL, "JSON Lines: one document for each address"},
@@ -168,13 +174,14 @@ static int parse_seconds(int64_t *out, const struct option_row *row, const char 
 	return 0;
 }
 
-static int parse_hops(unsigned *out, const struct option_row *row, const char *value, struct err *e)
+static int parse_count(unsigned *out, unsigned max, const char *wanted,
+		       const struct option_row *row, const char *value, struct err *e)
 {
 	char *end;
 	unsigned long n = strtoul(value, &end, 10);
 
-	if (value[0] < '0' || value[0] > '9' || *end || n < 1 || n > 255)
-		return bad_value(row, value, "no number of hops from 1 to 255", e);
+	if (value[0] < '0' || value[0] > '9' || *end || n < 1 || n > max)
+		return bad_value(row, value, wanted, e);
 	*out = (unsigned)n;
 	return 0;
 }
@@ -288,7 +295,9 @@ static int take_option(struct options *o, const struct option_row *row, const ch
 	case OPT_SECONDS:
 		return parse_seconds(field, row, value, e);
 	case OPT_HOPS:
-		return parse_hops(field, row, value, e);
+		return parse_count(field, 255, "no number of hops from 1 to 255", row, value, e);
+	case OPT_ROUNDS:
+		return parse_count(field, 1000, "no number of rounds from 1 to 1000", row, value, e);
 	case OPT_WHEN:
 		return parse_when(field, row, value, e);
 	case OPT_INTERFACE:
@@ -356,6 +365,10 @@ static int check_together(const struct options *o, struct err *e)
 		return err_set(e, ERR_USAGE, "-4 and -6 exclude each other");
 	if ((o->password_file || o->password_fd >= 0) && !o->auth_user)
 		return err_set(e, ERR_USAGE, "a password without --auth USER");
+	/* a login in every round may lock the account, and a refusal in one would look like a limit */
+	if (o->repeat > 1 && (o->auth_user || o->mail_from))
+		return err_set(e, ERR_USAGE, "--repeat and %s exclude each other",
+			       o->auth_user ? "--auth" : "--mail-from");
 	if (o->rcpt_to && !o->mail_from)
 		return err_set(e, ERR_USAGE, "--rcpt-to needs --mail-from");
 	if (o->json + o->quiet + o->ticket > 1)
@@ -374,7 +387,8 @@ int options_parse(struct options *o, int argc, char **argv, struct err *e)
 	*o = (struct options){
 		.tested = {.ports = {25, 465, 587}, .n = 3},
 		.control = {.ports = {443, 80}, .n = 2},
-		.timeout_ns = TIMEOUT_DEFAULT_S * NS_PER_S,
+		.repeat = 1,
+		.interval_ns = INTERVAL_DEFAULT_S * NS_PER_S,
 		.max_hops = 30,
 		.password_fd = -1,
 	};
@@ -396,6 +410,8 @@ int options_parse(struct options *o, int argc, char **argv, struct err *e)
 	}
 	if (o->help || o->version)
 		return 0;
+	if (!o->timeout_ns)
+		o->timeout_ns = TIMEOUT_DEFAULT_S * NS_PER_S + (o->repeat - 1) * o->interval_ns;
 	for (int i = optind; i < argc; i++) {
 		int failed = strcmp(argv[i], "-") == 0 ? read_targets(o, "-", e)
 						       : add_target(o, argv[i], e);

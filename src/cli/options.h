@@ -38,6 +38,8 @@ struct options {
 	int password_fd; /* -1: none */
 	bool starttls_required;
 	int64_t timeout_ns;
+	unsigned repeat; /* --repeat, 1: once */
+	int64_t interval_ns;
 	bool json, ticket, quiet, verbose, no_progress;
 	bool no_path, no_trace, no_inject, no_canary, no_sandbox; /* what can be turned off */
 	unsigned max_hops;

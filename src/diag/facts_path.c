@@ -197,6 +197,8 @@ static void silent_facts(const struct tracker *t, int port, const struct path_pl
 	out->hops_beyond = s.hops_beyond;
 	out->from_addr = path_hop_address(&t->path, s.from);
 	out->to_addr = s.to == p->dest_ttl ? t->plan->target : path_hop_address(&t->path, s.to);
+	/* the target answers some SYNs of this port: whoever drops the others chooses, and may sit anywhere */
+	proven &= !path_first_syn_ack(&t->path.trace[port]);
 	fact_note(p, F_PATH_STOPS, s.stops && proven, NO_EVENT);
 	fact_note(p, F_PATH_THROUGH, s.through && proven, NO_EVENT);
 	if (!proven)

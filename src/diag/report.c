@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "diag/builder.h"
 #include "diag/diag.h"
+#include "diag/overall.h"
 #include "diag/remedy.h"
 #include "diag/words.h"
 #include "smtp/ehlo.h"
@@ -599,87 +600,6 @@ void build_vantage(struct builder *b)
 		v->gateway_state = neighbour_state_name(&t->neighbour);
 }
 
-static const char *port_list(struct arena *a, const struct builder *b, const bool *in)
-{
-	const char *list = "";
-	unsigned n = 0, total = 0;
-
-	for (unsigned i = 0; i < b->n_tested; i++)
-		total += in[i];
-	for (unsigned i = 0; i < b->n_tested; i++) {
-		if (!in[i])
-			continue;
-		list = arena_printf(a, "%s%s%u", list, n == 0 ? "" : n + 1 == total ? " and " : ", ",
-				    b->r->ports[i].port);
-		n++;
-	}
-	return arena_printf(a, "port%s %s", total > 1 ? "s" : "", list);
-}
-
-static const char *place_words(const struct report_port *p)
-{
-	if (!p->n_findings)
-		return "";
-	switch (p->findings[0].place) {
-	case PLACE_HOST: return " on this machine";
-	case PLACE_GATEWAY: return " at the gateway";
-	case PLACE_ISP: return " in the provider's network";
-	case PLACE_TRANSIT: return " in transit";
-	case PLACE_DESTINATION_NETWORK: return " in the destination's network";
-	case PLACE_DESTINATION: return " by the destination";
-	case PLACE_UNKNOWN:
-		return p->state == STATE_BLOCKED && p->upstream_tested ? " beyond this machine" : "";
-	case PLACE_COUNT: break;
-	}
-	return "";
-}
-
-static const char *state_words(const struct report_port *p)
-{
-	switch (p->state) {
-	case STATE_OPEN: return "open";
-	case STATE_BLOCKED: return "blocked";
-	case STATE_INTERCEPTED: return "intercepted";
-	case STATE_REFUSED: return "refused";
-	case STATE_REJECTED: return "rejected";
-	case STATE_NO_SERVICE: return "without SMTP service";
-	case STATE_UNREACHABLE: return "unreachable";
-	case STATE_INCONCLUSIVE: return "not decided";
-	case STATE_COUNT: break;
-	}
-	return "";
-}
-
-/* "Port 25 is blocked on this machine; ports 465 and 587 are open." */
-static const char *overall_summary(struct builder *b)
-{
-	struct arena *a = &b->r->arena;
-	bool done[PLAN_MAX_PORTS] = {false};
-	const char *out = "";
-
-	for (unsigned i = 0; i < b->n_tested; i++) {
-		const struct report_port *p = &b->r->ports[i];
-		bool in[PLAN_MAX_PORTS] = {false};
-		unsigned n = 0;
-		if (done[i])
-			continue;
-		for (unsigned k = i; k < b->n_tested; k++) {
-			const struct report_port *q = &b->r->ports[k];
-			if (q->state == p->state && strcmp(place_words(p), place_words(q)) == 0) {
-				in[k] = done[k] = true;
-				n++;
-			}
-		}
-		const char *where = p->state == STATE_NO_SERVICE ? "" : place_words(p);
-		out = arena_printf(a, "%s%s%s %s %s%s", out, out[0] ? "; " : "",
-				   port_list(a, b, in), n > 1 ? "are" : "is", state_words(p), where);
-	}
-	char *text = arena_printf(a, "%s.", out);
-	if (text[0] == 'p')
-		text[0] = 'P';
-	return text;
-}
-
 /* ---- the path matrix ---- */
 
 static bool trace_shown(const struct builder *b, unsigned i)
@@ -853,7 +773,7 @@ struct report *diag_report(const struct diag *d, const char *tool_version)
 		build_packets(b);
 	r->evidence = b->evidence;
 	r->n_evidence = b->n_evidence;
-	r->summary = overall_summary(b);
+	r->summary = report_overall(r);
 	free(b);
 	return r;
 }

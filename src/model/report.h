@@ -102,6 +102,13 @@ struct report_smtp {
 	struct report_tls tls;
 };
 
+/* One of several connections to the same port (--repeat). */
+struct report_round {
+	double t_ms;      /* when it began, since `started` */
+	enum state state;
+	const char *text; /* what became of it, in a few words */
+};
+
 struct report_port {
 	unsigned port;
 	const char *service;
@@ -114,6 +121,9 @@ struct report_port {
 	bool has_smtp;
 	struct report_smtp smtp;
 	double connect_ms, banner_ms, tls_ms; /* all since connect() was called; TIME_NONE */
+	const struct report_round *rounds; /* the last is what the rest of this struct is about */
+	unsigned n_rounds;                 /* 0: it was tried once */
+	unsigned passed_first; /* so many rounds passed before the first that did not; 0: no such change */
 };
 
 struct report_evidence {

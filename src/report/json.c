@@ -284,6 +284,21 @@ static json_t *findings(struct doc *d, const struct report_port *p)
 	return array;
 }
 
+static json_t *rounds(struct doc *d, const struct report_port *p)
+{
+	json_t *array = json_array();
+
+	for (unsigned i = 0; i < p->n_rounds; i++) {
+		json_t *o = json_object();
+		put(d, o, "attempt", json_integer(i + 1));
+		put(d, o, "t_ms", real(p->rounds[i].t_ms));
+		put(d, o, "state", text(d, state_name(p->rounds[i].state)));
+		put(d, o, "text", text(d, p->rounds[i].text));
+		add(d, array, o);
+	}
+	return array;
+}
+
 static json_t *port(struct doc *d, const struct report_port *p)
 {
 	json_t *o = json_object();
@@ -300,6 +315,8 @@ static json_t *port(struct doc *d, const struct report_port *p)
 	put(d, timing, "banner", real(p->banner_ms));
 	put(d, timing, "tls", real(p->tls_ms));
 	put(d, o, "timing_ms", timing);
+	if (p->n_rounds)
+		put(d, o, "repeats", rounds(d, p));
 	return o;
 }
 
