@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #define BLOCK_SIZE 8192
+#define KEEP_MAX 65536 /* a larger block was somebody's exception: it arena_reset() drops it */
 
 struct arena_block {
 	struct arena_block *next;
@@ -48,12 +49,18 @@ void *array_grow(void *array, unsigned n, unsigned *size, size_t element)
 	return xrealloc(array, *size * element);
 }
 
+static size_t round_up(size_t size)
+{
+	const size_t align = _Alignof(max_align_t);
+
+	return (size + align - 1) / align * align;
+}
+
 void *arena_alloc(struct arena *a, size_t size)
 {
 	struct arena_block *b = a->head;
-	const size_t align = _Alignof(max_align_t);
 
-	size = (size + align - 1) / align * align;
+	size = round_up(size);
 	if (!b || b->size - b->used < size) {
 		size_t want = size > BLOCK_SIZE ? size : BLOCK_SIZE;
 		b = xcalloc(1, sizeof(*b) + want);
@@ -73,6 +80,31 @@ void arena_clear(struct arena *a)
 		free(a->head);
 		a->head = next;
 	}
+}
+
+void arena_reset(struct arena *a)
+{
+	struct arena_block *keep = a->head;
+
+	if (!keep)
+		return;
+	a->head = keep->next;
+	arena_clear(a);
+	if (keep->size > KEEP_MAX) {
+		free(keep);
+		return;
+	}
+	memset(keep->data, 0, keep->used);
+	keep->used = 0;
+	keep->next = NULL;
+	a->head = keep;
+}
+
+void arena_trim(struct arena *a, void *latest, size_t size)
+{
+	struct arena_block *b = a->head;
+
+	b->used = (size_t)((char *)latest - b->data) + round_up(size);
 }
 
 char *arena_strndup(struct arena *a, const char *s, size_t n)

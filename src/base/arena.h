@@ -17,7 +17,15 @@ struct arena {
 
 void arena_clear(struct arena *a); /* a zeroed struct is an empty arena */
 
+/* As arena_clear(), but keeps a block for what comes next: for a loop that fills one anew each time. */
+void arena_reset(struct arena *a);
+
 void *arena_alloc(struct arena *a, size_t size); /* zeroed, aligned for any type */
+
+/* Gives back what lies behind the first `size` bytes of the latest allocation; nothing may have been
+ * written there. */
+void arena_trim(struct arena *a, void *latest, size_t size);
+
 char *arena_strdup(struct arena *a, const char *s);      /* NULL stays NULL */
 char *arena_strndup(struct arena *a, const char *s, size_t n);
 char *arena_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

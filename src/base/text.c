@@ -5,9 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Longest replacement of one input byte: "\u{10FFFF}" for four of them, "\xNN" for one. */
-#define MAX_GROWTH 10
-
 /* Length of the valid UTF-8 sequence at p, or 0 (RFC 3629: no overlongs, no surrogates). */
 static size_t utf8_sequence(const uint8_t *p, size_t left, uint32_t *code)
 {
@@ -42,15 +39,21 @@ static bool is_deceptive(uint32_t c)
 	       (c >= 0xe0000 && c <= 0xe0fff);
 }
 
-char *text_clean(struct arena *a, const void *bytes, size_t len, size_t max_bytes)
+bool text_is_plain(const void *bytes, size_t len)
 {
 	const uint8_t *p = bytes;
-	bool cut = len > max_bytes;
+	unsigned odd = 0;
 
-	if (cut)
-		len = max_bytes;
-	char *out = arena_alloc(a, len * MAX_GROWTH + sizeof("..."));
+	for (size_t i = 0; i < len; i++) /* without a branch: the compiler takes many at once */
+		odd |= (uint8_t)(p[i] - 0x20) > 0x7e - 0x20;
+	return !odd;
+}
+
+size_t text_clean_into(char *out, const void *bytes, size_t len)
+{
+	const uint8_t *p = bytes;
 	size_t n = 0;
+
 	for (size_t i = 0; i < len;) {
 		uint32_t code = 0;
 		size_t step = utf8_sequence(p + i, len - i, &code);
@@ -65,6 +68,17 @@ char *text_clean(struct arena *a, const void *bytes, size_t len, size_t max_byte
 		}
 		i += step;
 	}
+	return n;
+}
+
+char *text_clean(struct arena *a, const void *bytes, size_t len, size_t max_bytes)
+{
+	bool cut = len > max_bytes;
+
+	if (cut)
+		len = max_bytes;
+	char *out = arena_alloc(a, len * TEXT_MAX_GROWTH + sizeof("..."));
+	size_t n = text_clean_into(out, bytes, len);
 	memcpy(out + n, cut ? "..." : "", cut ? 4 : 1);
 	return out;
 }

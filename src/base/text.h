@@ -19,6 +19,13 @@
 /* At most max_bytes of input are used; "..." marks what was cut. */
 char *text_clean(struct arena *a, const void *bytes, size_t len, size_t max_bytes);
 
+/* The same into out[len * TEXT_MAX_GROWTH], without a NUL at the end; returns its length. */
+#define TEXT_MAX_GROWTH 10 /* "\u{10FFFF}" for four bytes, "\xNN" for one */
+size_t text_clean_into(char *out, const void *bytes, size_t len);
+
+/* Printable ASCII only: clean as it stands. */
+bool text_is_plain(const void *bytes, size_t len);
+
 /* Number of terminal columns of clean text, counting each code point as one. */
 size_t text_width(const char *clean);
 

@@ -5,13 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/text.h"
 #include "cli/options.h"
 #include "cli/password.h"
+#include "cli/terminal.h"
 #include "report/render.h"
 #include "run/dns.h"
 #include "run/live.h"
@@ -39,29 +39,9 @@ struct check {
 
 /* ---- output ---- */
 
-static struct text_options text_options(const struct options *o)
-{
-	struct winsize w;
-	bool tty = isatty(STDOUT_FILENO);
-	unsigned width = 80;
-	const char *columns = getenv("COLUMNS");
-
-	if (tty && ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col)
-		width = w.ws_col;
-	else if (columns && atoi(columns) > 0)
-		width = (unsigned)atoi(columns);
-	bool auto_colour = tty && !getenv("NO_COLOR");
-	return (struct text_options){
-		.colour = o->colour == WHEN_ALWAYS || (o->colour == WHEN_AUTO && auto_colour),
-		.width = width < 40 ? 40 : width > 120 ? 120 : width,
-		.quiet = o->quiet,
-		.verbose = o->verbose,
-	};
-}
-
 static int write_report(struct check *c, const struct report *r, struct err *e)
 {
-	struct text_options text = text_options(&c->opt);
+	struct text_options text = terminal_text_options(&c->opt);
 	int failed;
 
 	if (!c->opt.json && !c->opt.quiet && c->n_reports++ > 0)

@@ -45,7 +45,7 @@ struct option_row {
 
 #define AT(field) offsetof(struct options, field)
 
-static const struct option_row rows[] = {
+static const struct option_row check_rows[] = {
 	{"ports", 'p', OPT_PORTS, AT(tested), "LIST", "ports to judge (25,465,587)"},
 	{"control", 0, OPT_PORTS, AT(control), "LIST",
 	 "ports on the same address to compare with (443,80, and the other tested ports)"},
@@ -101,7 +101,30 @@ static const struct option_row rows[] = {
 	{"version", 'V', OPT_FLAG, AT(version), NULL, "name and version"},
 };
 
-#define N_ROWS (sizeof(rows) / sizeof(rows[0]))
+/* `read` */
+static const struct option_row read_rows[] = {
+	{"ports", 'p', OPT_PORTS, AT(tested), "LIST", "ports of SMTP servers (25,465,587)"},
+	{"any-port", 0, OPT_FLAG, AT(any_port), NULL,
+	 "other ports, too, where greeting or EHLO looks like SMTP"},
+	{"json", 0, OPT_FLAG, AT(json), NULL, "JSON Lines: one document for each connection"},
+	{"summary", 0, OPT_FLAG, AT(summary), NULL, "no connections, only how many fared how"},
+	{"verbose", 'v', OPT_FLAG, AT(verbose), NULL, "all about each connection"},
+	{"color", 0, OPT_WHEN, AT(colour), "WHEN", "auto, always or never"},
+	{"help", 'h', OPT_FLAG, AT(help), NULL, "this text"},
+};
+
+struct option_table {
+	const char *program; /* as the user calls it */
+	const struct option_row *rows;
+	size_t n;
+};
+
+#define TABLE(program, rows) {program, rows, sizeof(rows) / sizeof((rows)[0])}
+static const struct option_table check_table = TABLE("smtpblame", check_rows);
+static const struct option_table read_table = TABLE("smtpblame read", read_rows);
+
+#define ROWS_MAX  64
+_Static_assert(sizeof(check_rows) / sizeof(check_rows[0]) < ROWS_MAX, "the tables of getopt have room");
 #define LONG_ONLY 256 /* getopt value of row i is LONG_ONLY + i */
 
 /* "-p" or "--control", as the user may have written it. */
@@ -315,29 +338,29 @@ static int take_option(struct options *o, const struct option_row *row, const ch
 }
 
 /* The getopt tables, made from the rows. */
-static void getopt_tables(char *letters, struct option *longs)
+static void getopt_tables(const struct option_table *t, char *letters, struct option *longs)
 {
 	*letters++ = ':';
-	for (size_t i = 0; i < N_ROWS; i++) {
-		longs[i] = (struct option){rows[i].name, rows[i].argument ? 1 : 0, NULL,
-					   (int)(LONG_ONLY + i)};
-		if (!rows[i].letter)
+	for (size_t i = 0; i < t->n; i++) {
+		const struct option_row *row = &t->rows[i];
+		longs[i] = (struct option){row->name, row->argument ? 1 : 0, NULL, (int)(LONG_ONLY + i)};
+		if (!row->letter)
 			continue;
-		*letters++ = rows[i].letter;
-		if (rows[i].argument)
+		*letters++ = row->letter;
+		if (row->argument)
 			*letters++ = ':';
 	}
 	*letters = '\0';
-	longs[N_ROWS] = (struct option){0};
+	longs[t->n] = (struct option){0};
 }
 
-static const struct option_row *row_of(int value)
+static const struct option_row *row_of(const struct option_table *t, int value)
 {
 	if (value >= LONG_ONLY)
-		return &rows[value - LONG_ONLY];
-	for (size_t i = 0; i < N_ROWS; i++)
-		if (rows[i].letter == value)
-			return &rows[i];
+		return &t->rows[value - LONG_ONLY];
+	for (size_t i = 0; i < t->n; i++)
+		if (t->rows[i].letter == value)
+			return &t->rows[i];
 	return NULL;
 }
 
@@ -378,11 +401,37 @@ static int check_together(const struct options *o, struct err *e)
 	return 0;
 }
 
+/* The options; *first gets the index of the first word that is none. */
+static int parse(const struct option_table *t, struct options *o, int argc, char **argv, int *first,
+		 struct err *e)
+{
+	char letters[3 * ROWS_MAX + 2];
+	struct option longs[ROWS_MAX + 1];
+	int value;
+
+	getopt_tables(t, letters, longs);
+	opterr = 0;
+	optind = 1;
+	while ((value = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
+		const char *word = argv[optind - 1];
+		if (value == ':')
+			return err_set(e, ERR_USAGE, "option '%.60s' needs a value", word);
+		if (value == '?' && optopt && optopt < LONG_ONLY)
+			return err_set(e, ERR_USAGE, "unknown option '-%c'; see %s --help", optopt,
+				       t->program);
+		if (value == '?')
+			return err_set(e, ERR_USAGE, "unknown option '%.60s'; see %s --help", word,
+				       t->program);
+		if (take_option(o, row_of(t, value), optarg, e) != 0)
+			return -1;
+	}
+	*first = optind;
+	return 0;
+}
+
 int options_parse(struct options *o, int argc, char **argv, struct err *e)
 {
-	char letters[3 * N_ROWS + 2];
-	struct option longs[N_ROWS + 1];
-	int value;
+	int first;
 
 	*o = (struct options){
 		.tested = {.ports = {25, 465, 587}, .n = 3},
@@ -392,27 +441,13 @@ int options_parse(struct options *o, int argc, char **argv, struct err *e)
 		.max_hops = 30,
 		.password_fd = -1,
 	};
-	getopt_tables(letters, longs);
-	opterr = 0;
-	optind = 1;
-	while ((value = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
-		const char *word = argv[optind - 1];
-		if (value == ':')
-			return err_set(e, ERR_USAGE, "option '%.60s' needs a value", word);
-		if (value == '?' && optopt && optopt < LONG_ONLY)
-			return err_set(e, ERR_USAGE, "unknown option '-%c'; see smtpblame --help",
-				       optopt);
-		if (value == '?')
-			return err_set(e, ERR_USAGE, "unknown option '%.60s'; see smtpblame --help",
-				       word);
-		if (take_option(o, row_of(value), optarg, e) != 0)
-			return -1;
-	}
+	if (parse(&check_table, o, argc, argv, &first, e) != 0)
+		return -1;
 	if (o->help || o->version)
 		return 0;
 	if (!o->timeout_ns)
 		o->timeout_ns = TIMEOUT_DEFAULT_S * NS_PER_S + (o->repeat - 1) * o->interval_ns;
-	for (int i = optind; i < argc; i++) {
+	for (int i = first; i < argc; i++) {
 		int failed = strcmp(argv[i], "-") == 0 ? read_targets(o, "-", e)
 						       : add_target(o, argv[i], e);
 		if (failed)
@@ -423,6 +458,21 @@ int options_parse(struct options *o, int argc, char **argv, struct err *e)
 	return o->expect_banner ? compile_banner(o, e) : 0;
 }
 
+int options_parse_read(struct options *o, int argc, char **argv, struct err *e)
+{
+	int first;
+
+	*o = (struct options){.tested = {.ports = {25, 465, 587}, .n = 3}, .password_fd = -1};
+	if (parse(&read_table, o, argc, argv, &first, e) != 0)
+		return -1;
+	for (int i = first; i < argc; i++)
+		if (add_target(o, argv[i], e) != 0)
+			return -1;
+	if (o->n_targets == 0 && !o->help)
+		return err_set(e, ERR_USAGE, "no file; try: smtpblame read capture.pcap");
+	return 0;
+}
+
 void options_clear(struct options *o)
 {
 	free(o->targets);
@@ -431,27 +481,48 @@ void options_clear(struct options *o)
 	arena_clear(&o->arena);
 }
 
+static void print_rows(const struct option_table *t, FILE *out)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		const struct option_row *row = &t->rows[i];
+		char left[64], letter[8] = "    ";
+		if (row->type == OPT_LATER)
+			continue;
+		if (row->letter)
+			snprintf(letter, sizeof(letter), "-%c, ", row->letter);
+		snprintf(left, sizeof(left), "%s--%s%s%s", letter, row->name, row->argument ? " " : "",
+			 row->argument ? row->argument : "");
+		fprintf(out, "  %-27s %s\n", left, row->help);
+	}
+}
+
 void options_print_help(FILE *out)
 {
 	fputs("smtpblame - who stops my mail: this machine, the gateway, the provider, or the "
 	      "other side?\n\n"
 	      "  smtpblame [check] [OPTIONS] TARGET...  probe, and say who blocks\n"
 	      "  smtpblame inspect [OPTIONS] TARGET...  what on this host touches SMTP to TARGET;\n"
-	      "                                         sends no packet\n\n"
+	      "                                         sends no packet\n"
+	      "  smtpblame read    [OPTIONS] FILE...    judge the SMTP connections of captures\n"
+	      "                                         (smtpblame read --help)\n\n"
 	      "TARGET is a host name or an address ([v6] too). Needs root, or cap_net_raw and\n"
 	      "cap_net_admin.\n\n",
 	      out);
-	for (size_t i = 0; i < N_ROWS; i++) {
-		char left[64], letter[8] = "    ";
-		if (rows[i].type == OPT_LATER)
-			continue;
-		if (rows[i].letter)
-			snprintf(letter, sizeof(letter), "-%c, ", rows[i].letter);
-		snprintf(left, sizeof(left), "%s--%s%s%s", letter, rows[i].name,
-			 rows[i].argument ? " " : "", rows[i].argument ? rows[i].argument : "");
-		fprintf(out, "  %-27s %s\n", left, rows[i].help);
-	}
+	print_rows(&check_table, out);
 	fputs("\nExit status: 0 every port open, 1 something is not, 4 not decided,\n"
 	      "2 wrong usage or a target that does not resolve, 3 could not run.\n",
+	      out);
+}
+
+void options_print_read_help(FILE *out)
+{
+	fputs("smtpblame read [OPTIONS] FILE... - judge every SMTP connection of captures\n\n"
+	      "FILE is a pcap or pcapng file, also compressed (.gz, .zst, .xz); - is standard input.\n"
+	      "Needs no privileges. Of two captures of the same traffic, taken at two places, it\n"
+	      "compares the connections and says what changed in between.\n\n",
+	      out);
+	print_rows(&read_table, out);
+	fputs("\nExit status: 0 every connection open, 1 something is not, 4 not decided,\n"
+	      "2 wrong usage or nothing to read, 3 could not run.\n",
 	      out);
 }

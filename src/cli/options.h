@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The options of `check`: one table drives parsing and help. Everything is
+ * The options of the verbs: one table each drives parsing and help. Everything is
  * checked here, before anything is opened or sent.
  */
 #ifndef SB_CLI_OPTIONS_H
@@ -44,6 +44,7 @@ struct options {
 	bool no_path, no_trace, no_inject, no_canary, no_sandbox; /* what can be turned off */
 	unsigned max_hops;
 	enum when colour;
+	bool any_port, summary; /* read */
 	bool help, version;
 	const char **targets;
 	unsigned n_targets;
@@ -55,5 +56,9 @@ int options_parse(struct options *o, int argc, char **argv, struct err *e);
 void options_clear(struct options *o);
 
 void options_print_help(FILE *out);
+
+/* The same for `read`: `targets` are its files, `tested` its ports. */
+int options_parse_read(struct options *o, int argc, char **argv, struct err *e);
+void options_print_read_help(FILE *out);
 
 #endif

@@ -113,6 +113,7 @@ struct conn_rst {
 	uint8_t side;          /* enum conn_side whose address it carries */
 	uint8_t flags;         /* TCP flags */
 	uint8_t phase;         /* enum conn_phase when it came */
+	uint8_t provoked;      /* packets of the other side since this side's latest one that is no RST; 255: more */
 	bool seq_known, ack_known; /* the capture knows what they should be */
 	int32_t seq_off;       /* its sequence number less the one that its receiver expects: 0 exact */
 	int32_t ack_off;       /* its acknowledgement less the end of what its receiver has sent; with ACK only */
@@ -273,6 +274,7 @@ struct conn {
 	uint64_t first_packet;  /* number in the file, from 1 */
 	uint64_t last_packet;
 	int64_t start_ns, last_ns; /* wall clock of these two */
+	int64_t until_ns;       /* latest packet of the file when this was handed over: so far nothing more came */
 	struct addr client, server;
 	uint16_t client_port, server_port;
 	uint8_t begin;          /* enum conn_begin */

@@ -181,7 +181,7 @@ static const char *w_silent_syns(const struct words *w)
 	return arena_printf(w->arena, "%u", w->facts->silent_syns);
 }
 
-static const char *stage_words(enum session_stage stage)
+const char *words_stage(enum session_stage stage)
 {
 	static const char *const words[STAGE_COUNT] = {
 		[STAGE_GREETING] = "before a greeting", [STAGE_EHLO] = "after EHLO",
@@ -228,11 +228,8 @@ static const char *w_greeting_wait(const struct words *w)
 	return arena_printf(w->arena, "%.1f s", s);
 }
 
-static const char *w_reply_meaning(const struct words *w)
+const char *words_reply_meaning(int code)
 {
-	const struct stage_reply *r = w->facts->flow ? refusal_of(w->facts->flow) : NULL;
-	int code = r ? r->code : 0;
-
 	switch (code) {
 	case 421:
 		return "421: the service is not available now; it may be overloaded, or limit connections from this address. Try again later; if it stays so, ask its administrator.";
@@ -247,6 +244,13 @@ static const char *w_reply_meaning(const struct words *w)
 	}
 	return code >= 500 ? "A lasting refusal: its administrator can tell why; the words above are the server's own."
 			   : "A temporary refusal: try again later; the words above are the server's own.";
+}
+
+static const char *w_reply_meaning(const struct words *w)
+{
+	const struct stage_reply *r = w->facts->flow ? refusal_of(w->facts->flow) : NULL;
+
+	return words_reply_meaning(r ? r->code : 0);
 }
 
 static const char *w_ip(const struct words *w)
@@ -405,7 +409,7 @@ static const char *w_answer_link(const struct words *w)
 
 static const char *w_stage(const struct words *w)
 {
-	return w->facts->flow ? stage_words(w->facts->flow->end_stage) : "";
+	return w->facts->flow ? words_stage(w->facts->flow->end_stage) : "";
 }
 
 static const char *w_interceptor(const struct words *w)
@@ -568,7 +572,7 @@ static const char *connect_words(struct arena *a, const struct event *ev, const 
 
 static const char *session_end_words(struct arena *a, const struct event *ev)
 {
-	const char *where = stage_words(ev->session_end.stage);
+	const char *where = words_stage(ev->session_end.stage);
 	const char *text = ev->session_end.text ? ev->session_end.text : "";
 
 	switch (ev->session_end.end) {

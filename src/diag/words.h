@@ -28,4 +28,10 @@ const char *words_expand(const struct words *w, const char *template);
 const char *words_event(struct arena *a, const struct tracker *t, const struct event *ev,
 			enum source *source, unsigned *port);
 
+/* "before a greeting", "after EHLO". */
+const char *words_stage(enum session_stage stage);
+
+/* What a refusal with this code usually means. */
+const char *words_reply_meaning(int code);
+
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Prints docs/rules.md from the rule table.
+ * Prints docs/rules.md from the rule tables: of live runs, and of captures.
  *
  *   cmake --build build/dev --target update-docs     writes it
  *   ctest -R docs-rules                              fails when it is stale
@@ -8,14 +8,40 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "diag/capture_rules.h"
 #include "diag/rules.h"
 #include "model/report.h"
+
+/* A table, with the names of its facts. */
+struct table {
+	const struct rule *rules;
+	unsigned n_rules, n_facts;
+	const char *(*name)(unsigned fact), *(*text)(unsigned fact);
+	const char *const *intro; /* by layer */
+	const char *placed;       /* where `placed` rows have their place from */
+};
+
+static const char *live_name(unsigned f)
+{
+	return fact_name((enum fact)f);
+}
+
+static const char *live_text(unsigned f)
+{
+	return fact_text((enum fact)f);
+}
 
 static const char *const layer_intro[LAYER_COUNT] = {
 	[LAYER_HOST] = "What this machine itself does to the connection.",
 	[LAYER_PATH] = "What happens between this machine and the destination, and the "
 		       "destination's own answer to a SYN.",
 	[LAYER_SESSION] = "What is said once the connection stands.",
+};
+
+static const char *const capture_intro[LAYER_COUNT] = {
+	[LAYER_HOST] = "What the client's own machine does, as far as packets show it.",
+	[LAYER_PATH] = "What happens to the SYN and its answer.",
+	[LAYER_SESSION] = "What is said once the connection stands, and who ends it.",
 };
 
 /* A cell of a table or running text: what Markdown would take for itself is escaped. */
@@ -28,23 +54,23 @@ static void print_text(const char *text)
 	}
 }
 
-static void print_facts(const char *what, fact_set facts)
+static void print_facts(const struct table *t, const char *what, fact_set facts)
 {
 	bool first = true;
 
 	if (!facts)
 		return;
 	printf("- %s:", what);
-	for (int f = 0; f < F_COUNT; f++) {
+	for (unsigned f = 0; f < t->n_facts; f++) {
 		if (!(facts & FACT_BIT(f)))
 			continue;
-		printf("%s `%s`", first ? "" : ",", fact_name((enum fact)f));
+		printf("%s `%s`", first ? "" : ",", t->name(f));
 		first = false;
 	}
 	putchar('\n');
 }
 
-static void print_place(const struct rule *r)
+static void print_place(const struct table *t, const struct rule *r)
 {
 	printf("- says: state `%s`", state_name(r->state));
 	if (r->state == STATE_OPEN) {
@@ -53,7 +79,7 @@ static void print_place(const struct rule *r)
 	}
 	printf(", mechanism `%s`, ", mechanism_name(r->mechanism));
 	if (r->placed)
-		printf("place and confidence from the traces");
+		printf("place and confidence from %s", t->placed);
 	else if (r->confidence == CONFIDENCE_NONE)
 		printf("place `%s`", place_name(r->place));
 	else
@@ -63,29 +89,29 @@ static void print_place(const struct rule *r)
 	putchar('\n');
 }
 
-static void print_rule(const struct rule *r)
+static void print_rule(const struct table *t, const struct rule *r)
 {
 	printf("\n### %s\n\n", r->id);
 	print_text(r->summary);
 	puts("\n");
-	print_facts("needs", r->need);
-	print_facts("must be absent", r->absent);
-	print_place(r);
+	print_facts(t, "needs", r->need);
+	print_facts(t, "must be absent", r->absent);
+	print_place(t, r);
 	printf("- why: ");
 	print_text(r->why);
 	putchar('\n');
 }
 
-static void print_index(void)
+static void print_index(const struct table *t)
 {
 	puts("| rule | layer | state | mechanism | place | confidence |\n"
 	     "| --- | --- | --- | --- | --- | --- |");
-	for (unsigned i = 0; i < rule_count; i++) {
-		const struct rule *r = &rule_table[i];
+	for (unsigned i = 0; i < t->n_rules; i++) {
+		const struct rule *r = &t->rules[i];
 		printf("| [%s](#%s) | %s | %s | %s | %s | ", r->id, r->id, layer_name(r->layer),
 		       state_name(r->state),
 		       r->state == STATE_OPEN ? "-" : mechanism_name(r->mechanism),
-		       r->state == STATE_OPEN ? "-" : r->placed ? "from the traces"
+		       r->state == STATE_OPEN ? "-" : r->placed ? "computed"
 						      : place_name(r->place));
 		if (r->placed)
 			puts("computed |");
@@ -96,31 +122,54 @@ static void print_index(void)
 	}
 }
 
-static void print_fact_index(void)
+static void print_fact_index(const struct table *t)
 {
-	puts("\n## The facts\n\n| fact | what it asserts |\n| --- | --- |");
-	for (int f = 0; f < F_COUNT; f++) {
-		printf("| `%s` | ", fact_name((enum fact)f));
-		print_text(fact_text((enum fact)f));
+	puts("\n| fact | what it asserts |\n| --- | --- |");
+	for (unsigned f = 0; f < t->n_facts; f++) {
+		printf("| `%s` | ", t->name(f));
+		print_text(t->text(f));
 		puts(" |");
+	}
+}
+
+static void print_layers(const struct table *t, const char *heading)
+{
+	for (int layer = 0; layer < LAYER_COUNT; layer++) {
+		printf("\n## %s: %s\n\n%s\n", heading, layer_name((enum layer)layer), t->intro[layer]);
+		for (unsigned i = 0; i < t->n_rules; i++)
+			if ((int)t->rules[i].layer == layer)
+				print_rule(t, &t->rules[i]);
 	}
 }
 
 int main(void)
 {
+	const struct table live = {rule_table, rule_count, F_COUNT, live_name, live_text, layer_intro,
+				   "the traces"};
+	const struct table captures = {capture_rule_table, capture_rule_count, CF_COUNT, capture_fact_name,
+				       capture_fact_text, capture_intro, "TTLs and addresses"};
+
 	printf("# The rules\n\n"
-	       "Written by tests/tools/rules_doc.c from the table in src/diag/rules.c: don't edit\n"
-	       "it, run `cmake --build build/dev --target update-docs`.\n\n"
+	       "Written by tests/tools/rules_doc.c from the tables in src/diag/rules.c and\n"
+	       "src/diag/capture_rules.c: don't edit it, run\n"
+	       "`cmake --build build/dev --target update-docs`.\n\n"
+	       "What the words mean is in [method.md](method.md).\n\n"
+	       "- [Live runs](#live-runs): `check` and `inspect`\n"
+	       "- [Captures](#captures): `read`\n\n"
+	       "# Live runs\n\n"
 	       "In each layer the first rule that matches wins. A rule matches when every fact\n"
 	       "that it needs was seen, and every fact that must be absent was looked for and\n"
-	       "not seen. What the words mean is in [method.md](method.md).\n\n");
-	print_index();
-	for (int layer = 0; layer < LAYER_COUNT; layer++) {
-		printf("\n## Layer: %s\n\n%s\n", layer_name((enum layer)layer), layer_intro[layer]);
-		for (unsigned i = 0; i < rule_count; i++)
-			if ((int)rule_table[i].layer == layer)
-				print_rule(&rule_table[i]);
-	}
-	print_fact_index();
+	       "not seen.\n\n");
+	print_index(&live);
+	print_layers(&live, "Layer");
+	puts("\n## The facts");
+	print_fact_index(&live);
+	printf("\n# Captures\n\n"
+	       "The first rule that matches judges the connection. A rule matches when the\n"
+	       "capture shows every fact that it needs, and none of those that must be absent.\n\n");
+	print_index(&captures);
+	print_layers(&captures, "Captures, layer");
+	puts("\n## The facts of captures");
+	print_fact_index(&captures);
 	return fflush(stdout) != 0 || ferror(stdout);
 }

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The judgement on the connections of a capture: from struct conn by facts and
+ * rules to the contract's words. Pure; one thread.
+ */
+#ifndef SB_DIAG_CAPTURE_H
+#define SB_DIAG_CAPTURE_H
+
+#include <stdint.h>
+
+#include "conn/conn.h"
+#include "model/connection.h"
+#include "model/signature.h"
+
+struct capture_judge; /* opaque */
+
+/* signatures are borrowed. seed: of its hashes; random in earnest, constant in a test. */
+struct capture_judge *capture_judge_new(const struct signatures *signatures, uint64_t seed);
+void capture_judge_free(struct capture_judge *j); /* NULL is fine */
+
+/* Takes what the connection tells about others. In the order in which they end; the more of them
+ * before one is judged, of what happened around it, the better. */
+void capture_learn(struct capture_judge *j, const struct conn *c);
+
+/* The result, with all its strings but `file`, is the judge's and valid until the next call. */
+const struct connection *capture_judge(struct capture_judge *j, const struct conn *c, const char *file);
+
+#endif

@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Connections of captures for a person: a table, or all about the only one. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "report/connections.h"
+#include "report/pen.h"
+#include "report/phrase.h"
+#include "report/text_page.h"
+
+#define MIN_WIDTH 40
+#define STATE_COLUMN 10
+#define TEXT_COLUMN 24
+#define LABEL_COLUMN 14
+#define BANNER_COLUMNS 60
+
+struct text_connections {
+	FILE *out; /* borrowed */
+	struct text_options opt;
+	struct arena scratch;
+	uint64_t n;
+	char *first;    /* the first one in the table, until a second comes */
+	char *details;  /* ... and all about it, in case none comes */
+	char day[11];   /* of the latest line */
+	char *file;     /* of the latest line */
+	bool several_files;
+};
+
+struct text_connections *text_connections_new(const struct text_options *opt, FILE *out)
+{
+	struct text_connections *t = xcalloc(1, sizeof(*t));
+
+	t->out = out;
+	t->opt = *opt;
+	if (t->opt.width < MIN_WIDTH)
+		t->opt.width = MIN_WIDTH;
+	return t;
+}
+
+void text_connections_free(struct text_connections *t)
+{
+	if (!t)
+		return;
+	free(t->first);
+	free(t->details);
+	free(t->file);
+	arena_clear(&t->scratch);
+	free(t);
+}
+
+static struct pen pen_to(struct text_connections *t, FILE *out)
+{
+	return (struct pen){.out = out, .scratch = &t->scratch, .colour = t->opt.colour, .width = t->opt.width};
+}
+
+/* ---- phrases ---- */
+
+static const char *endpoint(struct arena *a, const struct connection_side *s)
+{
+	char text[ADDR_TEXT_MAX];
+	bool v6 = s->address.family == ADDR_V6;
+
+	addr_text(&s->address, text);
+	return arena_printf(a, "%s%s%s:%u", v6 ? "[" : "", text, v6 ? "]" : "", s->port);
+}
+
+static const char *place_words(enum place p)
+{
+	switch (p) {
+	case PLACE_HOST: return "the client's own machine";
+	case PLACE_GATEWAY: return "the client's gateway";
+	case PLACE_ISP: return "the client's provider";
+	case PLACE_TRANSIT: return "transit";
+	case PLACE_DESTINATION_NETWORK: return "the destination's network";
+	case PLACE_DESTINATION: return "the destination itself";
+	case PLACE_UNKNOWN:
+	case PLACE_COUNT: break;
+	}
+	return "the capture does not tell";
+}
+
+static const char *encryption(struct arena *a, const struct connection *c)
+{
+	const struct report_tls *t = &c->smtp.tls;
+
+	if (!c->has_smtp)
+		return "";
+	if (c->smtp.has_tls && t->version)
+		return arena_printf(a, ", %s", t->version);
+	return same_text(c->smtp.starttls, "offered") ? ", STARTTLS offered, not used" : "";
+}
+
+/* "220 mx.example.com ESMTP", cut. */
+static const char *greeting(struct arena *a, const struct connection *c)
+{
+	const struct report_smtp *s = &c->smtp;
+	size_t n = 0, seen = 0;
+
+	if (!c->has_smtp || !s->code)
+		return "";
+	const char *banner = s->banner ? s->banner : "";
+	for (; banner[n]; n++)
+		if (((unsigned char)banner[n] & 0xc0) != 0x80 && seen++ == BANNER_COLUMNS)
+			return arena_printf(a, ", %d %.*s...", s->code, (int)n, banner);
+	return arena_printf(a, ", %d %s", s->code, banner);
+}
+
+/* ---- the table ---- */
+
+static void print_row(struct text_connections *t, FILE *out, const struct connection *c)
+{
+	struct arena *a = &t->scratch;
+	struct pen pen = pen_to(t, out);
+	char start[CLOCK_TEXT_MAX];
+
+	clock_utc_text(c->start_ns, start);
+	if (strncmp(start, t->day, 10) != 0) {
+		memcpy(t->day, start, 10);
+		pen_paragraph(&pen, 0, STYLE_BOLD, arena_printf(a, "%.10s, UTC", start));
+	}
+	pen_start(&pen, 0, TEXT_COLUMN);
+	pen_text(&pen, STYLE_PLAIN, "%.8s", start + 11);
+	pen_column(&pen, STATE_COLUMN);
+	pen_text(&pen, page_state_style(c->state), "%s", state_name(c->state));
+	pen_column(&pen, TEXT_COLUMN);
+	pen_text(&pen, STYLE_PLAIN, "%s > %s", endpoint(a, &c->client), endpoint(a, &c->server));
+	if (c->n_findings == 0)
+		pen_text(&pen, STYLE_PLAIN, "%s%s", encryption(a, c), greeting(a, c));
+	for (unsigned i = 0; i < c->n_findings; i++) {
+		const struct finding *f = &c->findings[i];
+		pen_text(&pen, STYLE_PLAIN, "%s %s", i ? " Then:" : ":", f->summary);
+		if (f->place != PLACE_UNKNOWN)
+			pen_text(&pen, STYLE_PLAIN, " (At %s: %s)", place_words(f->place),
+				 phrase_confidence(a, f->confidence));
+	}
+	pen_end(&pen);
+}
+
+/* ---- all about one ---- */
+
+static void label(struct pen *pen, const char *name)
+{
+	pen_start(pen, 2, LABEL_COLUMN);
+	pen_text(pen, STYLE_PLAIN, "%s", name);
+	pen_column(pen, LABEL_COLUMN);
+}
+
+static void labelled(struct pen *pen, const char *name, const char *text)
+{
+	if (!text || !*text)
+		return;
+	label(pen, name);
+	pen_text(pen, STYLE_PLAIN, "%s", text);
+	pen_end(pen);
+}
+
+static void heading(struct pen *pen, const char *text)
+{
+	pen_blank(pen);
+	pen_paragraph(pen, 0, STYLE_BOLD, text);
+}
+
+static const char *candidates(struct arena *a, const struct finding *f)
+{
+	const char *all = "";
+
+	for (unsigned i = 1; i < f->n_candidates; i++)
+		all = arena_printf(a, "%s%s%s %s", all, i > 1 ? ", " : "", place_words(f->candidates[i].place),
+				   phrase_percent(a, f->candidates[i].confidence));
+	return all;
+}
+
+static void print_remedy(struct pen *pen, const char *text)
+{
+	/* a command has a line of its own, for copying */
+	if ((*text >= 'a' && *text <= 'z') || *text == '/') {
+		pen_code(pen, 6, text);
+		return;
+	}
+	pen_start(pen, 2, 4);
+	pen_text(pen, STYLE_PLAIN, "- %s", text);
+	pen_end(pen);
+}
+
+static void print_finding(struct text_connections *t, struct pen *pen, const struct finding *f)
+{
+	struct arena *a = &t->scratch;
+	bool own_words = f->culprit.kind == CULPRIT_SERVER && f->culprit.code;
+
+	pen_blank(pen);
+	labelled(pen, "What", phrase_mechanism(f->mechanism));
+	label(pen, "Where");
+	pen_text(pen, STYLE_BOLD, "%s", place_words(f->place));
+	if (f->place != PLACE_UNKNOWN)
+		pen_text(pen, STYLE_PLAIN, ", %s", phrase_confidence(a, f->confidence));
+	if (f->n_candidates > 1)
+		pen_text(pen, STYLE_PLAIN, "; else %s", candidates(a, f));
+	pen_end(pen);
+	labelled(pen, own_words ? "Its words" : "Why", f->culprit.text);
+	if (f->direction == DIR_INBOUND)
+		labelled(pen, "Direction", "from the server to the client");
+	if (f->n_remedy > 0)
+		heading(pen, "What to do");
+	for (unsigned i = 0; i < f->n_remedy; i++)
+		print_remedy(pen, f->remedy[i]);
+}
+
+static void print_smtp(struct text_connections *t, struct pen *pen, const struct connection *c)
+{
+	struct arena *a = &t->scratch;
+	const struct report_smtp *s = &c->smtp;
+	const struct report_tls *tls = &s->tls;
+
+	if (!c->has_smtp)
+		return;
+	heading(pen, "What was said");
+	if (s->code)
+		labelled(pen, "Greeting", arena_printf(a, "%d %s", s->code, s->banner ? s->banner : ""));
+	labelled(pen, "EHLO", phrase_list(a, s->ehlo, s->n_ehlo));
+	labelled(pen, "STARTTLS", s->starttls);
+	labelled(pen, "Login", phrase_list(a, s->auth, s->n_auth));
+	if (!s->has_tls)
+		return;
+	labelled(pen, "TLS", arena_printf(a, "%s%s%s%s%s", tls->version ? tls->version : "no answer",
+					  tls->cipher ? ", " : "", tls->cipher ? tls->cipher : "",
+					  c->sni ? ", asked for " : "", c->sni ? c->sni : ""));
+	labelled(pen, "Subject", tls->subject);
+	labelled(pen, "Issuer", tls->issuer);
+	labelled(pen, "Names", phrase_list(a, tls->names, tls->n_names));
+}
+
+static void print_evidence(struct text_connections *t, struct pen *pen, const struct connection *c)
+{
+	struct arena *a = &t->scratch;
+
+	if (c->n_evidence > 0)
+		heading(pen, "Evidence");
+	for (unsigned i = 0; i < c->n_evidence; i++) {
+		const struct report_evidence *e = &c->evidence[i];
+		const char *ms = arena_printf(a, "%.1f ms", e->t_ms);
+		size_t width = strlen(ms);
+		pen_start(pen, 2, 20);
+		pen_text(pen, STYLE_PLAIN, "e%u", e->number);
+		pen_column(pen, 5 + (width < 13 ? 13 - (unsigned)width : 0));
+		pen_text(pen, STYLE_PLAIN, "%s", ms);
+		pen_column(pen, 20);
+		pen_text(pen, STYLE_PLAIN, "%s", e->text);
+		pen_end(pen);
+	}
+}
+
+static void print_details(struct text_connections *t, FILE *out, const struct connection *c)
+{
+	struct arena *a = &t->scratch;
+	struct pen pen = pen_to(t, out);
+	char start[CLOCK_TEXT_MAX];
+
+	pen_start(&pen, 0, 2);
+	pen_text(&pen, STYLE_BOLD, "%s > %s:", endpoint(a, &c->client), endpoint(a, &c->server));
+	pen_text(&pen, STYLE_PLAIN, " ");
+	pen_text(&pen, page_state_style(c->state), "%s", state_name(c->state));
+	pen_text(&pen, STYLE_PLAIN, ". %s", c->summary);
+	pen_end(&pen);
+	pen_blank(&pen);
+	labelled(&pen, "Seen",
+		 arena_printf(a, "%s from packet %llu on, %u packets of the client and %u of the server in %s, %s",
+			      clock_utc_text(c->start_ns, start), (unsigned long long)c->first_packet,
+			      c->client.packets, c->server.packets, phrase_ms(a, c->duration_ms), c->end));
+	labelled(&pen, "File", c->file);
+	for (unsigned i = 0; i < c->n_findings; i++)
+		print_finding(t, &pen, &c->findings[i]);
+	print_smtp(t, &pen, c);
+	print_evidence(t, &pen, c);
+}
+
+/* ---- one by one ---- */
+
+typedef void print_fn(struct text_connections *t, FILE *out, const struct connection *c);
+
+static char *printed(struct text_connections *t, print_fn *print, const struct connection *c)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+
+	if (!out)
+		return NULL;
+	print(t, out, c);
+	fclose(out);
+	return text;
+}
+
+static void print_first(struct text_connections *t, const char *text)
+{
+	if (text)
+		fputs(text, t->out);
+	free(t->first);
+	free(t->details);
+	t->first = t->details = NULL;
+}
+
+static void new_file(struct text_connections *t, const struct connection *c)
+{
+	struct pen pen = pen_to(t, t->out);
+
+	if (t->file && strcmp(t->file, c->file) == 0)
+		return;
+	if (t->file) {
+		pen_blank(&pen);
+		pen_paragraph(&pen, 0, STYLE_BOLD, c->file);
+		memset(t->day, 0, sizeof(t->day));
+	}
+	free(t->file);
+	t->file = strdup(c->file);
+}
+
+void text_connection(struct text_connections *t, const struct connection *c)
+{
+	arena_reset(&t->scratch);
+	if (t->n++ == 0 && !t->opt.verbose) {
+		t->first = printed(t, print_row, c);
+		t->details = printed(t, print_details, c);
+		t->file = strdup(c->file);
+		return;
+	}
+	print_first(t, t->first);
+	new_file(t, c);
+	if (t->opt.verbose) {
+		if (t->n > 1)
+			fputc('\n', t->out);
+		print_details(t, t->out, c);
+	} else {
+		print_row(t, t->out, c);
+	}
+	if (strcmp(c->file, "-") == 0)
+		fflush(t->out); /* somebody may be watching a pipe */
+}
+
+/* ---- the end ---- */
+
+static const char *count(struct arena *a, uint64_t n, const char *what)
+{
+	return arena_printf(a, "%llu %s%s", (unsigned long long)n, what, n == 1 ? "" : "s");
+}
+
+static void print_counts(struct text_connections *t, struct pen *pen, const struct read_summary *s)
+{
+	struct arena *a = &t->scratch;
+	bool begun = false;
+
+	pen_start(pen, 0, 2);
+	pen_text(pen, STYLE_BOLD, "%s", count(a, s->connections, "SMTP connection"));
+	pen_text(pen, STYLE_PLAIN, " in %s, %s", count(a, s->packets, "packet"), count(a, s->files, "file"));
+	for (int i = 0; i < STATE_COUNT; i++) {
+		if (!s->states[i])
+			continue;
+		pen_text(pen, STYLE_PLAIN, begun ? ", " : ": ");
+		pen_text(pen, page_state_style((enum state)i), "%llu %s", (unsigned long long)s->states[i],
+			 state_name((enum state)i));
+		begun = true;
+	}
+	pen_end(pen);
+}
+
+static void print_group(struct text_connections *t, struct pen *pen, const struct read_group *g)
+{
+	struct arena *a = &t->scratch;
+	const char *number = arena_printf(a, "%llu", (unsigned long long)g->connections);
+	size_t width = strlen(number);
+
+	pen_start(pen, width < 10 ? 10 - (unsigned)width : 0, 12);
+	pen_text(pen, STYLE_PLAIN, "%s", number);
+	pen_column(pen, 12);
+	pen_text(pen, page_state_style(g->state), "%s", state_name(g->state));
+	if (g->state != STATE_OPEN) {
+		pen_text(pen, STYLE_PLAIN, ", %s", mechanism_name(g->mechanism));
+		if (g->place != PLACE_UNKNOWN)
+			pen_text(pen, STYLE_PLAIN, ", at %s", place_words(g->place));
+	}
+	pen_end(pen);
+	pen_start(pen, 14, 16);
+	for (unsigned i = 0; i < g->n_servers && i < READ_GROUP_SHOWN; i++) {
+		struct connection_side s = {.address = g->servers[i].address, .port = g->servers[i].port};
+		pen_text(pen, STYLE_PLAIN, "%s%s (%llu)", i ? ", " : "", endpoint(a, &s),
+			 (unsigned long long)g->servers[i].connections);
+	}
+	pen_end(pen);
+}
+
+static void print_warnings(struct text_connections *t, struct pen *pen, const struct read_summary *s)
+{
+	struct arena *a = &t->scratch;
+
+	if (s->undecodable)
+		pen_paragraph(pen, 0, STYLE_PLAIN,
+			      arena_printf(a, "%s could not be decoded.", count(a, s->undecodable, "packet")));
+	if (s->evicted)
+		pen_paragraph(pen, 0, STYLE_PLAIN,
+			      arena_printf(a, "%s given up for lack of memory while still going on.",
+					   count(a, s->evicted, "connection")));
+	for (unsigned i = 0; i < s->n_warnings; i++) {
+		pen_start(pen, 0, 2);
+		pen_text(pen, STYLE_YELLOW, "Warning:");
+		pen_text(pen, STYLE_PLAIN, " %s", s->warnings[i]);
+		pen_end(pen);
+	}
+}
+
+int text_connections_end(struct text_connections *t, const struct read_summary *s, bool brief)
+{
+	struct pen pen = pen_to(t, t->out);
+
+	if (!brief && t->details)
+		print_first(t, t->details);
+	if (!brief && t->n > 0)
+		pen_blank(&pen);
+	arena_reset(&t->scratch);
+	print_counts(t, &pen, s);
+	for (unsigned i = 0; brief && i < s->n_groups; i++) {
+		pen_blank(&pen);
+		print_group(t, &pen, &s->groups[i]);
+	}
+	if (brief && (s->n_warnings || s->undecodable || s->evicted))
+		pen_blank(&pen);
+	print_warnings(t, &pen, s);
+	return fflush(t->out) != 0 || ferror(t->out) ? -1 : 0;
+}

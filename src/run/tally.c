@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "run/tally.h"
+
+#include <stdlib.h>
+
+static struct read_group *group_of(struct read_summary *s, const struct connection *c)
+{
+	bool open = c->n_findings == 0;
+	enum mechanism mechanism = open ? MECH_UNKNOWN : c->findings[0].mechanism;
+	enum place place = open ? PLACE_UNKNOWN : c->findings[0].place;
+
+	for (unsigned i = 0; i < s->n_groups; i++) {
+		struct read_group *g = &s->groups[i];
+		if (g->state == c->state && g->mechanism == mechanism && g->place == place)
+			return g;
+	}
+	if (s->n_groups == READ_GROUPS_MAX) /* more kinds of fate than the rule table knows */
+		return &s->groups[READ_GROUPS_MAX - 1];
+	s->groups[s->n_groups] = (struct read_group){.state = c->state, .mechanism = mechanism, .place = place};
+	return &s->groups[s->n_groups++];
+}
+
+/* The most frequent ones in little space (Metwally, Agrawal, El Abbadi, ICDT 2005): who comes new takes
+ * over the smallest count. So a count may be too large, by that of the smallest at most. */
+static void count_server(struct read_group *g, const struct connection_side *server)
+{
+	unsigned smallest = 0;
+
+	for (unsigned i = 0; i < g->n_servers; i++) {
+		if (g->servers[i].port == server->port && addr_equal(&g->servers[i].address, &server->address)) {
+			g->servers[i].connections++;
+			return;
+		}
+		if (g->servers[i].connections < g->servers[smallest].connections)
+			smallest = i;
+	}
+	if (g->n_servers < READ_GROUP_SERVERS) {
+		smallest = g->n_servers++;
+		g->servers[smallest].connections = 0;
+	}
+	g->servers[smallest].address = server->address;
+	g->servers[smallest].port = server->port;
+	g->servers[smallest].connections++;
+}
+
+void tally_add(struct read_summary *s, const struct connection *c)
+{
+	struct read_group *g = group_of(s, c);
+
+	s->states[c->state]++;
+	g->connections++;
+	count_server(g, &c->server);
+}
+
+static int more_servers(const void *a, const void *b)
+{
+	const __typeof__(((struct read_group *)0)->servers[0]) *x = a, *y = b;
+
+	return (x->connections < y->connections) - (x->connections > y->connections);
+}
+
+static int more_connections(const void *a, const void *b)
+{
+	const struct read_group *x = a, *y = b;
+
+	if (x->connections != y->connections)
+		return x->connections < y->connections ? 1 : -1;
+	return (int)x->state - (int)y->state;
+}
+
+void tally_finish(struct read_summary *s)
+{
+	for (unsigned i = 0; i < s->n_groups; i++)
+		qsort(s->groups[i].servers, s->groups[i].n_servers, sizeof(s->groups[i].servers[0]), more_servers);
+	qsort(s->groups, s->n_groups, sizeof(s->groups[0]), more_connections);
+}
