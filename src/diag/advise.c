@@ -4,7 +4,9 @@
 
 #include "base/clock.h"
 #include "diag/advise_path.h"
+#include "diag/advise_session.h"
 #include "diag/diag.h"
+#include "diag/stall.h"
 
 /* A first further SYN after this: long before the kernel's own retransmission at 1 s. */
 #define REPEAT_FLOOR_NS (150 * NS_PER_MS)
@@ -86,8 +88,11 @@ static enum need need_of_port(const struct tracker *t, int port_index, const str
 		return late_answer_due(t, f, now) ? NEED_WAIT : NEED_NOTHING;
 	if (fact_seen(p, F_ERROR_AT_ONCE))
 		return NEED_NOTHING;
-	if (fact_seen(p, F_CONNECTED))
-		return NEED_WAIT; /* the dialogue goes on */
+	if (fact_seen(p, F_CONNECTED)) {
+		struct stall s;
+		stall_of(t, f, now, &s);
+		return stall_is_blamed(&s) ? NEED_NOTHING : NEED_WAIT;
+	}
 	if (seen_any(p, FACT_BIT(F_LINK_DOWN)))
 		return NEED_NOTHING;
 	if (fact_seen(p, F_SYN_REDIRECTED) && (f->has_result || now - f->start_ns >= SYN_DUE_NS))
@@ -111,6 +116,29 @@ static enum need need_of_port(const struct tracker *t, int port_index, const str
 				FACT_BIT(F_PATH_STOPS) | FACT_BIT(F_PATH_THROUGH)))
 		return NEED_NOTHING;
 	return attempts < MAX_ATTEMPTS ? NEED_REPEAT : NEED_WAIT;
+}
+
+/* The control meets the same loss: its record is what makes silence mean something. */
+static void repeat_controls(const struct tracker *t, int control, bool all_silent,
+			    struct diag_advice *out)
+{
+	const struct plan *plan = t->plan;
+
+	if (!out->n_repeat)
+		return;
+	if (control >= 0 && out->n_repeat < PLAN_MAX_PORTS) {
+		bool there = false;
+		for (unsigned i = 0; i < out->n_repeat; i++)
+			there |= out->repeat[i] == control;
+		if (!there)
+			out->repeat[out->n_repeat++] = control;
+	}
+	for (unsigned i = 0; all_silent && i < plan->n_ports; i++) {
+		int64_t last = 0;
+		if (!plan->ports[i].tested && attempts_of(t, (int)i, &last) < MAX_ATTEMPTS / 2 &&
+		    out->n_repeat < PLAN_MAX_PORTS)
+			out->repeat[out->n_repeat++] = (int)i;
+	}
 }
 
 void diag_advise(const struct diag *d, int64_t now, struct diag_advice *out)
@@ -145,21 +173,7 @@ void diag_advise(const struct diag *d, int64_t now, struct diag_advice *out)
 			control = p->control_port;
 		all_silent &= p->control_port < 0;
 	}
+	repeat_controls(t, control, all_silent, out);
 	advise_path(t, facts, n_tested, now, out);
-	if (!out->n_repeat)
-		return;
-	/* the control meets the same loss: its record is what makes silence mean something */
-	if (control >= 0 && out->n_repeat < PLAN_MAX_PORTS) {
-		bool there = false;
-		for (unsigned i = 0; i < out->n_repeat; i++)
-			there |= out->repeat[i] == control;
-		if (!there)
-			out->repeat[out->n_repeat++] = control;
-	}
-	for (unsigned i = 0; all_silent && i < plan->n_ports; i++) {
-		int64_t last = 0;
-		if (!plan->ports[i].tested && attempts_of(t, (int)i, &last) < MAX_ATTEMPTS / 2 &&
-		    out->n_repeat < PLAN_MAX_PORTS)
-			out->repeat[out->n_repeat++] = (int)i;
-	}
+	advise_session(t, facts, n_tested, now, out);
 }

@@ -32,6 +32,7 @@ struct diag_probe {
 	uint8_t ttl;
 	bool inject; /* below this host's firewall */
 	struct addr dst;
+	uint16_t flow; /* PROBE_LOOK: on this connection; else NO_FLOW */
 };
 
 #define DIAG_MAX_PROBES 512

@@ -91,7 +91,12 @@ enum fact {
 	F_CLOSED,
 	F_RESET,
 	F_RESET_NEARER,     /* by a RST from fewer hops away than the SYN-ACK */
-	F_STALLED,
+	F_STALLED,          /* and of those who are silent: */
+	F_PEER_ALIVE,       /* ... the other side's stack answers, and nothing that it has sent is missing */
+	F_PEER_GONE,        /* ... nothing of it comes any more, whatever we send */
+	F_UNHEARD,          /* ... what we said last was never acknowledged */
+	F_REPLY_LOST,       /* ... it has sent what never came */
+	F_LARGE_LOST,       /* ... and what got lost, either way, is larger than anything that came through */
 	F_TLS_FAILED,
 	F_BANNER_MASKED,    /* asterisks in the place of the greeting */
 	F_EHLO_MASKED,      /* keywords overwritten by one letter */
@@ -138,11 +143,9 @@ const char *fact_text(enum fact f);
 #define ALL_SILENT_MIN_NS (3 * NS_PER_S)
 /* Branches of unequal length (ECMP) bring answers of one host here over one hop more or less. */
 #define RST_NEARER_HOPS 2
-/* Where packets get lost, a conversation stands still for seconds by chance: so many repetitions must
- * have gone unanswered before that counts. 0.3^6, with the loss of a very bad path, is 0.0007. */
-#define STALL_MIN_REPEATS 6
-/* A server that has acknowledged and says nothing repeats its reply by itself: first after this. */
-#define REPEAT_FIRST_NS (200 * NS_PER_MS)
+/* Where packets get lost, a conversation stands still for seconds by chance: that nothing comes is
+ * claimed from so many packets that had to be answered, at least, and below the same probability. */
+#define STALL_MIN_TIMES 4
 /* A genuine SYN-ACK that lost the race against a forged RST follows within this. */
 #define RST_GRACE_FLOOR_NS (60 * NS_PER_MS)
 
@@ -166,6 +169,7 @@ struct port_facts {
 	const struct flow *any_silent; /* a flow without answer, for the evidence */
 	unsigned silent_syns;    /* SYNs of this port that had their time and no answer */
 	double silence_probability; /* that this is mere loss; 1 without a control */
+	double stall_probability; /* that a session's standstill is mere loss */
 	struct loss_sample control;
 	int control_port;        /* index of an answering port, -1 none */
 	const struct flow *control_flow;

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "diag/facts.h"
+#include "diag/stall.h"
 #include "smtp/ehlo.h"
 #include "wire/decode.h"
 
@@ -49,37 +50,30 @@ static bool path_is_lossy(const struct tracker *t, const struct port_facts *p)
 		return true;
 	for (unsigned i = 0; i < t->n_flows; i++) {
 		const struct flow *f = &t->flows[i];
-		bool ours = f == p->flow;
-		if ((f->synack.seen && f->syn_out > 1) || (!ours && f->resent_ever) ||
-		    (ours && f->resent_ever > f->resent))
+		const struct loss_sample *r = &f->talk.record;
+		if ((f->synack.seen && f->syn_out > 1) || r->answered < r->sent)
 			return true;
 	}
 	return false;
 }
 
-/* How often the same was said in vain: by us as the tap saw it, or by the server as its timer has
- * it (doubling, RFC 6298) when ours was acknowledged. */
-static unsigned repeats_in_vain(const struct flow *f, int64_t silence_ns)
-{
-	unsigned n = 0;
-
-	if (f->sent_data && (int32_t)(f->acked - f->sent_end) < 0)
-		return f->resent + 1;
-	for (int64_t timer = REPEAT_FIRST_NS; silence_ns >= timer; timer *= 2) {
-		silence_ns -= timer;
-		n++;
-	}
-	return n + 1;
-}
-
-/* Silence before the greeting is what it is; in the middle of a dialogue it may be loss. */
-static bool stall_counts(const struct tracker *t, const struct port_facts *p)
+/* Whose silence is it? Where packets get lost and nothing is proven, that it stands still is chance. */
+static void stall_facts(const struct tracker *t, struct port_facts *p)
 {
 	const struct flow *f = p->flow;
-	int64_t silence = t->log->events[f->end_event].t_ns - f->last_heard_ns;
+	struct stall s;
 
-	return f->end_stage == STAGE_GREETING || !path_is_lossy(t, p) ||
-	       repeats_in_vain(f, silence) >= STALL_MIN_REPEATS;
+	stall_of(t, f, t->end_ns, &s);
+	if (!s.open || !path_is_lossy(t, p))
+		fact_note(p, F_STALLED, true, f->end_event);
+	if (!s.looked)
+		return;
+	p->stall_probability = s.probability;
+	fact_note(p, F_PEER_ALIVE, s.alive, NO_EVENT);
+	fact_note(p, F_PEER_GONE, s.dead, NO_EVENT);
+	fact_note(p, F_UNHEARD, s.unheard, NO_EVENT);
+	fact_note(p, F_REPLY_LOST, s.lost, NO_EVENT);
+	fact_note(p, F_LARGE_LOST, s.large, NO_EVENT);
 }
 
 static void ending_facts(const struct tracker *t, struct port_facts *p)
@@ -94,9 +88,10 @@ static void ending_facts(const struct tracker *t, struct port_facts *p)
 	fact_note(p, F_CLOSED, early && f->end == SESSION_CLOSED, f->end_event);
 	fact_note(p, F_RESET, reset, f->end_event);
 	fact_note(p, F_RESET_NEARER, reset && reset_is_nearer(f), f->rst.event);
-	bool stalled = early && f->end == SESSION_STALLED;
-	if (!stalled || stall_counts(t, p))
-		fact_note(p, F_STALLED, stalled, f->end_event);
+	if (early && f->end == SESSION_STALLED)
+		stall_facts(t, p);
+	else
+		fact_note(p, F_STALLED, false, f->end_event);
 	fact_note(p, F_SESSION_OVER, f->end == SESSION_DONE, f->end_event);
 }
 
@@ -108,12 +103,14 @@ static void traffic_facts(const struct tracker *t, struct port_facts *p)
 	const struct flow *f = p->flow;
 	bool whole = tracker_capture_whole(t);
 	bool quiet = f->end == SESSION_STALLED && f->end_stage == STAGE_GREETING && !f->has_tls;
-	bool acked = f->sent_after > 0;
+	bool acked = f->talk.left > 0;
 	/* bytes that come as the time runs out answer our own farewell */
-	bool early = f->payload_in > 0 &&
+	bool early = f->talk.bytes_in > 0 &&
 		     t->log->events[f->payload_event].t_ns + SYNACK_ACCEPT_NS <=
 			     t->log->events[f->end_event].t_ns;
-	bool unread = quiet && early && f->end_bytes == 0;
+	int64_t since = f->end == SESSION_STALLED ? talk_unread_ns(&f->talk) : 0;
+	bool unread = (quiet && early && f->end_bytes == 0) ||
+		      (since && since + SYNACK_ACCEPT_NS <= t->log->events[f->end_event].t_ns);
 
 	/* a tap that saw no SYN either sees nothing of this connection */
 	if (acked || !quiet || (whole && f->syn_out))

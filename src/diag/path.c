@@ -163,6 +163,7 @@ static void note_answered(struct path_cell *c, struct path_probe *probe, const s
 	if (!c->time_exceeded && !c->syn_ack && !c->rst && !c->unreachable)
 		c->event = event;
 	c->answered += !probe->answered;
+	c->heard_ns = k->t_ns;
 	probe->answered = true;
 	note_rtt(c, probe, k->t_ns);
 }

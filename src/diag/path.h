@@ -26,7 +26,7 @@
 struct path_cell {
 	uint16_t sent, time_exceeded, syn_ack, rst, unreachable;
 	uint16_t answered; /* probes that drew any answer at all */
-	int64_t last_sent_ns;
+	int64_t last_sent_ns, heard_ns; /* heard: the latest answer */
 	struct addr te_from;      /* first sender of a time exceeded */
 	struct addr unreach_from;
 	uint8_t unreach_type, unreach_code;

@@ -87,6 +87,13 @@ static unsigned evidence_of_sum(struct builder *b, unsigned port, const struct p
 		break;
 	case F_SOCKET_SILENT:
 		break;
+	case F_PEER_ALIVE:
+	case F_PEER_GONE:
+	case F_UNHEARD:
+	case F_REPLY_LOST:
+	case F_LARGE_LOST:
+		text = words_stall(a, p, fact);
+		break;
 	case F_PATH_STOPS:
 	case F_PATH_THROUGH:
 		source = SOURCE_PATH;

@@ -169,6 +169,7 @@ static void note_syn_left(struct flow *f, const struct packet *p, size_t index)
 	if (!f->syn_out) {
 		f->first_syn_ns = p->t_ns;
 		f->syn_ifindex = p->ifindex;
+		f->syn_ttl = p->ttl;
 		f->isn = p->tcp.seq;
 		f->syn_ts_val = p->tcp.ts_val;
 		f->has_isn = true;
@@ -320,44 +321,32 @@ static void feed_icmp_packet(struct tracker *t, const struct packet *p, size_t i
 	add_icmp(f, &a);
 }
 
-static void note_sent(struct flow *f, const struct packet *p)
-{
-	uint32_t end = p->tcp.seq + p->payload_len;
-
-	if (!p->payload_len)
-		return;
-	if (f->sent_data && (int32_t)(end - f->sent_end) <= 0) {
-		f->resent++;
-		f->resent_ever++;
-		return;
-	}
-	f->sent_data = true;
-	f->sent_end = end;
-}
-
-/* What goes on after the handshake, as far as the tap sees it. */
+/* What goes on after the handshake, as far as the tap sees it; not what a closed socket still says. */
 static void feed_traffic(struct tracker *t, const struct packet *p, size_t index)
 {
-	if (is_own_syn(&p->tcp))
+	if (is_own_syn(&p->tcp) || (p->tcp.flags & TCP_RST))
 		return;
 	struct flow *out = p->dir == PACKET_IN && !p->loopback
 				   ? NULL
 				   : flow_by_lport(t, p->tcp.sport, p->tcp.dport);
-	if (out && !(p->tcp.flags & TCP_RST)) {
-		out->sent_after++;
-		note_sent(out, p);
+	if (out) {
+		/* seen again on a bridge's port or a macvlan's lower device */
+		bool again = out->syn_out && !p->loopback && p->ifindex != out->syn_ifindex;
+		if (!again && !out->has_end)
+			talk_feed_own(&out->talk, p);
 		return;
 	}
 	struct flow *in = p->dir == PACKET_OUT ? NULL : flow_of_answer(t, p);
-	if (in && (p->tcp.flags & TCP_ACK)) {
-		in->acked = p->tcp.ack;
-		in->resent = 0;
-	}
-	if (!in || !p->payload_len)
+	if (!in || in->has_end)
 		return;
-	if (!in->payload_in)
+	if (p->tcp.flags & TCP_SYN) {
+		if (in->has_isn && in->synack.event == index && in->synack.acks_our_syn)
+			talk_begin(&in->talk, in->isn, in->syn_ttl, p);
+		return;
+	}
+	if (!in->talk.bytes_in && p->payload_len)
 		in->payload_event = index;
-	in->payload_in += p->payload_len;
+	talk_feed_their(&in->talk, p);
 }
 
 static void feed_packet(struct tracker *t, const struct packet *p, size_t index)
@@ -420,6 +409,19 @@ static void feed_session(struct tracker *t, const struct event *ev, size_t index
 	}
 }
 
+static void feed_probe(struct tracker *t, const struct event *ev)
+{
+	int trace = plan_port_index(t->plan, ev->probe.port);
+	struct flow *f = flow_by_id(t, ev->flow);
+
+	if (ev->probe.kind == PROBE_LOOK && f) {
+		f->looked_ns = ev->t_ns;
+		f->n_looks++;
+	} else if (ev->probe.kind != PROBE_LOOK && trace >= 0) {
+		path_feed_probe(&t->path, ev, trace);
+	}
+}
+
 static void feed_route(struct tracker *t, const struct event *ev, size_t index)
 {
 	int i = plan_port_index(t->plan, ev->route->port);
@@ -470,12 +472,9 @@ void tracker_feed(struct tracker *t, size_t index)
 	case EV_SESSION_END:
 		feed_session(t, ev, index);
 		break;
-	case EV_PROBE: {
-		int trace = plan_port_index(t->plan, ev->probe.port);
-		if (trace >= 0)
-			path_feed_probe(&t->path, ev, trace);
+	case EV_PROBE:
+		feed_probe(t, ev);
 		break;
-	}
 	case EV_ASN:
 		path_feed_asn(&t->path, &ev->asn);
 		break;

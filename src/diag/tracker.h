@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "diag/path.h"
+#include "diag/talk.h"
 #include "model/event.h"
 #include "model/plan.h"
 
@@ -73,6 +74,7 @@ struct flow {
 	int64_t first_syn_ns, last_syn_ns;
 	int64_t last_unanswered_ns; /* latest SYN that no answer followed */
 	int syn_ifindex;
+	uint8_t syn_ttl;
 	uint32_t isn, syn_ts_val;
 	bool has_isn;
 	size_t syn_event;
@@ -80,14 +82,10 @@ struct flow {
 	struct addr translated_src;
 	uint16_t translated_sport;
 
-	unsigned sent_after; /* packets of ours after the SYN that the tap saw leave, or on loopback */
-	bool sent_data;
-	uint32_t sent_end;   /* sequence number behind the last byte that we sent */
-	uint32_t acked;      /* ... and the highest that the other side acknowledged */
-	unsigned resent;     /* packets of ours sent again since the other side was heard last */
-	unsigned resent_ever;
-	uint32_t payload_in; /* bytes of the other side that the tap saw, retransmissions included */
-	size_t payload_event;
+	struct talk talk;    /* after the handshake, until the session ended */
+	int64_t looked_ns;   /* latest keep-alive that was sent on it */
+	unsigned n_looks;
+	size_t payload_event; /* first packet of the other side with payload */
 
 	bool syn_on_lo;     /* the very SYN was seen on loopback */
 	bool redirected;    /* it left, or was looped, to another address or port */

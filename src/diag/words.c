@@ -111,6 +111,11 @@ static const char *w_link_state(const struct words *w)
 	return w->tracker->link.up ? "without carrier" : "down";
 }
 
+static const char *w_link_mtu(const struct words *w)
+{
+	return arena_printf(w->arena, "%u", w->tracker->has_link ? w->tracker->link.mtu : 1500);
+}
+
 static const char *w_gateway(const struct words *w)
 {
 	const struct host_route *r = route_of(w);
@@ -412,6 +417,27 @@ static const char *w_stage(const struct words *w)
 	return w->facts->flow ? words_stage(w->facts->flow->end_stage) : "";
 }
 
+static const char *w_missing_bytes(const struct words *w)
+{
+	const struct flow *f = w->facts->flow;
+	uint32_t n = f ? talk_missing(&f->talk) : 0;
+
+	return arena_printf(w->arena, "%u byte%s", n, n == 1 ? "" : "s");
+}
+
+static const char *w_lost_words(const struct words *w)
+{
+	const struct flow *f = w->facts->flow;
+
+	if (!f)
+		return "";
+	if (fact_seen(w->facts, F_UNHEARD))
+		return arena_printf(w->arena, "a segment of %u bytes that this machine sends never arrives",
+				    f->talk.stuck_len);
+	return arena_printf(w->arena, "%s that the server has sent never came, in segments larger than %u bytes",
+			    w_missing_bytes(w), f->talk.largest_in);
+}
+
 static const char *w_interceptor(const struct words *w)
 {
 	const struct flow *f = w->facts->flow;
@@ -484,6 +510,7 @@ static const struct {
 	{"stop-table", w_stop_table},
 	{"link", w_link},
 	{"link-state", w_link_state},
+	{"link-mtu", w_link_mtu},
 	{"gateway", w_gateway},
 	{"arp", w_arp},
 	{"source", w_source},
@@ -508,6 +535,8 @@ static const struct {
 	{"greeting", w_greeting},
 	{"expect-banner", w_expect_banner},
 	{"expect-name", w_expect_name},
+	{"missing-bytes", w_missing_bytes},
+	{"lost-words", w_lost_words},
 	{"named", w_named},
 	{"redirect-owner", w_redirect_owner},
 	{"answer-link", w_answer_link},
@@ -545,6 +574,46 @@ const char *words_expand(const struct words *w, const char *template)
 		template = close + 1;
 	}
 	return out;
+}
+
+/* ---- evidence ---- */
+
+static const char *times_words(struct arena *a, unsigned n)
+{
+	return n == 1 ? "once" : arena_printf(a, "%u times", n);
+}
+
+const char *words_stall(struct arena *a, const struct port_facts *p, enum fact fact)
+{
+	const struct talk *k = &p->flow->talk;
+
+	if (fact == F_LARGE_LOST)
+		fact = talk_stuck(k) ? F_UNHEARD : F_REPLY_LOST;
+	switch ((int)fact) {
+	case F_PEER_ALIVE:
+		return arena_printf(a,
+				    "all that was said is acknowledged, keep-alives were answered %s, and "
+				    "the answers show that nothing more was sent",
+				    times_words(a, k->looks_answered));
+	case F_PEER_GONE:
+		return arena_printf(a,
+				    "%u packets in a row that the other side's stack must answer drew "
+				    "nothing; that this is mere loss has a probability of %.1g",
+				    k->in_vain, p->stall_probability);
+	case F_UNHEARD:
+		return arena_printf(a,
+				    "%u bytes left %s and were never acknowledged%s; that this is mere "
+				    "loss has a probability of %.1g",
+				    talk_stuck(k), times_words(a, k->stuck_times),
+				    k->looks_answered ? ", while keep-alives were answered" : "",
+				    p->stall_probability);
+	case F_REPLY_LOST:
+		return arena_printf(a,
+				    "the other side's packets say that it has sent %u bytes more than "
+				    "came; that this is mere loss has a probability of %.1g",
+				    talk_missing(k), p->stall_probability);
+	}
+	return NULL;
 }
 
 /* ---- events as evidence ---- */

@@ -23,6 +23,9 @@ struct words {
 /* Expands one template. An unknown {name} is a defect that a test finds: it stays as it is. */
 const char *words_expand(const struct words *w, const char *template);
 
+/* What the packets of the connection say about a fact of a standstill. */
+const char *words_stall(struct arena *a, const struct port_facts *p, enum fact fact);
+
 /* One sentence for an event, as evidence; NULL for an event that is none. *port is set to the port
  * that it is about, 0 none. */
 const char *words_event(struct arena *a, const struct tracker *t, const struct event *ev,

@@ -106,10 +106,11 @@ enum probe_kind {
 	PROBE_TRACE,  /* to the target, TTL-limited: who answers for which TTL? */
 	PROBE_FULL,   /* to the target, with the usual TTL: what a connection's SYN would meet */
 	PROBE_BORDER, /* to a router of the path itself: does its own stack get this port? */
+	PROBE_LOOK,   /* on a connection (the event's flow): a keep-alive, which its other side must answer */
 };
 
-/* One raw SYN of ours. Its sequence number is unique in the run: a quote, a SYN-ACK and a RST all
- * bring it back. */
+/* One raw segment of ours. A SYN's sequence number is unique in the run: a quote, a SYN-ACK and a RST
+ * all bring it back. */
 struct ev_probe {
 	enum probe_kind kind;
 	uint16_t port;      /* destination port, of the plan */

@@ -112,8 +112,6 @@ static unsigned build_tcp(const struct raw_syn *syn, uint8_t *tcp)
 	unsigned mtu = syn->link_mtu > header + 88 ? syn->link_mtu : DEFAULT_MTU;
 	unsigned addr_len = syn->dst.family == ADDR_V4 ? 4 : 16;
 	static const uint16_t flags[] = {[RAW_SYN] = 0x02, [RAW_RST] = 0x04, [RAW_ACK] = 0x10};
-	static const uint16_t windows[] = {
-		[RAW_SYN] = SYN_WINDOW, [RAW_RST] = 0, [RAW_ACK] = SYN_WINDOW >> SYN_WSCALE};
 	uint8_t *p = tcp;
 
 	p = put16(p, syn->sport);
@@ -122,7 +120,7 @@ static unsigned build_tcp(const struct raw_syn *syn, uint8_t *tcp)
 	p = put32(p, syn->ack);
 	uint8_t *offset = p;
 	p = put16(p, flags[syn->kind]);
-	p = put16(p, windows[syn->kind]);
+	p = put16(p, syn->kind == RAW_SYN ? SYN_WINDOW : syn->window);
 	uint8_t *checksum = p;
 	p = put32(p, 0); /* checksum, urgent pointer */
 	if (syn->kind == RAW_SYN)
@@ -160,7 +158,8 @@ unsigned path_build(const struct raw_syn *syn, uint8_t out[RAW_SYN_MAX])
 		put16(out + 10, fold(sum16(0, out, 20)));
 	} else {
 		/* one flow label for the whole trace: balancers hash it (RFC 6438) */
-		p = put32(p, 0x60000000u | ((uint32_t)syn->sport * 0x9e5u & 0xfffff));
+		uint32_t label = syn->flow_label ? syn->flow_label : (uint32_t)syn->sport * 0x9e5u;
+		p = put32(p, 0x60000000u | (label & 0xfffff));
 		p = put16(p, tcp_len);
 		*p++ = TCP_PROTO, *p++ = syn->ttl;
 		memcpy(p, syn->src.bytes, 16);

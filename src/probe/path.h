@@ -25,7 +25,7 @@ void path_sender_free(struct path_sender *s);
 enum raw_kind {
 	RAW_SYN,
 	RAW_RST, /* ends what an injected SYN began */
-	RAW_ACK, /* our kernel's last ACK of a handshake once more, in case it was lost */
+	RAW_ACK, /* on a connection: our kernel's last ACK once more, or one like it */
 };
 
 struct raw_syn {
@@ -37,8 +37,10 @@ struct raw_syn {
 	uint16_t ip_id;    /* IPv4; must not be 0, or the kernel fills in its own */
 	unsigned link_mtu; /* for the MSS option */
 	uint32_t ack;      /* RAW_ACK */
+	uint16_t window;   /* RAW_ACK: as it stands in the header */
 	bool has_ts;       /* RAW_ACK: with the timestamps option */
 	uint32_t ts_val, ts_ecr;
+	uint32_t flow_label; /* IPv6; 0: one that is the same for all of this source port */
 	int oif;           /* egress interface, 0: by route */
 	/* below the firewall: out of interface oif, to this next hop */
 	bool inject;

@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "capture/filter.h"
+#include "run/segment.h"
 #include "run/target.h"
 
 /* Attempts of each port whose source ports are bound, and so filtered for, before the start. */
@@ -104,6 +105,49 @@ void target_take_packets(struct run *r)
 		}
 }
 
+static const struct flow *flow_by_id(const struct tracker *t, uint16_t id)
+{
+	for (unsigned i = 0; i < t->n_flows; i++)
+		if (t->flows[i].id == id)
+			return &t->flows[i];
+	return NULL;
+}
+
+static void repeat_ack(struct run *r, const struct flow *f)
+{
+	struct raw_syn ack;
+
+	if (!segment_ack(f, &r->plan->target, &ack))
+		return;
+	ack.oif = r->oif;
+	path_send(r->live->sender, &ack);
+}
+
+/* On a connection that our kernel holds. */
+static void send_on_flow(struct run *r, const struct diag_probe *probe)
+{
+	const struct flow *f = flow_by_id(&r->diag.tracker, probe->flow);
+	struct event ev = {.kind = EV_PROBE, .flow = probe->flow};
+	struct raw_syn raw;
+
+	if (!f || !segment_look(f, &r->plan->target, &raw))
+		return;
+	/* the other side may wait to hear that we have all, and a keep-alive's number is too low for
+	 * that to count */
+	repeat_ack(r, f);
+	raw.oif = r->oif;
+	ev.probe = (struct ev_probe){.kind = probe->kind,
+				     .port = f->port,
+				     .dst = r->plan->target,
+				     .sport = f->lport,
+				     .ttl = raw.ttl,
+				     .seq = raw.seq,
+				     .ip_id = raw.ip_id};
+	ev.t_ns = clock_wall_ns();
+	ev.probe.error = path_send(r->live->sender, &raw);
+	event_log_add(&r->log, &ev);
+}
+
 /* Sequence numbers rise from probe to probe: a stateful router takes a SYN with an older number on
  * the same ports for an invalid one, and might not translate it. */
 static void send_probe(struct run *r, const struct diag_probe *probe)
@@ -126,6 +170,10 @@ static void send_probe(struct run *r, const struct diag_probe *probe)
 			      .link_mtu = r->mtu,
 			      .oif = r->oif};
 
+	if (probe->flow != NO_FLOW) {
+		send_on_flow(r, probe);
+		return;
+	}
 	if (probe->inject) {
 		set_injection(r, &syn);
 		ev.probe.injected = true;
@@ -139,28 +187,6 @@ static void send_probe(struct run *r, const struct diag_probe *probe)
 
 /* Nothing but the server's own SYN-ACK timer (1 s, 3 s, 7 s) mends a lost last ACK of the handshake
  * while the client must wait for the greeting. The same ACK once more costs nothing. */
-static void repeat_ack(struct run *r, const struct flow *f)
-{
-	struct raw_syn ack = {
-		.kind = RAW_ACK,
-		.src = f->local,
-		.dst = r->plan->target,
-		.sport = f->lport,
-		.dport = f->port,
-		.seq = f->isn + 1,
-		.ack = f->synack.seq + 1,
-		.ttl = FULL_TTL,
-		.ip_id = (uint16_t)(f->isn % 0xffff + 1),
-		.has_ts = f->synack.has_ts,
-		.ts_val =
-			f->syn_ts_val + (uint32_t)((clock_wall_ns() - f->first_syn_ns) / NS_PER_MS),
-		.ts_ecr = f->synack.ts_val,
-		.oif = r->oif,
-	};
-
-	path_send(r->live->sender, &ack);
-}
-
 static void repeat_acks(struct run *r, int64_t now)
 {
 	static const int64_t after_ms[] = {250, 600, 1300, 2600, 5000};

@@ -342,13 +342,52 @@ static inline struct packet *ack(struct scene *s, unsigned f)
 	return p;
 }
 
+/* ---- after the handshake: offsets count from the first byte of each side ---- */
+
+#define THEIR_ISN 7000
+
+/* len bytes of ours from `from` on, while their bytes before `heard` are acknowledged. */
+static inline struct packet *we_say(struct scene *s, unsigned f, unsigned from, unsigned len,
+				    unsigned heard)
+{
+	struct packet *p = ack(s, f);
+
+	p->tcp.flags |= TCP_PSH;
+	p->tcp.seq += from;
+	p->tcp.ack = THEIR_ISN + 1 + heard;
+	p->payload_len = len;
+	return p;
+}
+
+/* A keep-alive, when `acked` bytes of ours are acknowledged. */
+static inline struct packet *look_at(struct scene *s, unsigned f, unsigned acked, unsigned heard)
+{
+	struct packet *p = ack(s, f);
+
+	p->tcp.seq += acked - 1;
+	p->tcp.ack = THEIR_ISN + 1 + heard;
+	return p;
+}
+
 static inline struct packet *answer(struct scene *s, unsigned f, unsigned ttl, unsigned flags)
 {
 	const struct made_flow *m = &s->flows[f];
 	struct packet *p = packet(s, PACKET_IN, s->plan.target, s->source, ttl, PACKET_TCP);
 
 	p->tcp = (struct tcp_segment){.sport = m->port, .dport = m->lport, .ack = m->isn + 1,
-				      .seq = flags & TCP_SYN ? 7000 : 0, .flags = (uint8_t)flags};
+				      .seq = flags & TCP_SYN ? THEIR_ISN : 0, .flags = (uint8_t)flags};
+	return p;
+}
+
+/* len bytes of theirs from `from` on, while ours before `acked` are acknowledged. */
+static inline struct packet *they_say(struct scene *s, unsigned f, unsigned ttl, unsigned from,
+				      unsigned len, unsigned acked)
+{
+	struct packet *p = answer(s, f, ttl, TCP_ACK);
+
+	p->tcp.seq = THEIR_ISN + 1 + from;
+	p->tcp.ack += acked;
+	p->payload_len = len;
 	return p;
 }
 

@@ -452,6 +452,23 @@ static inline void host_session_unread(struct scene *s)
 	session_end(s, f, STAGE_GREETING, SESSION_STALLED, NULL);
 }
 
+/* The answer to EHLO comes in, again and again, and this host never acknowledges it. */
+static inline void host_session_unread_later(struct scene *s)
+{
+	usual_host(s);
+	unsigned f = answered(s, 25, 55);
+	ack(s, f);
+	answered(s, 443, 55);
+	they_say(s, f, 55, 0, 40, 0);
+	greeting(s, f, 220, "mx.example.com ESMTP");
+	we_say(s, f, 0, 18, 40);
+	for (unsigned i = 0; i < 6; i++) {
+		they_say(s, f, 55, 40, 120, 18);
+		pass(s, 250 << i);
+	}
+	session_end(s, f, STAGE_EHLO, SESSION_STALLED, NULL);
+}
+
 static inline void no_route_by_interface(struct scene *s)
 {
 	link_is(s);
@@ -853,6 +870,106 @@ static inline void session_stalled(struct scene *s)
 	session_end(s, f, STAGE_GREETING, SESSION_STALLED, NULL);
 }
 
+/* n keep-alives, a while apart; answered ones show that `sent` bytes of theirs are on their way. The
+ * control answers meanwhile. */
+static inline void looks(struct scene *s, unsigned f, unsigned n, bool answers, unsigned acked,
+			 unsigned heard, unsigned sent)
+{
+	for (unsigned i = 0; i < n; i++) {
+		answered(s, 443, FARTTL);
+		look_at(s, f, acked, heard);
+		pass(s, 10);
+		if (answers)
+			they_say(s, f, FARTTL, sent, 0, acked);
+		pass(s, 550);
+	}
+}
+
+/* The server's stack is there, its program says nothing. */
+static inline void session_tarpit(struct scene *s)
+{
+	unsigned f = session(s);
+
+	looks(s, f, 5, true, 0, 0, 0);
+	session_end(s, f, STAGE_GREETING, SESSION_STALLED, NULL);
+}
+
+/* The handshake passes, and nothing after it. */
+static inline void session_cut_at_once(struct scene *s)
+{
+	unsigned f = session(s);
+
+	looks(s, f, 8, false, 0, 0, 0);
+	session_end(s, f, STAGE_GREETING, SESSION_STALLED, NULL);
+}
+
+/* Greeted; then EHLO leaves n times and is never acknowledged. */
+static inline unsigned ehlo_in_vain(struct scene *s, unsigned n)
+{
+	unsigned f = session(s);
+
+	they_say(s, f, FARTTL, 0, 40, 0);
+	greeting(s, f, 220, "mx.example.com ESMTP");
+	for (unsigned i = 0; i < n; i++) {
+		we_say(s, f, 0, 18, 40);
+		pass(s, 200 << i);
+	}
+	return f;
+}
+
+static inline void session_cut_at_ehlo(struct scene *s)
+{
+	unsigned f = ehlo_in_vain(s, 5);
+
+	looks(s, f, 4, false, 0, 40, 0);
+	session_end(s, f, STAGE_EHLO, SESSION_STALLED, NULL);
+}
+
+static inline void session_ehlo_unheard(struct scene *s)
+{
+	unsigned f = ehlo_in_vain(s, 6);
+
+	looks(s, f, 3, true, 0, 40, 40);
+	session_end(s, f, STAGE_EHLO, SESSION_STALLED, NULL);
+}
+
+/* The answer to EHLO is on its way, and does not come. */
+static inline void session_answer_lost(struct scene *s)
+{
+	unsigned f = ehlo_in_vain(s, 1);
+
+	they_say(s, f, FARTTL, 40, 0, 18);
+	looks(s, f, 12, true, 18, 40, 160);
+	session_end(s, f, STAGE_EHLO, SESSION_STALLED, NULL);
+}
+
+/* A ClientHello of 300 bytes does not get through. */
+static inline void session_large_out(struct scene *s)
+{
+	unsigned f = ehlo_in_vain(s, 1);
+
+	they_say(s, f, FARTTL, 40, 120, 18);
+	for (unsigned i = 0; i < 6; i++) {
+		we_say(s, f, 18, 300, 160);
+		pass(s, 200 << i);
+	}
+	looks(s, f, 3, true, 18, 160, 160);
+	session_end(s, f, STAGE_TLS, SESSION_STALLED, NULL);
+}
+
+/* Of the server's certificate only the last, smaller piece comes. */
+static inline void session_large_in(struct scene *s)
+{
+	unsigned f = ehlo_in_vain(s, 1);
+
+	they_say(s, f, FARTTL, 40, 120, 18);
+	we_say(s, f, 18, 300, 160);
+	pass(s, 10);
+	they_say(s, f, FARTTL, 160 + 2896, 500, 318);
+	looks(s, f, 12, true, 318, 160, 160 + 3396);
+	session_end(s, f, STAGE_TLS, SESSION_STALLED, NULL);
+}
+
 static const char *const plain_ehlo[] = {"mx.example.com", "PIPELINING", "STARTTLS", NULL};
 static const char *const bare_ehlo[] = {"mx.example.com", "PIPELINING", NULL};
 static const char *const masked_ehlo[] = {"mx.example.com", "PIPELINING", "XXXXXXXA", NULL};
@@ -1020,6 +1137,8 @@ static const struct rule_case rule_cases[] = {
 	{"host-session-reset", host_session_reset, 0, STATE_BLOCKED, MECH_SESSION_RESET, PLACE_HOST,
 	 CULPRIT_NFT_RULE, DIR_INBOUND, 0},
 	ROW("host-session-ack", host_session_ack, 0, BLOCKED, SESSION_STALL, HOST, UNKNOWN),
+	{"host-session-unread", host_session_unread_later, 0, STATE_BLOCKED, MECH_SESSION_STALL,
+	 PLACE_HOST, CULPRIT_UNKNOWN, DIR_INBOUND, 0},
 	{"host-session-unread", host_session_unread, 0, STATE_BLOCKED, MECH_SESSION_STALL, PLACE_HOST,
 	 CULPRIT_UNKNOWN, DIR_INBOUND, 0},
 	ROW("host-interface-routeless", no_route_by_interface, 0, UNREACHABLE, LOCAL_ERROR, HOST, ROUTE),
@@ -1123,14 +1242,22 @@ static const struct rule_case rule_cases[] = {
 	    SERVER),
 	ROW("session-reset-nearer", session_reset_nearer, 0, BLOCKED, SESSION_RESET, UNKNOWN, MIDDLEBOX),
 	ROW("session-reset", reset_by_server, 0, NO_SERVICE, SESSION_RESET, DESTINATION, SERVER),
-	ROW("session-stalled", stalled_at_ehlo, 0, NO_SERVICE, SESSION_STALL, DESTINATION, SERVER),
+	ROW("session-stalled-unplaced", stalled_at_ehlo, 0, NO_SERVICE, SESSION_STALL, UNKNOWN, UNKNOWN),
 	ROW("session-tls-failed", tls_failed_late, 0, NO_SERVICE, TLS_FAILED, DESTINATION, SERVER),
 	ROW("session-rejected", session_rejected, 0, REJECTED, POLICY_REJECT, DESTINATION, SERVER),
 	ROW("session-not-smtp", session_not_smtp, 0, NO_SERVICE, NOT_SMTP, DESTINATION, SERVER),
 	ROW("session-tls-failed", session_tls_failed, 0, NO_SERVICE, TLS_FAILED, DESTINATION, SERVER),
 	ROW("session-reset", session_reset, 0, NO_SERVICE, SESSION_RESET, DESTINATION, SERVER),
 	ROW("session-closed", session_closed, 0, NO_SERVICE, SESSION_CLOSE, DESTINATION, SERVER),
-	ROW("session-stalled", session_stalled, 0, NO_SERVICE, SESSION_STALL, DESTINATION, SERVER),
+	ROW("session-cut", session_cut_at_once, 0, BLOCKED, SESSION_STALL, UNKNOWN, UNKNOWN),
+	ROW("session-cut", session_cut_at_ehlo, 1, BLOCKED, SESSION_STALL, UNKNOWN, UNKNOWN),
+	ROW("session-large-lost", session_large_out, 0, NO_SERVICE, SESSION_STALL, UNKNOWN, UNKNOWN),
+	ROW("session-large-lost", session_large_in, 0, NO_SERVICE, SESSION_STALL, UNKNOWN, UNKNOWN),
+	ROW("session-unheard", session_ehlo_unheard, 0, BLOCKED, SESSION_STALL, UNKNOWN, UNKNOWN),
+	{"session-reply-lost", session_answer_lost, 0, STATE_BLOCKED, MECH_SESSION_STALL, PLACE_UNKNOWN,
+	 CULPRIT_UNKNOWN, DIR_INBOUND, 0},
+	ROW("session-stalled", session_tarpit, 0, NO_SERVICE, SESSION_STALL, DESTINATION, SERVER),
+	ROW("session-stalled-unplaced", session_stalled, 0, NO_SERVICE, SESSION_STALL, UNKNOWN, UNKNOWN),
 };
 
 /* The case's report; the scene is the caller's to free. */

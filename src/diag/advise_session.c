@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What is still worth asking on a connection that stands still? */
+#include "diag/advise_session.h"
+
+#include "base/clock.h"
+#include "diag/stall.h"
+
+/* A dialogue that goes on is left alone. */
+#define LOOK_AFTER_NS (600 * NS_PER_MS)
+/* Linux answers keep-alives no more often than twice a second (net.ipv4.tcp_invalid_ratelimit). */
+#define LOOK_EVERY_NS (550 * NS_PER_MS)
+/* The other side's stack has shown itself: from time to time is enough. */
+#define LOOK_AGAIN_NS (1500 * NS_PER_MS)
+#define LOOKS_ENOUGH  6
+#define LOOKS_MAX     64
+
+static int64_t later(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+static bool is_talking(const struct tracker *t, const struct flow *f)
+{
+	return f && f->talk.own.seen && f->has_result && !f->error && !f->has_end &&
+	       !f->translated && !f->redirected && !f->syn_on_lo && !t->not_looked[LOOK_PATH];
+}
+
+static int64_t look_due_ns(const struct tracker *t, const struct flow *f)
+{
+	const struct talk *k = &f->talk;
+	int64_t answer = facts_answer_due_ns(t);
+
+	/* one is under way, or was lost */
+	if (f->looked_ns > k->heard_ns)
+		return f->looked_ns + later(LOOK_EVERY_NS, answer);
+	if (k->looks_answered > LOOKS_ENOUGH)
+		return k->heard_ns + later(LOOK_AGAIN_NS, answer);
+	if (k->looks_answered)
+		return f->looked_ns + later(LOOK_EVERY_NS, answer);
+	return later(k->heard_ns, f->last_heard_ns) + later(LOOK_AFTER_NS, answer);
+}
+
+static void ask(struct diag_advice *advice, struct diag_probe probe)
+{
+	if (advice->n_probes < DIAG_MAX_PROBES)
+		advice->probes[advice->n_probes++] = probe;
+}
+
+static void wake_at(struct diag_advice *advice, int64_t t_ns)
+{
+	if (t_ns < advice->again_ns)
+		advice->again_ns = t_ns;
+}
+
+/* A port that is known to answer is called anew: what it meets in the same seconds is what silence on
+ * the connection is measured by. By connect() where nobody speaks on that port, else by a bare SYN. */
+static void ask_witness(const struct tracker *t, const struct port_facts *p, int64_t now,
+			struct diag_advice *advice)
+{
+	int port = p->control_port;
+	int64_t last = 0;
+	unsigned n = 0;
+
+	if (port < 0)
+		return;
+	for (unsigned i = 0; i < t->n_flows; i++) {
+		n += t->flows[i].port_index == port;
+		if (t->flows[i].port_index == port)
+			last = later(last, t->flows[i].start_ns);
+	}
+	const struct path_cell *full = &t->path.trace[port].cell[0];
+	last = later(last, full->last_sent_ns) + LOOK_EVERY_NS;
+	if (n + full->sent >= MAX_ATTEMPTS)
+		return;
+	for (unsigned i = 0; i < advice->n_repeat; i++)
+		if (advice->repeat[i] == port)
+			return;
+	if (now < last)
+		wake_at(advice, last);
+	else if (t->plan->ports[port].tested)
+		ask(advice, (struct diag_probe){.kind = PROBE_FULL,
+						.port_index = port,
+						.dst = t->plan->target,
+						.flow = NO_FLOW});
+	else if (advice->n_repeat < PLAN_MAX_PORTS)
+		advice->repeat[advice->n_repeat++] = port;
+}
+
+void advise_session(const struct tracker *t, const struct port_facts *facts, unsigned n_tested,
+		    int64_t now, struct diag_advice *advice)
+{
+	for (unsigned i = 0; i < n_tested; i++) {
+		const struct flow *f = facts[i].flow;
+		struct stall s;
+		if (!is_talking(t, f))
+			continue;
+		int64_t due = look_due_ns(t, f);
+		if (now < due)
+			wake_at(advice, due);
+		else if (f->n_looks < LOOKS_MAX)
+			ask(advice, (struct diag_probe){.kind = PROBE_LOOK,
+							.port_index = (int)i,
+							.flow = f->id});
+		stall_of(t, f, now, &s);
+		bool still = f->talk.looks || talk_stuck(&f->talk) || talk_missing(&f->talk);
+		if (s.looked && s.open && still && f->n_looks)
+			ask_witness(t, &facts[i], now, advice);
+	}
+}

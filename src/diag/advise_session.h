@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The part of the advice that is about connections; private to diag/. */
+#ifndef SB_DIAG_ADVISE_SESSION_H
+#define SB_DIAG_ADVISE_SESSION_H
+
+#include "diag/diag.h"
+
+/* Keep-alives where nothing comes any more on a tested port's connection, and what they are measured
+ * by. facts are those of the tested ports; adds to `advice`. */
+void advise_session(const struct tracker *t, const struct port_facts *facts, unsigned n_tested,
+		    int64_t now, struct diag_advice *advice);
+
+#endif
