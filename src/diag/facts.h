@@ -143,7 +143,11 @@ const char *fact_text(enum fact f);
 #define ALL_SILENT_MIN_NS (3 * NS_PER_S)
 /* Branches of unequal length (ECMP) bring answers of one host here over one hop more or less. */
 #define RST_NEARER_HOPS 2
-/* Where packets get lost, a conversation stands still for seconds by chance: that nothing comes is
+/* Where packets get lost, a conversation stands still for seconds by chance: so many repetitions must
+ * have gone unanswered before that counts in a capture. 0.3^6, with the loss of a very bad path, is
+ * 0.0007. */
+#define STALL_MIN_REPEATS 6
+/* A live run asks until it is sure: that nothing comes is
  * claimed from so many packets that had to be answered, at least, and below the same probability. */
 #define STALL_MIN_TIMES 4
 /* A genuine SYN-ACK that lost the race against a forged RST follows within this. */
