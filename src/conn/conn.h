@@ -64,7 +64,7 @@ enum conn_side {
 
 /* The oldest data that this side sent and the other never acknowledged, as of the end. */
 struct conn_stuck {
-	struct conn_mark first, last; /* sent, and sent again for the last time */
+	struct conn_mark first, last; /* sent (when it became the oldest), and sent again for the last time */
 	uint16_t repeats;  /* times sent again */
 	uint16_t size;     /* bytes of that segment, the largest form it took */
 	uint32_t bytes;    /* unacknowledged in all; 0: nothing is stuck, the rest is empty */
@@ -115,7 +115,8 @@ struct conn_rst {
 	uint8_t phase;         /* enum conn_phase when it came */
 	uint8_t provoked;      /* packets of the other side since this side's latest one that is no RST; 255: more */
 	bool seq_known, ack_known; /* the capture knows what they should be */
-	int32_t seq_off;       /* its sequence number less the one that its receiver expects: 0 exact */
+	int32_t seq_off;       /* its sequence number less the end of what its side has sent: 0 is what that side's
+				* own stack writes (but in answer to a packet: the acknowledgement of that one) */
 	int32_t ack_off;       /* its acknowledgement less the end of what its receiver has sent; with ACK only */
 	uint32_t seq, ack;
 	uint16_t payload;
@@ -159,6 +160,8 @@ struct conn_smtp {
 	struct conn_reply replies[STAGE_COUNT]; /* the latest to each stage's command; STAGE_GREETING: the greeting */
 	struct conn_mark asked[STAGE_COUNT];    /* the client's latest command of the stage; STAGE_TLS: see conn_tls */
 	struct conn_reply bad;        /* the first reply of 400 and more */
+	struct conn_reply unasked;    /* the first that answers no command that was seen: 421 before the server
+				       * hangs up, or the capture lacks the command */
 	struct conn_mark last_command;
 	struct conn_mark early;       /* the client spoke before the greeting */
 	struct conn_mark not_smtp;    /* packet in which the server's bytes ceased to be SMTP replies */
@@ -167,7 +170,7 @@ struct conn_smtp {
 	uint8_t last_stage;           /* ... of the latest reply: replies[last_stage] */
 	bool helo;                    /* the accepted hello is HELO */
 	bool clear_after_starttls;    /* the dialogue went on in the clear after a 220 to STARTTLS */
-	bool stopped;                 /* the parser lost its way: a hole, a cut, too long; later words are unknown */
+	bool stopped;                 /* words are missing: a hole, a cut, a reply without end */
 	uint16_t hello_code;          /* code of the first reply to EHLO */
 	uint16_t commands, answers;   /* how many; answers include the greeting */
 	uint16_t unanswered;          /* commands that no reply came to, as of the end */
@@ -195,6 +198,7 @@ struct conn_tls {
 	struct conn_mark client_hello, server_hello, certificate;
 	struct conn_mark app_data[CONN_SIDES]; /* first record of application data: the handshake is over */
 	struct conn_mark broken;    /* what came where a TLS record should be is none */
+	struct conn_text broken_first; /* how that begins */
 	struct conn_alert alerts[CONN_ALERTS_MAX];
 	uint8_t n_alerts;
 	uint8_t n_names;
@@ -249,18 +253,6 @@ enum conn_phase {
 	CONN_PHASE_CLOSING, /* after a FIN of either */
 };
 
-/* Around IP, seen on any of its packets; bits of conn.layers */
-enum conn_layer {
-	CONN_LAYER_VLAN = 1 << 0,
-	CONN_LAYER_MPLS = 1 << 1,
-	CONN_LAYER_PPPOE = 1 << 2,
-	CONN_LAYER_WIFI = 1 << 3,
-	CONN_LAYER_IPIP = 1 << 4,  /* any of 4in4, 6in4, 4in6, 6in6 */
-	CONN_LAYER_GRE = 1 << 5,
-	CONN_LAYER_VXLAN = 1 << 6,
-	CONN_LAYER_GENEVE = 1 << 7,
-};
-
 /* The same SYN with other addresses: this capture saw both sides of a NAT (or of a redirect). */
 struct conn_twin {
 	struct addr client, server;
@@ -281,7 +273,7 @@ struct conn {
 	uint8_t end;            /* enum conn_end */
 	uint8_t role;           /* enum conn_role */
 	uint8_t phase;          /* enum conn_phase reached */
-	uint16_t layers;        /* enum conn_layer bits */
+	uint16_t around;        /* enum packet_around bits, seen on any of its packets */
 	bool loopback;          /* captured on a loopback interface */
 	bool snap_cut;          /* the snap length cut payload that was looked for */
 	bool text_full;         /* more was said than is kept (CONN_TEXT_MAX), or memory ran out */

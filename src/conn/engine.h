@@ -17,43 +17,37 @@
 
 #include "base/clock.h"
 #include "conn/conn.h"
+#include "model/frame.h"
 
 /* How long of the capture's own time a connection may be silent before it is taken for over: longer
  * than the longest pause between two SYNs of Linux (64 s), and than the 10 minutes that RFC 5321
  * 4.5.3.2.6 lets a server take over the end of a message. */
-#define CONN_IDLE_SYN_NS  (130 * NS_PER_S)
-#define CONN_IDLE_NS      (660 * NS_PER_S)
+#define CONN_IDLE_SYN_NS (130 * NS_PER_S)
+#define CONN_IDLE_NS     (660 * NS_PER_S)
 /* Stragglers after a reset or the last FIN still belong to it: a forged RST is told by the genuine
  * packets that follow. */
-#define CONN_LINGER_NS    (10 * NS_PER_S)
+#define CONN_LINGER_NS (10 * NS_PER_S)
 
-#define CONN_PORTS_MAX 32
+#define CONN_PORTS_MAX      32
 #define CONN_MEMORY_DEFAULT ((size_t)40 << 20)
 
 struct engine_options {
-	uint16_t ports[CONN_PORTS_MAX]; /* a connection to one of them is judged; none: 25, 465, 587 */
+	uint16_t ports[CONN_PORTS_MAX]; /* a connection to one of them is judged; none: 25, 465, 587
+					 */
 	unsigned n_ports;
-	bool any_port;       /* also those on other ports that look like SMTP by greeting or EHLO */
-	size_t max_memory;   /* bytes; 0: CONN_MEMORY_DEFAULT */
-	uint64_t seed[2];    /* of the hash: random in earnest, constant in a test */
-};
-
-/* One frame as a file holds it; `bytes` are borrowed during the call. */
-struct frame {
-	const uint8_t *bytes;
-	uint32_t caplen, wire_len;
-	int64_t t_ns;        /* wall clock; 0 unknown */
-	uint16_t link_type;  /* LINKTYPE_ value */
-	uint16_t interface;  /* of the file, from 0 */
+	bool any_port;     /* also those on other ports that look like SMTP by greeting or EHLO */
+	size_t max_memory; /* bytes; 0: CONN_MEMORY_DEFAULT */
+	uint64_t seed[2];  /* of the hash: random in earnest, constant in a test */
 };
 
 struct engine_stats {
-	uint64_t packets;      /* frames given */
-	uint64_t undecodable;  /* of them: cut, malformed or of an unknown kind where IP was looked for */
-	uint64_t connections;  /* handed over */
-	uint64_t evicted;      /* of them for lack of memory while still going on */
-	uint64_t flushed;      /* ... that had ended, and lost only the wait for stragglers */
-	uint64_t unseen;       /* SMTP packets of which no connection was made: no room */
+	uint64_t packets;     /* frames given */
+	uint64_t undecodable; /* of them: cut, malformed or of an unknown kind where IP was looked
+				 for */
+	uint64_t connections; /* handed over */
+	uint64_t evicted;     /* of them for lack of memory while still going on */
+	uint64_t flushed;     /* ... that had ended, and lost only the wait for stragglers */
+	uint64_t unseen;      /* SMTP packets of which no connection was made: no room */
 	uint64_t fragments_lost; /* IP fragments whose rest never came */
 	size_t memory_peak;
 };
@@ -62,7 +56,8 @@ struct engine; /* opaque */
 
 struct engine *engine_new(const struct engine_options *o, conn_done *done, void *ctx);
 
-/* Frames in the order of the file; they are numbered from 1. */
+/* Frames in the order of the file; they are numbered from 1. Their bytes are borrowed during the
+ * call. */
 void engine_frames(struct engine *e, const struct frame *frames, size_t n);
 
 /* The input is over: hands over what is still there. */

@@ -25,6 +25,18 @@ enum packet_kind {
 	PACKET_ICMP, /* ICMP or ICMPv6 by src.family */
 };
 
+/* What lay around the IP packet; bits of packet.around. */
+enum packet_around {
+	AROUND_VLAN = 1 << 0,
+	AROUND_MPLS = 1 << 1,
+	AROUND_PPPOE = 1 << 2,
+	AROUND_WIFI = 1 << 3,
+	AROUND_IPIP = 1 << 4, /* any of 4in4, 6in4, 4in6, 6in6 */
+	AROUND_GRE = 1 << 5,
+	AROUND_VXLAN = 1 << 6,
+	AROUND_GENEVE = 1 << 7,
+};
+
 enum tcp_flag {
 	TCP_FIN = 0x01,
 	TCP_SYN = 0x02,
@@ -85,6 +97,9 @@ struct packet {
 	uint8_t proto;       /* upper-layer protocol after extension headers */
 	uint16_t ip_id;      /* IPv4 */
 	uint32_t flow_label; /* IPv6 */
+	uint32_t frag_id;    /* of a fragment: the IPv4 ID, or that of IPv6's fragment header */
+	uint16_t around;     /* enum packet_around */
+	uint8_t outer_ttl;   /* of the outermost IP header where there are several, else 0 */
 	bool df;             /* IPv4 */
 	bool more_fragments;
 	uint16_t frag_offset; /* bytes; not 0: a later fragment, kind is PACKET_OTHER */

@@ -14,17 +14,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SMTP_LINE_MAX 1024          /* RFC 5321 4.5.3.1.5 says 512; real servers exceed it */
-#define SMTP_TEXT_MAX 4096          /* kept of one reply, all lines */
-#define SMTP_REPLY_BYTES_MAX 65536  /* read for one reply before giving up */
-#define SMTP_LINES_MAX 128          /* lines of one reply */
+#include "smtp/scan.h"
 
-enum smtp_status {
-	SMTP_MORE,     /* feed more */
-	SMTP_REPLY,    /* a whole reply: code, text */
-	SMTP_NOT_SMTP, /* what came can't be an SMTP reply (decided as early as possible) */
-	SMTP_TOO_LONG,
-};
+#define SMTP_TEXT_MAX 4096 /* kept of one reply, all lines */
 
 struct smtp_parser {
 	/* results, valid after SMTP_REPLY until the next smtp_feed() */
@@ -39,9 +31,9 @@ struct smtp_parser {
 	/* inside */
 	char line[SMTP_LINE_MAX]; /* being read; after SMTP_NOT_SMTP: how it began */
 	size_t line_len;
-	char last; /* byte before the one that comes */
 	size_t bytes;
 	enum smtp_status status;
+	struct smtp_scan scan;
 };
 
 void smtp_parser_init(struct smtp_parser *p); /* also to wait for the next reply */

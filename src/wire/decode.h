@@ -26,11 +26,25 @@ enum decode_result {
 enum decode_result wire_decode(int link_type, const uint8_t *frame, size_t caplen, size_t wire_len,
 			       struct packet *out);
 
-/* The same from the first byte of an IP header on. */
+/* The same, but tunnels are followed (IP in IP, GRE, VXLAN, Geneve, within bounds): *out is the
+ * innermost packet. A fragment, the first as well, is PACKET_OTHER with the IP payload, to be put
+ * together with the others. */
+enum decode_result wire_decode_deep(int link_type, const uint8_t *frame, size_t caplen,
+				    size_t wire_len, struct packet *out);
+
+/* From the first byte of an IP header on, tunnels followed. */
+enum decode_result wire_decode_ip_deep(const uint8_t *ip, size_t caplen, size_t wire_len,
+				       struct packet *out);
+
+/* wire_decode() from the first byte of an IP header on. */
 enum decode_result wire_decode_ip(const uint8_t *ip, size_t caplen, size_t wire_len,
 				  struct packet *out);
 
 bool wire_link_type_known(int link_type);
+
+/* The options of a TCP header, which begin at `options`: has_mss and the like of *t, which must be
+ * zeroed. `len` as the header says, `caplen` of them are there. */
+void wire_tcp_options_of(const uint8_t *options, size_t caplen, size_t len, struct tcp_segment *t);
 
 /* Where the packet began: the usual initial TTLs are 32, 64, 128, 255 (method.md section 4).
  * Returns the smallest of them that is >= ttl. The hop distance is that minus ttl. */

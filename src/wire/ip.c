@@ -69,7 +69,7 @@ static uint8_t extension(struct cursor *c, struct ip_header *h)
 	switch (h->proto) {
 	case PROTO_FRAGMENT: {
 		uint16_t fragment = cursor_u16(c);
-		cursor_u32(c); /* identification */
+		h->frag_id = cursor_u32(c);
 		h->frag_offset = fragment & 0xfff8;
 		h->more_fragments = fragment & 1;
 		break;
@@ -97,6 +97,8 @@ void wire_ipv6_extensions(struct cursor *c, struct ip_header *h)
 {
 	/* A later fragment holds no more headers, whatever number its own header names. */
 	for (int i = 0; is_extension(h->proto) && h->frag_offset == 0; i++) {
+		if (h->stop_at_fragment && h->more_fragments)
+			return;
 		if (i == EXTENSIONS_MAX)
 			cursor_fail(c, DECODE_MALFORMED);
 		uint8_t next = extension(c, h);
@@ -156,9 +158,33 @@ static void upper_layer(struct cursor *c, struct packet *p)
 	}
 }
 
-enum decode_result wire_ip(struct cursor *c, uint8_t family, struct packet *p)
+/* With whole packets in sight: what is behind the headers belongs to another function. */
+static bool within(struct cursor *c, int tunnels, struct packet *p)
 {
-	struct ip_header h = {0};
+	struct packet inner;
+
+	if (tunnels < 0)
+		return false;
+	if (p->frag_offset || p->more_fragments)
+		return true; /* PACKET_OTHER, to be put together */
+	if (tunnels == 0 || p->proto == PROTO_TCP ||
+	    wire_tunnel(*c, tunnels, p, &inner) != DECODE_OK)
+		return false;
+	*p = inner;
+	return true;
+}
+
+static void payload(const struct cursor *c, struct packet *p)
+{
+	p->truncated = c->cap < c->left;
+	p->payload_len = (uint32_t)c->left;
+	p->payload_caplen = (uint32_t)c->cap;
+	p->payload = c->cap ? c->at : NULL;
+}
+
+enum decode_result wire_ip(struct cursor *c, uint8_t family, int tunnels, struct packet *p)
+{
+	struct ip_header h = {.stop_at_fragment = tunnels >= 0};
 	uint8_t version = cursor_peek(c) >> 4;
 
 	if (c->fault != DECODE_OK)
@@ -177,15 +203,18 @@ enum decode_result wire_ip(struct cursor *c, uint8_t family, struct packet *p)
 	p->ttl = h.ttl;
 	p->proto = h.proto;
 	p->ip_id = h.id;
+	p->frag_id = version == ADDR_V4 ? h.id : h.frag_id;
 	p->flow_label = h.flow_label;
 	p->df = h.df;
 	p->more_fragments = h.more_fragments;
 	p->frag_offset = h.frag_offset;
 	p->has_ip_options = h.options;
-	p->truncated = c->cap < c->left;
+	payload(c, p);
+	if (within(c, tunnels, p))
+		return DECODE_OK;
+	bool truncated = p->truncated;
 	upper_layer(c, p);
-	p->payload_len = (uint32_t)c->left;
-	p->payload_caplen = (uint32_t)c->cap;
-	p->payload = c->cap ? c->at : NULL;
+	payload(c, p);
+	p->truncated = truncated;
 	return c->fault;
 }

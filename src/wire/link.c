@@ -15,10 +15,16 @@ enum link_type {
 	LINK_PPP_ETHER = 51,   /* from the PPPoE header on */
 	LINK_RAW_FILE = 101,   /* LINKTYPE_RAW */
 	LINK_C_HDLC = 104,
+	LINK_IEEE80211 = 105,
 	LINK_LOOP = 108,
+	LINK_ENC = 109, /* OpenBSD: behind IPsec */
 	LINK_LINUX_SLL = 113,
+	LINK_PFLOG = 117,
+	LINK_IEEE80211_RADIOTAP = 127,
+	LINK_PPP_WITH_DIRECTION = 204,
 	LINK_IPV4 = 228,
 	LINK_IPV6 = 229,
+	LINK_NFLOG = 239,
 	LINK_LINUX_SLL2 = 276,
 };
 
@@ -47,8 +53,9 @@ enum arphrd {
 #define TAGS_MAX       8
 #define LABELS_MAX     16
 
-static enum decode_result mpls(struct cursor *c)
+static enum decode_result mpls(struct cursor *c, struct packet *p)
 {
+	p->around |= AROUND_MPLS;
 	for (int i = 0; i < LABELS_MAX; i++) {
 		if (!(cursor_u32(c) & 0x100))
 			continue;
@@ -61,11 +68,10 @@ static enum decode_result mpls(struct cursor *c)
 	return c->fault != DECODE_OK ? c->fault : DECODE_UNSUPPORTED;
 }
 
-static enum decode_result ppp(struct cursor *c, struct packet *p, uint8_t *family)
+enum decode_result wire_ppp(struct cursor *c, struct packet *p, uint8_t *family)
 {
 	uint16_t proto;
 
-	(void)p;
 	if (cursor_peek(c) == 0xff) /* RFC 1662 address and control; no protocol is 0xff */
 		cursor_u16(c);
 	/* RFC 1661 section 6.5: the low bit ends the field, one byte when compressed */
@@ -79,7 +85,7 @@ static enum decode_result ppp(struct cursor *c, struct packet *p, uint8_t *famil
 	case 0x0021: *family = ADDR_V4; return DECODE_OK;
 	case 0x0057: *family = ADDR_V6; return DECODE_OK;
 	case 0x0281:
-	case 0x0283: return mpls(c);
+	case 0x0283: return mpls(c, p);
 	case 0x002d: /* RFC 1144 compressed TCP, and what it sends uncompressed */
 	case 0x002f:
 	case 0x003d: /* RFC 1990 multilink */
@@ -94,13 +100,14 @@ static enum decode_result pppoe(struct cursor *c, struct packet *p, uint8_t *fam
 	uint8_t version_type = cursor_u8(c);
 	uint8_t code = cursor_u8(c);
 
+	p->around |= AROUND_PPPOE;
 	cursor_u16(c); /* session */
 	cursor_u16(c); /* length: the IP header's own is the one that counts */
 	if (c->fault != DECODE_OK)
 		return c->fault;
 	if (version_type != 0x11)
 		return DECODE_MALFORMED;
-	return code == 0 ? ppp(c, p, family) : DECODE_NOT_IP;
+	return code == 0 ? wire_ppp(c, p, family) : DECODE_NOT_IP;
 }
 
 /* IEEE 802.2 with SNAP (RFC 1042); any other LLC holds no IP. */
@@ -121,7 +128,8 @@ static enum decode_result llc(struct cursor *c, uint16_t *type)
 	return oui_high == 0 && oui_low == 0 && *type > LLC_LENGTH_MAX ? DECODE_OK : DECODE_NOT_IP;
 }
 
-static enum decode_result by_ethertype(struct cursor *c, uint16_t type, uint8_t *family)
+enum decode_result wire_by_ethertype(struct cursor *c, uint16_t type, struct packet *p,
+				     uint8_t *family)
 {
 	enum decode_result r;
 
@@ -134,12 +142,13 @@ static enum decode_result by_ethertype(struct cursor *c, uint16_t type, uint8_t 
 		case ETHERTYPE_VLAN:
 		case ETHERTYPE_QINQ:
 		case ETHERTYPE_QINQ_OLD:
+			p->around |= AROUND_VLAN;
 			cursor_u16(c);
 			type = cursor_u16(c);
 			continue;
 		case ETHERTYPE_MPLS:
-		case ETHERTYPE_MPLS_MULTICAST: return mpls(c);
-		case ETHERTYPE_PPPOE_SESSION: return pppoe(c, NULL, family);
+		case ETHERTYPE_MPLS_MULTICAST: return mpls(c, p);
+		case ETHERTYPE_PPPOE_SESSION: return pppoe(c, p, family);
 		case ETHERTYPE_MACSEC: return DECODE_UNSUPPORTED;
 		}
 		if (type > LLC_LENGTH_MAX)
@@ -151,11 +160,10 @@ static enum decode_result by_ethertype(struct cursor *c, uint16_t type, uint8_t 
 	return DECODE_UNSUPPORTED;
 }
 
-static enum decode_result ethernet(struct cursor *c, struct packet *p, uint8_t *family)
+enum decode_result wire_ethernet(struct cursor *c, struct packet *p, uint8_t *family)
 {
-	(void)p;
 	cursor_take(c, 12);
-	return by_ethertype(c, cursor_u16(c), family);
+	return wire_by_ethertype(c, cursor_u16(c), p, family);
 }
 
 static enum packet_dir dir_of(uint8_t packet_type)
@@ -187,7 +195,7 @@ static enum decode_result cooked(struct cursor *c, struct packet *p, uint16_t ha
 		return DECODE_UNSUPPORTED;
 	if (proto <= LLC_LENGTH_MAX && proto != ETHERTYPE_LLC_SLL)
 		return DECODE_NOT_IP;
-	return by_ethertype(c, proto, family);
+	return wire_by_ethertype(c, proto, p, family);
 }
 
 static enum decode_result linux_sll(struct cursor *c, struct packet *p, uint8_t *family)
@@ -273,9 +281,8 @@ static enum decode_result raw_v6(struct cursor *c, struct packet *p, uint8_t *fa
 
 static enum decode_result cisco_hdlc(struct cursor *c, struct packet *p, uint8_t *family)
 {
-	(void)p;
 	cursor_u16(c); /* address and control */
-	return by_ethertype(c, cursor_u16(c), family);
+	return wire_by_ethertype(c, cursor_u16(c), p, family);
 }
 
 static enum decode_result ppp_serial(struct cursor *c, struct packet *p, uint8_t *family)
@@ -284,7 +291,66 @@ static enum decode_result ppp_serial(struct cursor *c, struct packet *p, uint8_t
 
 	if (address == 0x0f || address == 0x8f)
 		return cisco_hdlc(c, p, family);
-	return ppp(c, p, family);
+	return wire_ppp(c, p, family);
+}
+
+/* One byte before the PPP frame: 0 received, else sent. */
+static enum decode_result ppp_with_direction(struct cursor *c, struct packet *p, uint8_t *family)
+{
+	p->dir = cursor_u8(c) ? PACKET_OUT : PACKET_IN;
+	return wire_ppp(c, p, family);
+}
+
+/* Family in the capturing machine's byte order, SPI, flags. */
+static enum decode_result bsd_enc(struct cursor *c, struct packet *p, uint8_t *family)
+{
+	enum decode_result r = bsd_null(c, p, family);
+
+	cursor_take(c, 8);
+	return c->fault != DECODE_OK ? c->fault : r;
+}
+
+/* OpenBSD and FreeBSD: the header's own length, padded to 4 bytes, then family, action, reason. */
+static enum decode_result pflog(struct cursor *c, struct packet *p, uint8_t *family)
+{
+	size_t length = cursor_u8(c);
+	uint8_t af = cursor_u8(c);
+
+	(void)p;
+	if (c->fault == DECODE_OK && length < 4)
+		return DECODE_MALFORMED;
+	cursor_take(c, (length + 3) / 4 * 4 - 2);
+	return by_bsd_family(c, af, family);
+}
+
+static uint16_t host_u16(struct cursor *c)
+{
+	uint16_t v;
+
+	cursor_bytes(c, &v, sizeof(v));
+	return v;
+}
+
+/* Netfilter's log: a family and attributes, in the byte order of the machine that captured, of
+ * which one is the packet. Nearly every such machine is little-endian, as ours. */
+static enum decode_result nflog(struct cursor *c, struct packet *p, uint8_t *family)
+{
+	enum { PAYLOAD = 9, ATTRIBUTES_MAX = 64 };
+	uint8_t af = cursor_u8(c);
+
+	(void)p;
+	cursor_take(c, 3); /* version, resource id */
+	for (int i = 0; i < ATTRIBUTES_MAX && c->fault == DECODE_OK; i++) {
+		size_t len = host_u16(c);
+		uint16_t type = host_u16(c) & 0x7fff;
+
+		if (c->fault == DECODE_OK && len < 4)
+			return DECODE_MALFORMED;
+		if (c->fault == DECODE_OK && type == PAYLOAD)
+			return by_bsd_family(c, af, family);
+		cursor_take(c, (len + 3) / 4 * 4 - 4);
+	}
+	return c->fault != DECODE_OK ? c->fault : DECODE_NOT_IP;
 }
 
 struct link_layer {
@@ -296,18 +362,24 @@ static const struct link_layer *layer_of(int link_type)
 {
 	static const struct link_layer table[] = {
 		{LINK_NULL, bsd_null},
-		{LINK_ETHERNET, ethernet},
-		{LINK_PPP, ppp},
+		{LINK_ETHERNET, wire_ethernet},
+		{LINK_PPP, wire_ppp},
 		{LINK_RAW, raw},
 		{LINK_RAW_OPENBSD, raw},
 		{LINK_PPP_SERIAL, ppp_serial},
 		{LINK_PPP_ETHER, pppoe},
 		{LINK_RAW_FILE, raw},
 		{LINK_C_HDLC, cisco_hdlc},
+		{LINK_IEEE80211, wire_wifi},
 		{LINK_LOOP, bsd_loop},
+		{LINK_ENC, bsd_enc},
 		{LINK_LINUX_SLL, linux_sll},
+		{LINK_PFLOG, pflog},
+		{LINK_IEEE80211_RADIOTAP, wire_radiotap},
+		{LINK_PPP_WITH_DIRECTION, ppp_with_direction},
 		{LINK_IPV4, raw_v4},
 		{LINK_IPV6, raw_v6},
+		{LINK_NFLOG, nflog},
 		{LINK_LINUX_SLL2, linux_sll2},
 	};
 

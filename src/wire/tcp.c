@@ -100,3 +100,8 @@ void wire_tcp(struct cursor *c, struct tcp_segment *t)
 	if (c->fault == DECODE_OK)
 		wire_tcp_options(options, t);
 }
+
+void wire_tcp_options_of(const uint8_t *options, size_t caplen, size_t len, struct tcp_segment *t)
+{
+	wire_tcp_options(cursor_over(options, caplen, len), t);
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The pcap format (draft-ietf-opsawg-pcap), and the variants of it that are met. */
+#include "capture/reader_private.h"
+
+#define MAGIC_MICRO 0xa1b2c3d4
+#define MAGIC_NANO  0xa1b23c4d
+#define MAGIC_PATCHED                                                                              \
+	0xa1b2cd34 /* Kuznetzov's: interface, protocol and direction with each packet */
+
+#define FILE_HEADER    24
+#define RECORD_HEADER  16
+#define RECORD_PATCHED 24
+
+/* Above that no snap length is meant in earnest. */
+#define SNAPLEN_MAX (16 * 1024 * 1024)
+
+static uint32_t magic_of(const uint8_t *bytes, bool *swapped)
+{
+	uint32_t v;
+
+	memcpy(&v, bytes, sizeof(v));
+	*swapped = false;
+	if (v == MAGIC_MICRO || v == MAGIC_NANO || v == MAGIC_PATCHED)
+		return v;
+	*swapped = true;
+	return __builtin_bswap32(v);
+}
+
+bool pcap_magic(const uint8_t *bytes)
+{
+	bool swapped;
+	uint32_t v = magic_of(bytes, &swapped);
+
+	return v == MAGIC_MICRO || v == MAGIC_NANO || v == MAGIC_PATCHED;
+}
+
+void pcap_open(struct reader *r)
+{
+	const uint8_t *h = r->buffer;
+	uint32_t magic = magic_of(h, &r->swapped);
+	uint32_t version = (uint32_t)reader_u16(r, h + 4) << 16 | reader_u16(r, h + 6);
+	uint32_t snaplen = reader_u32(r, h + 16);
+
+	r->unit_ns = magic == MAGIC_NANO ? 1 : 1000;
+	r->record_len = magic == MAGIC_PATCHED ? RECORD_PATCHED : RECORD_HEADER;
+	r->old_lengths = version < (2u << 16 | 4);
+	r->caplen_max = READER_FRAME_MAX;
+	if (snaplen > READER_FRAME_MAX && snaplen <= SNAPLEN_MAX)
+		r->caplen_max = snaplen;
+	r->link_type = reader_u16(
+		r, h + (r->swapped == (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__) ? 20 : 22));
+	r->next = pcap_next_frames;
+	reader_pass(r, FILE_HEADER);
+}
+
+static uint8_t patched_dir(uint8_t packet_type)
+{
+	return packet_type == 4 ? PACKET_OUT : packet_type < 4 ? PACKET_IN : PACKET_DIR_UNKNOWN;
+}
+
+size_t pcap_next_frames(struct reader *r, struct frame *out, size_t max)
+{
+	size_t n = 0, head = r->record_len;
+
+	while (n < max) {
+		if (r->skip && !reader_skip(r, n > 0))
+			break;
+		if (reader_there(r) < head && (n > 0 || !reader_fill(r, head)))
+			break;
+		const uint8_t *h = r->buffer + r->at;
+		uint32_t caplen = reader_u32(r, h + 8), len = reader_u32(r, h + 12);
+		if (r->old_lengths && caplen > len) {
+			uint32_t other = caplen;
+			caplen = len;
+			len = other;
+		}
+		if (caplen > r->caplen_max) {
+			if (n == 0)
+				return reader_broken(r, "a packet of %u bytes", caplen);
+			break;
+		}
+		size_t take = caplen < READER_FRAME_MAX ? caplen : READER_FRAME_MAX;
+		if (reader_there(r) < head + take) {
+			if (n > 0 || !reader_fill(r, head + take))
+				break;
+			h = r->buffer + r->at;
+		}
+		out[n++] = (struct frame){
+			.bytes = h + head,
+			.caplen = (uint32_t)take,
+			.wire_len = len > caplen ? len : caplen,
+			.t_ns = reader_u32(r, h) * NS_PER_S + reader_u32(r, h + 4) * r->unit_ns,
+			.link_type = r->link_type,
+			.dir = head == RECORD_PATCHED ? patched_dir(h[22]) : PACKET_DIR_UNKNOWN,
+		};
+		reader_pass(r, head + take);
+		r->skip = caplen - take;
+	}
+	r->packets += n;
+	return n > 0 ? n : reader_cut(r);
+}

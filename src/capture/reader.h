@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Capture files frame by frame: pcap and pcapng in every byte order and
+ * resolution, of interfaces that differ (which libpcap refuses), from a file or
+ * a pipe, compressed or not. One pass; nothing but the buffer is allocated, and
+ * that does not grow.
+ *
+ * A file that ends too early or is broken gives what came before; then
+ * reader_fault() says what is wrong, and where.
+ */
+#ifndef SB_CAPTURE_READER_H
+#define SB_CAPTURE_READER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "model/frame.h"
+
+struct reader; /* opaque */
+
+/* "-" is standard input. ERR_USAGE when it can't be opened, is empty, or is no capture. */
+int reader_open(struct reader **out, const char *path, struct err *e);
+void reader_free(struct reader *r); /* NULL is fine */
+
+/* Up to `max` frames, whose bytes are valid until the next call; 0: the end. A frame longer than
+ * READER_FRAME_MAX is cut to that. */
+size_t reader_next(struct reader *r, struct frame *out, size_t max);
+
+#define READER_FRAME_MAX 262144 /* libpcap's own maximum */
+
+/* Valid at the end. NULL: the file is whole; else a text with the byte offset (in what comes out of
+ * the decompression). *truncated: it merely ends too early. */
+const char *reader_fault(const struct reader *r, bool *truncated);
+
+#endif

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "conn/table.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SLOTS_MIN  1024
+#define CHUNK_SIZE (TRACKS_PER_CHUNK * sizeof(struct track))
+/* Rows of `chunks`: 16 million connections, more than any ceiling worth setting holds. */
+#define CHUNKS_MAX 65536
+
+static struct slot *new_slots(struct budget *b, size_t n)
+{
+	if (budget_take(b, n * sizeof(struct slot)) != 0)
+		return NULL;
+	struct slot *slots = malloc(n * sizeof(*slots));
+	if (!slots) {
+		budget_give(b, n * sizeof(*slots));
+		return NULL;
+	}
+	memset(slots, 0xff, n * sizeof(*slots)); /* NO_TRACK */
+	return slots;
+}
+
+int table_init(struct table *t, struct budget *b, const uint64_t seed[2])
+{
+	*t = (struct table){.budget = b,
+			    .seed = {seed[0], seed[1]},
+			    .slots = new_slots(b, SLOTS_MIN),
+			    .mask = SLOTS_MIN - 1,
+			    .max_chunks = CHUNKS_MAX,
+			    .free = NO_TRACK};
+	t->chunks = malloc(CHUNKS_MAX * sizeof(struct track *));
+	return t->slots && t->chunks ? 0 : -1;
+}
+
+void table_clear(struct table *t)
+{
+	for (uint32_t i = 0; i < t->n_chunks; i++)
+		free(t->chunks[i]);
+	free(t->chunks);
+	free(t->slots);
+	*t = (struct table){0};
+}
+
+/* ---- keys ---- */
+
+/* Both halves of the product of 64 by 64 bits: one multiplication that reaches every bit. */
+static inline uint64_t mix(uint64_t a, uint64_t b)
+{
+	unsigned __int128 product = (unsigned __int128)a * b;
+
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+static inline uint64_t get64(const uint8_t *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+static uint64_t hash_of(const struct table *t, const struct key *k)
+{
+	const uint64_t *seed = t->seed;
+	uint64_t ports = (uint64_t)k->port[0] << 16 | k->port[1];
+
+	if (k->family == ADDR_V4) {
+		uint32_t a, b;
+		memcpy(&a, k->addr[0], sizeof(a));
+		memcpy(&b, k->addr[1], sizeof(b));
+		return mix(((uint64_t)a << 32 | b) ^ seed[0],
+			   mix(ports ^ seed[1], 0x9e3779b97f4a7c15));
+	}
+	uint64_t h = mix(get64(k->addr[0]) ^ seed[0], get64(k->addr[0] + 8) ^ seed[1]);
+	h = mix(get64(k->addr[1]) ^ h, get64(k->addr[1] + 8) ^ seed[0]);
+	return mix(ports ^ seed[1], h ^ 0x9e3779b97f4a7c15);
+}
+
+void table_key(const struct table *t, uint8_t family, const uint8_t *src, uint16_t sport,
+	       const uint8_t *dst, uint16_t dport, struct key *out)
+{
+	size_t len = family == ADDR_V4 ? 4 : 16;
+	int order = memcmp(src, dst, len);
+	unsigned first = order < 0 || (order == 0 && sport <= dport) ? 0 : 1;
+
+	memset(out->addr, 0, sizeof(out->addr));
+	memcpy(out->addr[first], src, len);
+	memcpy(out->addr[!first], dst, len);
+	out->port[first] = sport;
+	out->port[!first] = dport;
+	out->family = family;
+	out->src = (uint8_t)first;
+	out->hash = hash_of(t, out);
+}
+
+void table_key_of(const struct table *t, const struct track *track, struct key *out)
+{
+	memcpy(out->addr, track->addr, sizeof(out->addr));
+	memcpy(out->port, track->port, sizeof(out->port));
+	out->family = track->family;
+	out->src = 0;
+	out->hash = hash_of(t, out);
+}
+
+static bool matches(const struct track *t, const struct key *k)
+{
+	return memcmp(t->addr, k->addr, sizeof(t->addr)) == 0 &&
+	       memcmp(t->port, k->port, sizeof(t->port)) == 0 && t->family == k->family;
+}
+
+/* ---- the slots ---- */
+
+uint32_t table_find(const struct table *t, const struct key *k)
+{
+	uint32_t tag = (uint32_t)k->hash;
+
+	for (uint32_t i = tag & t->mask;; i = (i + 1) & t->mask) {
+		const struct slot *s = &t->slots[i];
+
+		if (s->id == NO_TRACK)
+			return NO_TRACK;
+		if (s->tag == tag && matches(table_at(t, s->id), k))
+			return s->id;
+	}
+}
+
+static void put(struct table *t, struct slot new)
+{
+	uint32_t i = new.tag & t->mask;
+
+	while (t->slots[i].id != NO_TRACK)
+		i = (i + 1) & t->mask;
+	t->slots[i] = new;
+}
+
+static int grow(struct table *t)
+{
+	size_t old_n = (size_t)t->mask + 1;
+	struct slot *old = t->slots, *slots = new_slots(t->budget, old_n * 2);
+
+	if (!slots)
+		return -1;
+	t->slots = slots;
+	t->mask = (uint32_t)(old_n * 2 - 1);
+	for (size_t i = 0; i < old_n; i++)
+		if (old[i].id != NO_TRACK)
+			put(t, old[i]);
+	free(old);
+	budget_give(t->budget, old_n * sizeof(*old));
+	return 0;
+}
+
+static int add_chunk(struct table *t)
+{
+	if (t->n_chunks == t->max_chunks || budget_take(t->budget, CHUNK_SIZE) != 0)
+		return -1;
+	struct track *chunk = aligned_alloc(64, CHUNK_SIZE);
+	if (!chunk) {
+		budget_give(t->budget, CHUNK_SIZE);
+		return -1;
+	}
+	uint32_t first = t->n_chunks * TRACKS_PER_CHUNK;
+	t->chunks[t->n_chunks++] = chunk;
+	for (uint32_t i = TRACKS_PER_CHUNK; i-- > 0;) {
+		chunk[i].next = t->free;
+		t->free = first + i;
+	}
+	return 0;
+}
+
+uint32_t table_add(struct table *t, const struct key *k)
+{
+	/* A table that can't grow may fill up to seven eighths: longer searches, but no end. */
+	size_t slots = (size_t)t->mask + 1;
+	if (t->n + 1 > slots / 2 && grow(t) != 0 && t->n + 1 > slots / 8 * 7)
+		return NO_TRACK;
+	if (t->free == NO_TRACK && add_chunk(t) != 0)
+		return NO_TRACK;
+
+	uint32_t id = t->free;
+	struct track *track = table_at(t, id);
+	t->free = track->next;
+	memset(track, 0, sizeof(*track));
+	memcpy(track->addr, k->addr, sizeof(track->addr));
+	memcpy(track->port, k->port, sizeof(track->port));
+	track->family = k->family;
+	track->id = id;
+	track->tag = (uint32_t)k->hash;
+	put(t, (struct slot){.tag = track->tag, .id = id});
+	t->n++;
+	return id;
+}
+
+void table_remove(struct table *t, uint32_t id)
+{
+	struct track *track = table_at(t, id);
+	uint32_t hole = track->tag & t->mask;
+
+	while (t->slots[hole].id != id)
+		hole = (hole + 1) & t->mask;
+	/* Those behind it that may stand nearer to their home move up. */
+	for (uint32_t i = (hole + 1) & t->mask; t->slots[i].id != NO_TRACK; i = (i + 1) & t->mask) {
+		uint32_t home = t->slots[i].tag & t->mask;
+
+		if (((i - home) & t->mask) < ((i - hole) & t->mask))
+			continue;
+		t->slots[hole] = t->slots[i];
+		hole = i;
+	}
+	t->slots[hole].id = NO_TRACK;
+	track->next = t->free;
+	t->free = id;
+	t->n--;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Tracks by their two ends. Open addressing with linear probing over slots of
+ * eight bytes, at most half full, without tombstones; the hash is keyed, so
+ * that nobody can write a capture whose connections collide.
+ */
+#ifndef SB_CONN_TABLE_H
+#define SB_CONN_TABLE_H
+
+#include "conn/track.h"
+
+struct key {
+	uint8_t addr[2][16]; /* the smaller end (address, port) first; of IPv4 four bytes, then
+				zeros */
+	uint16_t port[2];
+	uint8_t family;
+	uint8_t src; /* which of the two ends sent the packet */
+	uint64_t hash;
+};
+
+struct slot {
+	uint32_t tag; /* the hash's lower half: says the home slot as well */
+	uint32_t id;  /* NO_TRACK: empty */
+};
+
+struct table {
+	struct budget *budget;
+	uint64_t seed[2];
+	struct slot *slots;
+	uint32_t mask;
+	uint32_t n; /* tracks in use */
+	struct track **chunks;
+	uint32_t n_chunks, max_chunks;
+	uint32_t free; /* list of unused ids, by track.next */
+};
+
+/* -1: no memory for the smallest table. */
+int table_init(struct table *t, struct budget *b, const uint64_t seed[2]);
+void table_clear(struct table *t);
+
+/* Addresses are 4 or 16 bytes by `family`. */
+void table_key(const struct table *t, uint8_t family, const uint8_t *src, uint16_t sport,
+	       const uint8_t *dst, uint16_t dport, struct key *out);
+void table_key_of(const struct table *t, const struct track *track, struct key *out);
+
+uint32_t table_find(const struct table *t, const struct key *k); /* NO_TRACK: none */
+/* A zeroed track with its ends filled; the key must not be there. NO_TRACK: no room. */
+uint32_t table_add(struct table *t, const struct key *k);
+void table_remove(struct table *t, uint32_t id);
+
+#define TRACKS_PER_CHUNK 256
+
+static inline struct track *table_at(const struct table *t, uint32_t id)
+{
+	return &t->chunks[id / TRACKS_PER_CHUNK][id % TRACKS_PER_CHUNK];
+}
+
+static inline void table_prefetch(const struct table *t, const struct key *k)
+{
+	__builtin_prefetch(&t->slots[(uint32_t)k->hash & t->mask]);
+}
+
+#endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* One frame as a capture file holds it. */
+#ifndef SB_MODEL_FRAME_H
+#define SB_MODEL_FRAME_H
+
+#include <stdint.h>
+
+struct frame {
+	const uint8_t *bytes; /* borrowed from whoever gave the frame, caplen of them */
+	uint32_t caplen;
+	uint32_t wire_len;  /* how long it was before the snap length cut it */
+	int64_t t_ns;       /* since 1970 UTC; 0 unknown */
+	uint16_t link_type; /* LINKTYPE_ value */
+	uint16_t interface; /* of the file, from 0; several sections count on */
+	uint8_t dir;        /* enum packet_dir, where the file says it */
+};
+
+#endif
