@@ -26,7 +26,7 @@ static uint32_t magic_of(const uint8_t *bytes, bool *swapped)
 	return __builtin_bswap32(v);
 }
 
-bool pcap_magic(const uint8_t *bytes)
+bool reader_is_pcap(const uint8_t *bytes)
 {
 	bool swapped;
 	uint32_t v = magic_of(bytes, &swapped);
@@ -34,7 +34,7 @@ bool pcap_magic(const uint8_t *bytes)
 	return v == MAGIC_MICRO || v == MAGIC_NANO || v == MAGIC_PATCHED;
 }
 
-void pcap_open(struct reader *r)
+void reader_open_pcap(struct reader *r)
 {
 	const uint8_t *h = r->buffer;
 	uint32_t magic = magic_of(h, &r->swapped);
@@ -49,7 +49,7 @@ void pcap_open(struct reader *r)
 		r->caplen_max = snaplen;
 	r->link_type = reader_u16(
 		r, h + (r->swapped == (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__) ? 20 : 22));
-	r->next = pcap_next_frames;
+	r->next = reader_next_pcap;
 	reader_pass(r, FILE_HEADER);
 }
 
@@ -58,7 +58,7 @@ static uint8_t patched_dir(uint8_t packet_type)
 	return packet_type == 4 ? PACKET_OUT : packet_type < 4 ? PACKET_IN : PACKET_DIR_UNKNOWN;
 }
 
-size_t pcap_next_frames(struct reader *r, struct frame *out, size_t max)
+size_t reader_next_pcap(struct reader *r, struct frame *out, size_t max)
 {
 	size_t n = 0, head = r->record_len;
 

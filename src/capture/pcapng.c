@@ -25,7 +25,7 @@ enum option_code {
 #define LINK_TYPE_NONE  UINT16_MAX
 #define TSRESOL_DEFAULT 6
 
-bool pcapng_magic(const uint8_t *bytes)
+bool reader_is_pcapng(const uint8_t *bytes)
 {
 	uint32_t v;
 
@@ -246,7 +246,7 @@ static enum step block(struct reader *r, bool borrowed, struct frame *f)
 	return wanted ? STEP_FRAME : STEP_OTHER;
 }
 
-size_t pcapng_next_frames(struct reader *r, struct frame *out, size_t max)
+size_t reader_next_pcapng(struct reader *r, struct frame *out, size_t max)
 {
 	size_t n = 0;
 	enum step s = STEP_OTHER;

@@ -84,15 +84,15 @@ int reader_open(struct reader **out, const char *path, struct err *e)
 		goto out;
 	}
 	bool whole = reader_fill(r, 24); /* the shorter one's header */
-	if (whole && pcap_magic(r->buffer)) {
-		pcap_open(r);
-	} else if (reader_there(r) >= 12 && pcapng_magic(r->buffer)) {
+	if (whole && reader_is_pcap(r->buffer)) {
+		reader_open_pcap(r);
+	} else if (reader_there(r) >= 12 && reader_is_pcapng(r->buffer)) {
 		r->interfaces = xcalloc(INTERFACES_MAX, sizeof(*r->interfaces));
-		r->next = pcapng_next_frames;
+		r->next = reader_next_pcapng;
 	} else {
 		const char *fault = input_fault(r->in);
 		bool begins =
-			reader_there(r) >= 4 && (pcap_magic(r->buffer) || pcapng_magic(r->buffer));
+			reader_there(r) >= 4 && (reader_is_pcap(r->buffer) || reader_is_pcapng(r->buffer));
 		err_set(e, ERR_USAGE, "%s: %s", path,
 			fault    ? fault
 			: begins ? "ends within its header (byte 0)"

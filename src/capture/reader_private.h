@@ -65,12 +65,12 @@ bool reader_skip(struct reader *r, bool borrowed);
 size_t reader_cut(struct reader *r);
 size_t reader_broken(struct reader *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-void pcap_open(struct reader *r);
-size_t pcap_next_frames(struct reader *r, struct frame *out, size_t max);
-bool pcap_magic(const uint8_t *bytes);
+void reader_open_pcap(struct reader *r);
+size_t reader_next_pcap(struct reader *r, struct frame *out, size_t max);
+bool reader_is_pcap(const uint8_t *bytes);
 
-size_t pcapng_next_frames(struct reader *r, struct frame *out, size_t max);
-bool pcapng_magic(const uint8_t *bytes);
+size_t reader_next_pcapng(struct reader *r, struct frame *out, size_t max);
+bool reader_is_pcapng(const uint8_t *bytes);
 
 static inline uint32_t reader_u32(const struct reader *r, const uint8_t *at)
 {
