@@ -85,8 +85,8 @@ static bool deserves_tls_try(const struct tracker *t, int port_index, const stru
 	const struct plan_port *port = &t->plan->ports[port_index];
 
 	return f && port->port != 25 && !port->implicit_tls && fact_seen(p, F_CONNECTED) &&
-	       !fact_seen(p, F_PEER_DIFFERS) && !f->has_reply && !f->has_end && !f->payload_in &&
-	       f->sent_after && now - f->result_ns >= TLS_TRY_NS && !tracker_tls_try(t, port_index);
+	       !fact_seen(p, F_PEER_DIFFERS) && !f->has_reply && !f->has_end && !f->talk.bytes_in &&
+	       f->talk.left && now - f->result_ns >= TLS_TRY_NS && !tracker_tls_try(t, port_index);
 }
 
 static enum need need_of_port(const struct tracker *t, int port_index, const struct port_facts *p,

@@ -1246,7 +1246,7 @@ static const struct rule_case rule_cases[] = {
 	ROW("session-stalled-unplaced", stalled_at_ehlo, 0, NO_SERVICE, SESSION_STALL, UNKNOWN, UNKNOWN),
 	ROW("session-plain-for-tls", plain_for_tls, 0, NO_SERVICE, TLS_FAILED, DESTINATION, SERVER),
 	ROW("session-tls-at-once", tls_at_once, 0, NO_SERVICE, SESSION_STALL, DESTINATION, SERVER),
-	ROW("session-stalled", tls_in_vain, 0, NO_SERVICE, SESSION_STALL, DESTINATION, SERVER),
+	ROW("session-stalled-unplaced", tls_in_vain, 0, NO_SERVICE, SESSION_STALL, UNKNOWN, UNKNOWN),
 	ROW("session-tls-failed", tls_failed_late, 0, NO_SERVICE, TLS_FAILED, DESTINATION, SERVER),
 	ROW("session-rejected", session_rejected, 0, REJECTED, POLICY_REJECT, DESTINATION, SERVER),
 	ROW("session-not-smtp", session_not_smtp, 0, NO_SERVICE, NOT_SMTP, DESTINATION, SERVER),
