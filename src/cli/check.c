@@ -98,6 +98,7 @@ static struct plan make_plan(const struct check *c, const char *input, const cha
 		.timeout_ns = c->opt.timeout_ns,
 		.no_path = c->opt.no_path,
 		.no_inject = c->opt.no_inject,
+		.no_canary = c->opt.no_canary,
 		.no_trace = c->opt.no_trace,
 		.ehlo_name = c->opt.ehlo_name,
 		.signatures = c->signatures,

@@ -196,4 +196,5 @@ void diag_advise(const struct diag *d, int64_t now, struct diag_advice *out)
 	repeat_controls(t, control, all_silent, out);
 	advise_path(t, facts, n_tested, now, out);
 	advise_session(t, facts, n_tested, now, out);
+	advise_canary(t, facts, n_tested, now, out);
 }

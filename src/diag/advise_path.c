@@ -148,7 +148,7 @@ static void ask(struct ctx *c, enum probe_kind kind, int port, unsigned ttl,
 	if (a->n_probes == DIAG_MAX_PROBES)
 		return;
 	a->probes[a->n_probes++] =
-		(struct diag_probe){kind, port, (uint8_t)ttl, c->inject[port], *dst, NO_FLOW};
+		(struct diag_probe){kind, port, (uint8_t)ttl, c->inject[port], *dst, NO_FLOW, 0};
 }
 
 static void wake_at(struct ctx *c, int64_t t_ns)

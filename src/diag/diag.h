@@ -33,6 +33,7 @@ struct diag_probe {
 	bool inject; /* below this host's firewall */
 	struct addr dst;
 	uint16_t flow; /* PROBE_LOOK: on this connection; else NO_FLOW */
+	uint16_t dport; /* PROBE_CANARY: the port, of the plan or not */
 };
 
 #define DIAG_MAX_PROBES 512

@@ -63,6 +63,10 @@ static const struct {
 	[F_PATH_RST_OWN] = {"path-rst-own", "RSTs came only for TTLs that reach the target"},
 	[F_PATH_SYNACK_EARLY] = {"path-syn-ack-early", "a SYN-ACK came for a TTL that does not reach the target"},
 	[F_PATH_ICMP_HOP] = {"path-icmp-hop", "the sender of the ICMP error is a known hop"},
+	[F_CANARY_TAKEN] = {"canary-taken", "somebody completes the handshake for addresses that are nobody's"},
+	[F_CANARY_ANY] = {"canary-any", "somebody completes every handshake, whatever the address and port"},
+	[F_CANARY_UNSURE] = {"canary-unsure", "addresses that are nobody's complete the handshake on other ports, too"},
+	[F_CANARY_OTHERS] = {"canary-others", "somebody does so for others, and the target answers for itself"},
 	[F_GREETING_OK] = {"greeting-ok", "the server greeted with a 2xx code"},
 	[F_GREETING_REJECT] = {"greeting-reject", "the server greeted with a 4xx or 5xx code"},
 	[F_EHLO_REJECT] = {"ehlo-reject", "the server refused EHLO and HELO"},
@@ -526,6 +530,7 @@ void facts_of_port(const struct tracker *t, int port_index, int64_t now, struct 
 	rst_distance_facts(p);
 	facts_of_session(t, p);
 	facts_of_path(t, port_index, now, p);
+	facts_of_canary(t, port_index, now, p);
 	facts_of_comparison(t, port_index, p);
 }
 

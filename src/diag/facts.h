@@ -74,6 +74,11 @@ enum fact {
 	F_PATH_RST_OWN,      /* RSTs only for TTLs that do */
 	F_PATH_SYNACK_EARLY, /* a SYN-ACK for a TTL that does not reach the target */
 	F_PATH_ICMP_HOP,     /* the sender of the ICMP error is a known hop */
+	/* canary: addresses that are nobody's complete the handshake ... */
+	F_CANARY_TAKEN,      /* on this port, and not on another one */
+	F_CANARY_ANY,        /* on any port */
+	F_CANARY_UNSURE,     /* on this port; whether on others, too, is not known */
+	F_CANARY_OTHERS,     /* on this port; but the target's own answer comes from farther */
 	/* session */
 	F_GREETING_OK,
 	F_GREETING_REJECT,
@@ -207,6 +212,11 @@ void facts_of_comparison(const struct tracker *t, int port_index, struct port_fa
 
 /* The path facts and `placed`; called by facts_of_port(). */
 void facts_of_path(const struct tracker *t, int port_index, int64_t now, struct port_facts *p);
+
+/* Places who sent a SYN-ACK of a handshake in another's name, by the TTL with which it arrived.
+ * dest_ttl: what reaches the target, 0: not known. */
+void facts_place_by_distance(const struct tracker *t, int port_index, uint8_t arrival_ttl,
+			     unsigned dest_ttl, struct port_facts *p);
 
 /* This host's own doing keeps the port's SYNs from leaving as they should. */
 bool facts_host_stops(const struct port_facts *p);

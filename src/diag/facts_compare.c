@@ -56,8 +56,9 @@ void facts_of_comparison(const struct tracker *t, int port_index, struct port_fa
 
 	if (!fact_seen(p, F_CONNECTED) || !f->has_end)
 		return;
-	fact_note(p, F_ANSWERED_ON_WAY, fact_seen(p, F_PATH_SYNACK_EARLY),
-		  p->why[F_PATH_SYNACK_EARLY]);
+	bool early = fact_seen(p, F_PATH_SYNACK_EARLY);
+	fact_note(p, F_ANSWERED_ON_WAY, early || fact_seen(p, F_CANARY_TAKEN),
+		  p->why[early ? F_PATH_SYNACK_EARLY : F_CANARY_TAKEN]);
 	other = other_port(t, port_index, shows_tls);
 	fact_note(p, F_STARTTLS_ELSEWHERE, other != NULL,
 		  !other ? NO_EVENT : other->has_tls ? other->tls_event : other->replies[STAGE_EHLO].event);

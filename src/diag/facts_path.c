@@ -8,6 +8,7 @@
 /* How sure a place can be from one end, whatever the numbers say. */
 #define SURE_DEVICE   0.97 /* one hop proven by its own address or by two agreeing signs */
 #define SURE_BY_DISTANCE 0.85 /* ... by the TTL of its answer alone */
+#define SURE_BY_DISTANCE_ALONE 0.6 /* ... and nothing else is known of that hop */
 #define SURE_BETWEEN  0.96 /* both ends of the block lie in one place */
 #define SURE_BORDER   0.90 /* the border probe shows that the nearer side lets the port through */
 #define SURE_FIRST    0.93 /* not even the first hop answers: a filter on its way in */
@@ -275,6 +276,25 @@ static void device_facts(const struct tracker *t, int port, const struct path_pl
 	p->placed.to_addr = path_hop_address(&t->path, r.to);
 	bool by_distance = first > path_last_hop(&t->path, &t->path.trace[p->control_trace]);
 	place_device(places, by_distance ? SURE_BY_DISTANCE : SURE_DEVICE, &p->placed);
+}
+
+void facts_place_by_distance(const struct tracker *t, int port_index, uint8_t arrival_ttl,
+			     unsigned dest_ttl, struct port_facts *p)
+{
+	unsigned hop = (unsigned)path_distance(arrival_ttl) + 1;
+	struct path_places places;
+
+	if (p->placed.known || hop > PLAN_MAX_HOPS)
+		return;
+	path_assign_places(&t->path, dest_ttl, &p->flow->local, t->has_link && t->link.tunnel,
+			   &places);
+	p->placed.from = p->placed.to = hop;
+	p->placed.to_addr = path_hop_address(&t->path, hop);
+	if (hop == 1 && !addr_is_set(&p->placed.to_addr))
+		p->placed.to_addr = t->routes[port_index].route->gateway;
+	p->placed.from_addr = p->placed.to_addr;
+	bool known = addr_is_set(&p->placed.to_addr);
+	place_device(&places, known ? SURE_BY_DISTANCE : SURE_BY_DISTANCE_ALONE, &p->placed);
 }
 
 /* An ICMP error names its sender: find that among the hops. */

@@ -58,6 +58,12 @@ static void note_session(struct builder *b, const char **list, unsigned i)
 	const struct port_facts *p = &b->facts[i];
 	bool unlike = fact_seen(p, F_BANNER_UNLIKE) || fact_seen(p, F_NAME_UNLIKE);
 
+	if (fact_seen(p, F_CANARY_OTHERS))
+		add_note(b, list, arena_printf(&b->r->arena,
+					       "port %u of other addresses is answered by somebody on the "
+					       "way, even of addresses that are nobody's; this one answers "
+					       "for itself",
+					       port_of(b, i)));
 	if (unlike && fact_seen(p, F_TLS_VERIFIED))
 		add_note(b, list, arena_printf(&b->r->arena,
 					       "port %u greets otherwise than expected, but its certificate "

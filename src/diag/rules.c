@@ -377,6 +377,24 @@ const struct rule rule_table[] = {
 		.why = "a SYN-ACK for a TTL at which the control is still on its way can't come from the target",
 	},
 	{
+		.id = "path-canary", .layer = LAYER_PATH,
+		.need = B(F_CONNECTED) | B(F_CANARY_TAKEN),
+		.state = STATE_INTERCEPTED, .mechanism = MECH_INTERCEPTION, .placed = true,
+		.place = PLACE_UNKNOWN, .culprit = CULPRIT_MIDDLEBOX, .confidence = NOWHERE,
+		.summary = "Somebody {place-words} answers port {port} for whatever address is called: documentation addresses, which are nobody's, complete the handshake, too.",
+		.remedy = {"What you send to port {port} is read and relayed by that device. Ask {place-owner} why; until then use TLS with certificate checks only.", REMEDY_SUBMISSION},
+		.why = "two addresses that belong to nobody answer on this port and not on another, and the target's own answer comes from no farther than theirs",
+	},
+	{
+		.id = "path-canary-any", .layer = LAYER_PATH,
+		.need = B(F_CONNECTED) | B(F_CANARY_ANY), .absent = B(F_GREETING_OK),
+		.state = STATE_INTERCEPTED, .mechanism = MECH_INTERCEPTION, .placed = true,
+		.place = PLACE_UNKNOWN, .culprit = CULPRIT_MIDDLEBOX, .confidence = NOWHERE,
+		.summary = "Somebody {place-words} takes every connection, whatever the address and port, and no mail server speaks on port {port}: a captive portal does so before its login page is passed.",
+		.remedy = {"Open a web page and log in to the network, then try again.", REMEDY_SUBMISSION},
+		.why = "addresses that belong to nobody answer on any port; a device that merely speeds connections up would pass the server's greeting on",
+	},
+	{
 		.id = "path-reset-early", .layer = LAYER_PATH,
 		.need = B(F_SYN_LEFT) | B(F_RST) | B(F_PATH_RST_EARLY),
 		.state = STATE_BLOCKED, .mechanism = MECH_TCP_RESET, .placed = true,
@@ -696,7 +714,7 @@ const struct rule rule_table[] = {
 		.need = B(F_CONNECTED) | B(F_GREETING_OK),
 		.absent = B(F_PEER_DIFFERS) | B(F_EHLO_REJECT) | B(F_STARTTLS_REJECT) | B(F_STARTTLS_MISSING) |
 			  B(F_AUTH_REJECT) | B(F_MAIL_REJECT) | B(F_NOT_SMTP) | B(F_CLOSED) | B(F_RESET) |
-			  B(F_STALLED) | B(F_TLS_FAILED),
+			  B(F_STALLED) | B(F_TLS_FAILED) | B(F_CANARY_UNSURE),
 		.state = STATE_OPEN, .mechanism = MECH_UNKNOWN, .place = PLACE_UNKNOWN,
 		.culprit = CULPRIT_UNKNOWN, .confidence = NOWHERE,
 		.summary = "{target} speaks SMTP on port {port}.",

@@ -351,7 +351,7 @@ static void feed_traffic(struct tracker *t, const struct packet *p, size_t index
 
 static void feed_packet(struct tracker *t, const struct packet *p, size_t index)
 {
-	if (path_feed_packet(&t->path, p, index))
+	if (path_feed_packet(&t->path, p, index) || canary_feed_packet(&t->canary, p, index))
 		return;
 	switch (p->kind) {
 	case PACKET_TCP:
@@ -415,7 +415,9 @@ static void feed_probe(struct tracker *t, const struct event *ev)
 	int trace = plan_port_index(t->plan, ev->probe.port);
 	struct flow *f = flow_by_id(t, ev->flow);
 
-	if (ev->probe.kind == PROBE_LOOK && f) {
+	if (ev->probe.kind == PROBE_CANARY) {
+		canary_feed_probe(&t->canary, ev);
+	} else if (ev->probe.kind == PROBE_LOOK && f) {
 		f->looked_ns = ev->t_ns;
 		f->n_looks++;
 	} else if (ev->probe.kind != PROBE_LOOK && trace >= 0) {
@@ -472,6 +474,9 @@ void tracker_feed(struct tracker *t, size_t index)
 	case EV_TLS:
 	case EV_SESSION_END:
 		feed_session(t, ev, index);
+		break;
+	case EV_CANARY:
+		memcpy(t->canary.address, ev->canary.address, sizeof(t->canary.address));
 		break;
 	case EV_PROBE:
 		feed_probe(t, ev);

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "diag/canary.h"
 #include "diag/path.h"
 #include "diag/talk.h"
 #include "model/event.h"
@@ -149,6 +150,7 @@ struct tracker {
 	} routes[PLAN_MAX_PORTS];
 
 	struct path path;
+	struct canary canary;
 
 	size_t *host; /* events EV_HOST, in the order of the log */
 	unsigned n_host, host_size;

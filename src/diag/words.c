@@ -727,8 +727,22 @@ static const char *probe_words(struct arena *a, const struct tracker *t, const s
 }
 
 /* Packets that tell something: our first SYN, and what answers a SYN. */
+/* What became of one SYN to an address that is nobody's. */
+static const char *canary_words(struct arena *a, const struct tracker *t, const struct event *ev)
+{
+	const char *end = "no answer";
+
+	for (unsigned i = 0; i < t->canary.n; i++) {
+		const struct canary_syn *s = &t->canary.syn[i];
+		if (s->seq == ev->probe.seq)
+			end = s->taken ? "answered by a SYN-ACK" : s->refused ? "turned away" : end;
+	}
+	return arena_printf(a, "SYN to the documentation address %s, which is nobody's: %s",
+			    addr_words(a, &ev->probe.dst), end);
+}
+
 static const char *packet_words(struct arena *a, const struct tracker *t, const struct event *ev,
-				unsigned *port)
+				enum source *source, unsigned *port)
 {
 	size_t index = (size_t)(ev - t->log->events);
 	const char *what = NULL;
@@ -749,6 +763,14 @@ static const char *packet_words(struct arena *a, const struct tracker *t, const 
 			if (!f->icmp[k].from_errqueue && f->icmp[k].event == index)
 				what = f->icmp[k].on_lo ? "ICMP error of this host to itself"
 							: "ICMP error came";
+	}
+	for (unsigned i = 0; i < t->canary.n && !what; i++) {
+		const struct canary_syn *s = &t->canary.syn[i];
+		if (!s->taken || s->event != index)
+			continue;
+		what = "SYN-ACK came in the name of nobody";
+		*port = s->port;
+		*source = SOURCE_CANARY;
 	}
 	if (!what)
 		return probe_words(a, t, ev, port);
@@ -789,7 +811,7 @@ const char *words_event(struct arena *a, const struct tracker *t, const struct e
 				    addr_words(a, &ev->icmp_error.from));
 	case EV_PACKET:
 		*source = SOURCE_CAPTURE;
-		return packet_words(a, t, ev, port);
+		return packet_words(a, t, ev, source, port);
 	case EV_REPLY:
 		*source = SOURCE_SMTP;
 		return reply_words(a, t, ev);
@@ -809,7 +831,11 @@ const char *words_event(struct arena *a, const struct tracker *t, const struct e
 		return arena_printf(a, "not looked: %s", ev->not_looked.why);
 	case EV_HOST:
 		return named_record_words(a, t, ev->host, source, port);
-	case EV_PROBE: /* summed up in the path */
+	case EV_PROBE: /* others are summed up in the path */
+		*source = SOURCE_CANARY;
+		*port = ev->probe.port;
+		return ev->probe.kind == PROBE_CANARY ? canary_words(a, t, ev) : NULL;
+	case EV_CANARY:
 	case EV_ASN:
 	case EV_RUN_END:
 		return NULL;

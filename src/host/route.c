@@ -15,6 +15,7 @@
 struct lookup {
 	bool found;
 	unsigned type; /* RTN_* */
+	uint8_t dst_len;
 	uint32_t table;
 	int oif;
 	struct addr gateway, prefsrc;
@@ -54,6 +55,7 @@ static void on_lookup(const struct nlmsghdr *m, void *arg)
 	if (l->type == RTN_LOCAL && l->table == RT_TABLE_MAIN)
 		l->table = RT_TABLE_LOCAL;
 	l->oif = (int)netlink_u32(a[RTA_OIF]);
+	l->dst_len = r->rtm_dst_len;
 	l->gateway = gateway_of(r->rtm_family, a);
 	if (addr_is_link_local(&l->gateway) && l->gateway.family == ADDR_V6)
 		l->gateway.scope = (uint32_t)l->oif;
@@ -205,6 +207,7 @@ int host_get_route(struct host *h, const struct route_query *query, struct host_
 	if (ask(h, q, &src, RTM_F_FIB_MATCH, &match, &ignored, e) != 0)
 		return -1;
 	out->multipath = ignored == 0 && match.multipath;
+	out->prefix_len = ignored == 0 ? match.dst_len : 0;
 	out->assumed_on_link = q->oif && !query->dst.scope && ignored == ENETUNREACH && !out->local &&
 			       !addr_is_set(&out->gateway);
 	describe(h, q, out);

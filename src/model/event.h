@@ -109,13 +109,14 @@ enum probe_kind {
 	PROBE_FULL,   /* to the target, with the usual TTL: what a connection's SYN would meet */
 	PROBE_BORDER, /* to a router of the path itself: does its own stack get this port? */
 	PROBE_LOOK,   /* on a connection (the event's flow): a keep-alive, which its other side must answer */
+	PROBE_CANARY, /* to an address that is nobody's, with the usual TTL: who answers for anybody? */
 };
 
 /* One raw segment of ours. A SYN's sequence number is unique in the run: a quote, a SYN-ACK and a RST
  * all bring it back. */
 struct ev_probe {
 	enum probe_kind kind;
-	uint16_t port;      /* destination port, of the plan */
+	uint16_t port;      /* destination port, of the plan; PROBE_CANARY: any */
 	struct addr dst;
 	uint16_t sport;
 	uint8_t ttl;
@@ -123,6 +124,13 @@ struct ev_probe {
 	uint16_t ip_id;     /* IPv4 */
 	bool injected;      /* below this host's own firewall */
 	int error;          /* errno of the send, 0 sent */
+};
+
+/* Documentation addresses that leave this host as the target does, and lie in no network that it or
+ * the target is in. */
+#define CANARY_ADDRESSES 4
+struct ev_canary {
+	struct addr address[CANARY_ADDRESSES]; /* ADDR_NONE behind the last */
 };
 
 /* Whose network an address belongs to. */
@@ -163,6 +171,7 @@ enum event_kind {
 	EV_TLS,          /* flow */
 	EV_SESSION_END,  /* flow */
 	EV_PROBE,        /* path */
+	EV_CANARY,       /* path: addresses for PROBE_CANARY; none: there are no such probes */
 	EV_ASN,          /* path: AS of a hop, the target or our own address */
 	EV_HOST,         /* host: firewall, programs, settings, by the privileged process */
 	EV_CAPTURE_STATS,
@@ -186,6 +195,7 @@ struct event {
 		struct ev_tls tls;
 		struct ev_session_end session_end;
 		struct ev_probe probe;
+		struct ev_canary canary;
 		struct ev_asn asn;
 		const struct host_record *host; /* owned by the log */
 		struct ev_capture_stats capture_stats;

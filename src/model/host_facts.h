@@ -42,6 +42,7 @@ struct host_route {
 	bool local;        /* the destination is an address of this host */
 	bool assumed_on_link; /* no table has a route by the interface given: the kernel tries the link */
 	bool multipath;    /* several next hops: this lookup shows one of them */
+	uint8_t prefix_len; /* of the route that fits; 0: a default route, or not known */
 	uint32_t table;
 	int oif;           /* egress interface index, 0 on error */
 	struct addr gateway; /* next hop; ADDR_NONE when the destination is on the link */

@@ -35,6 +35,7 @@ struct plan {
 	int64_t timeout_ns;      /* -t */
 	bool no_path;            /* --no-path */
 	bool no_inject;          /* --no-inject */
+	bool no_canary;          /* --no-canary */
 	bool no_trace;           /* --no-trace */
 	const char *ehlo_name;   /* --ehlo, or NULL: the host's name, else its address */
 	bool starttls_required;  /* --starttls-required */

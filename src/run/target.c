@@ -154,10 +154,11 @@ static void send_probe(struct run *r, const struct diag_probe *probe)
 {
 	struct event ev = {.kind = EV_PROBE,
 			   .probe = {.kind = probe->kind,
-				     .port = r->plan->ports[probe->port_index].port,
+				     .port = probe->dport ? probe->dport
+							  : r->plan->ports[probe->port_index].port,
 				     .dst = probe->dst,
 				     .sport = r->trace_sport[probe->port_index],
-				     .ttl = probe->kind == PROBE_FULL ? FULL_TTL : probe->ttl,
+				     .ttl = probe->ttl && probe->kind != PROBE_FULL ? probe->ttl : FULL_TTL,
 				     .seq = r->next_seq,
 				     .ip_id = (uint16_t)(r->next_seq % 0xffff + 1)}};
 	struct raw_syn syn = {.src = r->source,
@@ -327,6 +328,7 @@ int target_start(struct run **out, struct live *l, const struct plan *plan, int6
 	if (!l->sender)
 		look_add_not_looked(r, LOOK_PATH, l->no_sender);
 	look_at_host(r);
+	look_for_canary(r);
 	if (prober_new(&r->prober, plan, &r->log, l->opt.ca_file, e) != 0 ||
 	    start_capture(r, e) != 0)
 		return -1;

@@ -3,6 +3,112 @@
 #ifndef SB_TESTS_DIAG_CASES_COMPARE_H
 #define SB_TESTS_DIAG_CASES_COMPARE_H
 
+/* ---- addresses that are nobody's ---- */
+
+static inline struct addr nobody(const struct scene *s, unsigned which)
+{
+	static const char *const v4[] = {"192.0.2.140", "203.0.113.150", "192.0.2.200"};
+	static const char *const v6[] = {"3fff:1::1", "3fff:2:3::4", "3fff:5::6"};
+
+	return ip(is_v6(s) ? v6[which] : v4[which]);
+}
+
+static inline void canaries_are(struct scene *s)
+{
+	struct ev_canary *c = &add_event(s, EV_CANARY, NO_FLOW)->canary;
+
+	for (unsigned i = 0; i < 3; i++)
+		c->address[i] = nobody(s, i);
+}
+
+/* A SYN to one of them. ttl: of the SYN-ACK that answers, 0: none does. */
+static inline void canary_called(struct scene *s, unsigned which, unsigned port, unsigned ttl)
+{
+	unsigned id = probe(s, PROBE_CANARY, port, 64, nobody(s, which));
+
+	pass(s, 3);
+	if (ttl)
+		probe_syn_ack(s, id, ttl);
+}
+
+/* The target's port 25 is answered with that TTL, the canaries' with 63, from the second hop. */
+static inline unsigned captured_25(struct scene *s, unsigned ttl, unsigned control_ttl)
+{
+	usual_host(s);
+	canaries_are(s);
+	answered(s, 443, FARTTL);
+	unsigned f = answered(s, 25, ttl);
+	canary_called(s, 0, 25, 63);
+	canary_called(s, 1, 25, 63);
+	canary_called(s, 0, CANARY_CONTROL_PORT, control_ttl);
+	pass(s, 500);
+	return f;
+}
+
+static inline void canary_taken(struct scene *s)
+{
+	open_dialogue(s, captured_25(s, 63, 0));
+}
+
+/* A captive portal: silence where a greeting is due. */
+static inline void canary_any(struct scene *s)
+{
+	unsigned f = captured_25(s, 63, 63);
+
+	session_end(s, f, STAGE_GREETING, SESSION_CLOSED, NULL);
+}
+
+/* A device that takes every connection and passes on what the server says. */
+static inline void canary_any_speaks(struct scene *s)
+{
+	open_dialogue(s, captured_25(s, 63, 63));
+}
+
+/* The target is exempt: its own answer comes from farther. */
+static inline void canary_others(struct scene *s)
+{
+	open_dialogue(s, captured_25(s, FARTTL, 0));
+}
+
+/* One address answers, as a host of a laboratory would; the other one does not. */
+static inline void canary_is_host(struct scene *s)
+{
+	usual_host(s);
+	canaries_are(s);
+	answered(s, 443, FARTTL);
+	unsigned f = answered(s, 25, FARTTL);
+	canary_called(s, 0, 25, FARTTL);
+	canary_called(s, 1, 25, 0);
+	canary_called(s, 0, CANARY_CONTROL_PORT, 0);
+	pass(s, 500);
+	open_dialogue(s, f);
+}
+
+/* Every address of such a network takes mail; it is as far away as the target. */
+static inline void canary_is_network(struct scene *s)
+{
+	usual_host(s);
+	canaries_are(s);
+	answered(s, 443, FARTTL);
+	unsigned f = answered(s, 25, FARTTL);
+	canary_called(s, 0, 25, FARTTL);
+	canary_called(s, 1, 25, FARTTL);
+	canary_called(s, 0, CANARY_CONTROL_PORT, 0);
+	pass(s, 500);
+	open_dialogue(s, f);
+}
+
+/* Both answer, but one is of the network of a hop. */
+static inline void canary_of_path(struct scene *s)
+{
+	unsigned f = captured_25(s, 63, 0);
+
+	probe_te(s, trace_probe(s, 443, 1), ip("203.0.113.1"));
+	open_dialogue(s, f);
+}
+
+/* ---- STARTTLS and certificates ---- */
+
 /* Not offered, taken all the same. */
 static inline void session_taken(struct scene *s)
 {
