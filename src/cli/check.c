@@ -20,6 +20,7 @@
 #include "run/share.h"
 
 #define TARGET_TEXT_MAX 300 /* RFC 1035: a name has 253 characters at most */
+#define IMPLICIT_TLS_PORT 465 /* RFC 8314 section 7.3 */
 
 struct check {
 	struct options opt;
@@ -73,7 +74,7 @@ static void progress(const struct check *c, const char *what)
 
 /* ---- plan ---- */
 
-static void add_port(struct plan *plan, uint16_t port, bool tested, bool tls)
+static void add_port(struct plan *plan, uint16_t port, bool tested)
 {
 	for (unsigned i = 0; i < plan->n_ports; i++)
 		if (plan->ports[i].port == port)
@@ -81,7 +82,7 @@ static void add_port(struct plan *plan, uint16_t port, bool tested, bool tls)
 	if (plan->n_ports == PLAN_MAX_PORTS)
 		return;
 	plan->ports[plan->n_ports++] = (struct plan_port){
-		.port = port, .tested = tested, .implicit_tls = tls};
+		.port = port, .tested = tested, .implicit_tls = port == IMPLICIT_TLS_PORT};
 }
 
 static struct plan make_plan(const struct check *c, const char *input, const char *name,
@@ -116,9 +117,9 @@ static struct plan make_plan(const struct check *c, const char *input, const cha
 	};
 
 	for (unsigned i = 0; i < c->opt.tested.n; i++)
-		add_port(&plan, c->opt.tested.ports[i], true, c->opt.tested.tls[i]);
+		add_port(&plan, c->opt.tested.ports[i], true);
 	for (unsigned i = 0; i < c->opt.control.n; i++)
-		add_port(&plan, c->opt.control.ports[i], false, false);
+		add_port(&plan, c->opt.control.ports[i], false);
 	return plan;
 }
 

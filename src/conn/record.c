@@ -74,6 +74,7 @@ const struct conn *record_of(struct engine *e, struct track *t)
 	const struct body *b = t->body;
 
 	of_track(t, c);
+	c->until_ns = e->now_ns > t->last_ns ? e->now_ns : t->last_ns;
 	if (!b) {
 		track_client_half(t, &c->half[CONN_CLIENT]);
 		c->text = (const char *)e->record + len;

@@ -112,6 +112,7 @@ struct body *track_body(struct engine *e, struct track *t)
 		return NULL;
 	memset(b, 0, sizeof(*b));
 	t->body = b;
+	b->heard[CONN_SERVER] = t->syns < UINT8_MAX ? (uint8_t)t->syns : UINT8_MAX;
 	track_client_half(t, &b->half[CONN_CLIENT]);
 	if (t->syns)
 		stream_begin(&b->stream[CONN_CLIENT], t->isn + 1);
@@ -173,6 +174,13 @@ static bool seen_twice(struct stream *st, const struct segment *s, struct conn_m
 							       .ip_id = s->ip_id,
 							       .ttl = s->ttl ? s->ttl : 1};
 	return false;
+}
+
+static void note_heard(struct body *b, enum conn_side side)
+{
+	b->heard[side] = 0;
+	if (b->heard[!side] < UINT8_MAX)
+		b->heard[!side]++;
 }
 
 /* Of packets that are no RST. */
@@ -309,6 +317,7 @@ static void rst(struct engine *e, struct track *t, const struct segment *s, enum
 		.side = (uint8_t)side,
 		.flags = s->flags,
 		.phase = (uint8_t)track_phase(t),
+		.provoked = b->heard[side],
 		.seq_known = own->known,
 		.ack_known = other->known && (s->flags & TCP_ACK),
 		.seq = s->seq,
@@ -545,6 +554,8 @@ void track_segment(struct engine *e, struct track *t, const struct segment *s, e
 	if (t->begin == CONN_FROM_ICMP)
 		t->begin = kind == TCP_SYN ? CONN_FROM_SYN : CONN_FROM_MIDDLE;
 	if (kind == TCP_SYN && side == CONN_CLIENT) {
+		if (t->body)
+			note_heard(t->body, side);
 		syn(e, t, s, m);
 		return;
 	}
@@ -552,6 +563,8 @@ void track_segment(struct engine *e, struct track *t, const struct segment *s, e
 		t->text_full = true;
 		return;
 	}
+	if (!(kind & TCP_RST))
+		note_heard(t->body, side);
 	if (kind & TCP_RST)
 		rst(e, t, s, side, m);
 	else if (kind == (TCP_SYN | TCP_ACK) && side == CONN_SERVER)

@@ -167,6 +167,7 @@ struct body {
 	char *text;
 	uint32_t text_len, text_size;
 	uint8_t end_side; /* enum conn_side of the RST that ended it */
+	uint8_t heard[CONN_SIDES]; /* packets of the other side since this side's latest that is no RST */
 };
 
 struct track {

@@ -497,6 +497,7 @@ enum capture_evidence capture_evidence_of(enum capture_fact fact)
 	case CF_DONE:
 	case CF_TLS_UP:
 	case CF_FRAG_NEEDED:
+	case CF_DISTANCES_SHOWN:
 	case CF_COUNT: break;
 	}
 	return CE_COUNT;

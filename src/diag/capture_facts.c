@@ -45,6 +45,7 @@ static const struct {
 	[CF_RST_TOO_SOON] = {"rst-too-soon", "the RST acknowledges what cannot have reached the server yet"},
 	[CF_RST_NEARER] = {"rst-nearer", "the RST came from fewer hops away than the server's packets"},
 	[CF_RST_ON_LINK] = {"rst-on-link", "the RST came from the client's own link, where the server is not"},
+	[CF_DISTANCES_SHOWN] = {"distances-shown", "other servers answer this client from beyond its link"},
 	[CF_RST_ALIKE] = {"rst-alike", "the RST came from as many hops away as the server's packets"},
 	[CF_RST_STRANGE] = {"rst-strange", "the RST differs from the server's packets in IP ID or DF"},
 	[CF_CLIENT_RST] = {"client-rst", "the first RST bears the client's address"},
@@ -232,6 +233,7 @@ static void neighbourhood(struct capture_facts *f)
 	capture_note(f, CF_ALL_PORTS_SILENT, k->all_ports_silent);
 	capture_note(f, CF_PORT_DEAD_EVERYWHERE, k->port_dead);
 	capture_note(f, CF_CLIENT_ALIVE, k->client_alive);
+	capture_note(f, CF_DISTANCES_SHOWN, k->far_seen);
 }
 
 /* ---- places ---- */

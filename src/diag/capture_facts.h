@@ -56,6 +56,7 @@ enum capture_fact {
 	CF_RST_TOO_SOON,   /* it knows of bytes that cannot have reached the server yet */
 	CF_RST_NEARER,     /* from fewer hops away than the server's own packets */
 	CF_RST_ON_LINK,    /* from the client's own link, where the server cannot be */
+	CF_DISTANCES_SHOWN, /* other servers of the client answer from farther: no NAT hides how far they are */
 	CF_RST_ALIKE,      /* from as many hops away as the server's own packets */
 	CF_RST_STRANGE,    /* unlike the server's packets in IP ID or DF */
 	/* resets in the client's name */
@@ -149,6 +150,7 @@ const char *capture_fact_text(unsigned f);
 /* What the capture's other connections tell; filled from capture_known.h. */
 struct capture_context {
 	bool alive, other_port_alive, all_ports_silent, port_dead, client_alive;
+	bool far_seen;         /* some server answered this client from beyond its link */
 	int distance;          /* hops from the tap to the server, -1 unknown */
 	int64_t rtt_ns;        /* shortest to the server, 0 unknown */
 	unsigned alive_port;   /* one that answered, another than this one if there is */

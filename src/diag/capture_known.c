@@ -40,6 +40,7 @@ struct client_port {
 struct client {
 	uint64_t key;
 	int64_t used_ns;
+	bool far_seen;
 	struct client_port ports[PORTS_MAX];
 };
 
@@ -212,6 +213,8 @@ static void learn_client(struct client *s, const struct conn *c, uint64_t server
 	struct client_port *p = client_port(s, c->server_port);
 
 	s->used_ns = c->last_ns;
+	if (conn_seen(c->synack) && capture_distance(c->synack_print.ttl) >= RST_NEARER_HOPS)
+		s->far_seen = true;
 	if (!p)
 		return;
 	if (answered(c)) {
@@ -273,6 +276,7 @@ static void tell_server(const struct server *s, const struct conn *c, struct cap
 
 static void tell_client(const struct client *s, const struct conn *c, struct capture_context *out)
 {
+	out->far_seen = s->far_seen;
 	for (unsigned i = 0; i < PORTS_MAX && s->ports[i].port; i++) {
 		const struct client_port *p = &s->ports[i];
 		if (p->port != c->server_port) {

@@ -146,12 +146,21 @@ const struct rule capture_rule_table[] = {
 	},
 	{
 		.id = "capture-syn-reset-link", .layer = LAYER_PATH,
-		.need = B(CF_RST_AT_SYN) | B(CF_RST_ON_LINK), .absent = B(CF_SYNACK),
+		.need = B(CF_RST_AT_SYN) | B(CF_RST_ON_LINK) | B(CF_DISTANCES_SHOWN), .absent = B(CF_SYNACK),
 		.state = STATE_BLOCKED, .mechanism = MECH_TCP_RESET, .placed = true, .place = PLACE_UNKNOWN,
 		.culprit = CULPRIT_MIDDLEBOX, .confidence = NOWHERE,
 		.summary = "A RST for port {port} came from the client's own link, where {server} is not: the gateway, most likely, sent it.",
 		.remedy = {"Look at the gateway's own firewall: outgoing TCP port {port} must be allowed for {client}.", OTHER_NETWORK},
-		.why = "the RST has lost no TTL, so no router lies between its sender and the capture",
+		.why = "the RST has lost no TTL, so no router lies between its sender and the capture; servers elsewhere are seen to be farther away",
+	},
+	{
+		.id = "capture-syn-reset-unplaced", .layer = LAYER_PATH,
+		.need = B(CF_RST_AT_SYN) | B(CF_RST_ON_LINK), .absent = B(CF_SYNACK),
+		.state = STATE_INCONCLUSIVE, .mechanism = MECH_TCP_RESET, .place = PLACE_UNKNOWN,
+		.culprit = CULPRIT_UNKNOWN, .confidence = NOWHERE,
+		.summary = "A RST for port {port} came from the client's own link, where {server} is not: the gateway's own, or {server}'s, passed on by a NAT that ends connections itself (virtual machines have such). The capture shows no other server to compare with.",
+		.remedy = {OTHER_NETWORK},
+		.why = "some NATs write all packets anew, so that every server seems to be on the link",
 	},
 	{
 		.id = "capture-refused-alike", .layer = LAYER_PATH,

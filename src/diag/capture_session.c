@@ -8,6 +8,7 @@
 #define TLS_ALERT_CLOSE_NOTIFY 0   /* RFC 8446 section 6: no error */
 #define TLS_ALERT_USER_CANCELED 90
 #define TLS_1_3 0x0304
+#define TLS_HANDSHAKE 0x16 /* record type, RFC 8446 5.1 */
 
 static bool is_good(const struct conn_reply *r)
 {
@@ -124,11 +125,17 @@ static void waiting(struct capture_facts *f)
 static void closing(struct capture_facts *f)
 {
 	const struct conn *c = f->conn;
+	const struct conn_smtp *s = c->smtp;
 	struct conn_mark server = c->half[CONN_SERVER].fin, client = c->half[CONN_CLIENT].fin;
+	struct conn_mark since = owed_since(f);
 	bool first = conn_seen(server) && !conn_before(client, server);
-	bool owed = conn_seen(owed_since(f)) || (in_tls(c) && !tls_is_up(c));
+	/* what the client said to a closed door was not owed an answer, and one that makes no sense is one */
+	bool spoke = conn_before(since, c->half[CONN_SERVER].last_data);
+	bool owed = (conn_seen(since) && !conn_before(server, since) && !spoke) || (in_tls(c) && !tls_is_up(c));
+	/* a refusal, then the door: the refusal is what counts */
+	bool goodbye = s && s->answers > 0 && s->replies[s->last_stage].code >= 400;
 
-	capture_note(f, CF_CLOSED, first && owed && !is_done(c));
+	capture_note(f, CF_CLOSED, first && owed && !goodbye && !is_done(c));
 }
 
 /* ---- what does not get through ---- */
@@ -228,6 +235,7 @@ static void refusals(struct capture_facts *f)
 	const struct conn_smtp *s = c->smtp;
 	const struct conn_reply *greeting = &s->replies[STAGE_GREETING], *hello = &s->replies[STAGE_EHLO];
 	bool mail = mail_begun(c), timeout = is_idle_timeout(c, &s->bad);
+	bool client_hello = s->client_first.len > 0 && (uint8_t)conn_text(c, s->client_first)[0] == TLS_HANDSHAKE;
 	bool policy = s->bad_stage >= STAGE_EHLO && capture_reply_is_policy(c, &s->bad) && !timeout;
 
 	capture_note(f, CF_GREETED, is_good(greeting));
@@ -238,6 +246,8 @@ static void refusals(struct capture_facts *f)
 	capture_note(f, CF_STARTTLS_REJECT, s->replies[STAGE_STARTTLS].code >= 400 && !mail &&
 						    !conn_seen(s->asked[STAGE_AUTH]) &&
 						    !conn_seen(s->asked[STAGE_MAIL]));
+	/* a ClientHello where the server waits for words */
+	capture_note(f, CF_TLS_FAILED, client_hello && !good_answers(c));
 	capture_note(f, CF_NOT_SMTP, conn_seen(s->not_smtp) && !is_good(greeting) && !good_answers(c));
 }
 

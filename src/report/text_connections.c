@@ -14,7 +14,7 @@
 #define STATE_COLUMN 10
 #define TEXT_COLUMN 24
 #define LABEL_COLUMN 14
-#define BANNER_COLUMNS 60
+#define GREETING_LEAST 16 /* columns below which a cut greeting says nothing */
 
 struct text_connections {
 	FILE *out; /* borrowed */
@@ -89,22 +89,24 @@ static const char *encryption(struct arena *a, const struct connection *c)
 		return "";
 	if (c->smtp.has_tls && t->version)
 		return arena_printf(a, ", %s", t->version);
-	return same_text(c->smtp.starttls, "offered") ? ", STARTTLS offered, not used" : "";
+	return same_text(c->smtp.starttls, "offered") ? ", no TLS" : "";
 }
 
-/* "220 mx.example.com ESMTP", cut. */
-static const char *greeting(struct arena *a, const struct connection *c)
+/* "220 mx.example.com ESMTP", cut to the columns that are left of the line; "" where those are few. */
+static const char *greeting(struct arena *a, const struct connection *c, size_t room)
 {
 	const struct report_smtp *s = &c->smtp;
 	size_t n = 0, seen = 0;
 
-	if (!c->has_smtp || !s->code)
+	if (!c->has_smtp || !s->code || room < GREETING_LEAST)
 		return "";
-	const char *banner = s->banner ? s->banner : "";
-	for (; banner[n]; n++)
-		if (((unsigned char)banner[n] & 0xc0) != 0x80 && seen++ == BANNER_COLUMNS)
-			return arena_printf(a, ", %d %.*s...", s->code, (int)n, banner);
-	return arena_printf(a, ", %d %s", s->code, banner);
+	const char *text = arena_printf(a, ", %d %s", s->code, s->banner ? s->banner : "");
+	if (text_width(text) <= room)
+		return text;
+	for (; text[n]; n++)
+		if (((unsigned char)text[n] & 0xc0) != 0x80 && seen++ == room - 3)
+			break;
+	return arena_printf(a, "%.*s...", (int)n, text);
 }
 
 /* ---- the table ---- */
@@ -125,9 +127,12 @@ static void print_row(struct text_connections *t, FILE *out, const struct connec
 	pen_column(&pen, STATE_COLUMN);
 	pen_text(&pen, page_state_style(c->state), "%s", state_name(c->state));
 	pen_column(&pen, TEXT_COLUMN);
-	pen_text(&pen, STYLE_PLAIN, "%s > %s", endpoint(a, &c->client), endpoint(a, &c->server));
-	if (c->n_findings == 0)
-		pen_text(&pen, STYLE_PLAIN, "%s%s", encryption(a, c), greeting(a, c));
+	const char *who = arena_printf(a, "%s > %s%s", endpoint(a, &c->client), endpoint(a, &c->server),
+				       c->n_findings == 0 ? encryption(a, c) : "");
+	size_t used = TEXT_COLUMN + text_width(who);
+	pen_text(&pen, STYLE_PLAIN, "%s", who);
+	if (c->n_findings == 0 && used < t->opt.width)
+		pen_text(&pen, STYLE_PLAIN, "%s", greeting(a, c, t->opt.width - used));
 	for (unsigned i = 0; i < c->n_findings; i++) {
 		const struct finding *f = &c->findings[i];
 		pen_text(&pen, STYLE_PLAIN, "%s %s", i ? " Then:" : ":", f->summary);

@@ -250,6 +250,8 @@ static void limit_files(const struct sandbox *s, struct sandbox_held *held)
 		add_public_entries(ruleset, "/etc");
 		add_environment(ruleset);
 	}
+	if (SANITIZED) /* a leak checker looks up its threads */
+		add_path(ruleset, "/proc", FS_READ);
 	for (int i = 0; i < SANDBOX_MAX_PATHS && s->read[i]; i++)
 		add_path(ruleset, s->read[i], FS_READ);
 	for (int i = 0; i < SANDBOX_MAX_PATHS && s->write[i]; i++)
