@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "diag/refusal.h"
 #include "diag/remedy.h"
 #include "diag/words.h"
 
@@ -255,7 +256,7 @@ static const char *w_reply_meaning(const struct words *w)
 {
 	const struct stage_reply *r = w->facts->flow ? refusal_of(w->facts->flow) : NULL;
 
-	return words_reply_meaning(r ? r->code : 0);
+	return refusal_meaning(r ? r->code : 0, r ? r->text : NULL);
 }
 
 static const char *w_ip(const struct words *w)
