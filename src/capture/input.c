@@ -2,7 +2,6 @@
 #include "capture/input.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <lzma.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -226,28 +225,23 @@ static bool start_unpacking(struct input *in)
 	return true;
 }
 
-int input_open(struct input **out, const char *path, struct err *e)
+int input_open(struct input **out, int fd, const char *name, struct err *e)
 {
 	struct input *in = xcalloc(1, sizeof(*in));
 	int rc = -1;
 
-	in->fd = strcmp(path, "-") == 0 ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
-					: open(path, O_RDONLY | O_CLOEXEC);
-	if (in->fd < 0) {
-		err_set(e, ERR_USAGE, "%s: %s", path, strerror(errno));
-		goto out;
-	}
+	in->fd = fd;
 	in->raw = xcalloc(1, RAW_SIZE);
 	while (in->end < 8 && !in->raw_over) /* a pipe may give it byte by byte */
 		in->end += read_fd(in, in->raw + in->end, RAW_SIZE - in->end);
 	if (in->end == 0) {
-		err_set(e, ERR_USAGE, "%s: %s", path, in->fault[0] ? in->fault : "is empty");
+		err_set(e, ERR_USAGE, "%s: %s", name, in->fault[0] ? in->fault : "is empty");
 		goto out;
 	}
 	in->packing = packing_of(in);
 	in->amid = in->packing != PACKING_NONE;
 	if (!start_unpacking(in)) {
-		err_set(e, ERR_RUN, "%s: no memory to decompress it", path);
+		err_set(e, ERR_RUN, "%s: no memory to decompress it", name);
 		goto out;
 	}
 	*out = in;
@@ -268,8 +262,6 @@ void input_free(struct input *in)
 	case PACKING_XZ: lzma_end(&in->xz); break;
 	case PACKING_NONE: break;
 	}
-	if (in->fd >= 0)
-		close(in->fd);
 	free(in->raw);
 	free(in);
 }

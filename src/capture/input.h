@@ -13,8 +13,9 @@
 
 struct input; /* opaque */
 
-/* "-" is standard input. ERR_USAGE when it can't be opened. */
-int input_open(struct input **out, const char *path, struct err *e);
+/* `fd` stays the caller's, and open as long as the input is used; `name` is for messages.
+ * ERR_USAGE when nothing can be read from it. */
+int input_open(struct input **out, int fd, const char *name, struct err *e);
 void input_free(struct input *in); /* NULL is fine */
 
 /* Up to `size` bytes; 0: the end, also that of what can be read: input_fault() tells. */

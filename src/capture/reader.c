@@ -44,6 +44,7 @@ size_t reader_cut(struct reader *r)
 
 	r->over = true;
 	if (fault) {
+		r->truncated = true;
 		snprintf(r->fault, sizeof(r->fault), "%s: what follows packet %llu is lost", fault,
 			 (unsigned long long)r->packets);
 	} else if (reader_there(r) > 0 || r->skip > 0) {
@@ -70,12 +71,12 @@ size_t reader_broken(struct reader *r, const char *fmt, ...)
 	return 0;
 }
 
-int reader_open(struct reader **out, const char *path, struct err *e)
+int reader_open(struct reader **out, int fd, const char *name, struct err *e)
 {
 	struct reader *r = xcalloc(1, sizeof(*r));
 	int rc = -1;
 
-	if (input_open(&r->in, path, e) != 0)
+	if (input_open(&r->in, fd, name, e) != 0)
 		goto out;
 	r->size = HEAD_MAX + READER_FRAME_MAX + READ_CHUNK;
 	r->buffer = malloc(r->size);
@@ -93,7 +94,7 @@ int reader_open(struct reader **out, const char *path, struct err *e)
 		const char *fault = input_fault(r->in);
 		bool begins =
 			reader_there(r) >= 4 && (reader_is_pcap(r->buffer) || reader_is_pcapng(r->buffer));
-		err_set(e, ERR_USAGE, "%s: %s", path,
+		err_set(e, ERR_USAGE, "%s: %s", name,
 			fault    ? fault
 			: begins ? "ends within its header (byte 0)"
 				 : "is neither pcap nor pcapng (byte 0)");
@@ -119,9 +120,7 @@ void reader_free(struct reader *r)
 
 size_t reader_next(struct reader *r, struct frame *out, size_t max)
 {
-	size_t n = r->over || max == 0 ? 0 : r->next(r, out, max);
-
-	return n;
+	return r->over || max == 0 ? 0 : r->next(r, out, max);
 }
 
 const char *reader_fault(const struct reader *r, bool *truncated)

@@ -20,8 +20,9 @@
 
 struct reader; /* opaque */
 
-/* "-" is standard input. ERR_USAGE when it can't be opened, is empty, or is no capture. */
-int reader_open(struct reader **out, const char *path, struct err *e);
+/* `fd` stays the caller's, and open as long as the reader is used; `name` is for messages.
+ * ERR_USAGE when it can't be read, is empty, or is no capture. */
+int reader_open(struct reader **out, int fd, const char *name, struct err *e);
 void reader_free(struct reader *r); /* NULL is fine */
 
 /* Up to `max` frames, whose bytes are valid until the next call; 0: the end. A frame longer than

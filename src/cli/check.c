@@ -20,7 +20,6 @@
 #include "run/share.h"
 
 #define TARGET_TEXT_MAX 300 /* RFC 1035: a name has 253 characters at most */
-#define IMPLICIT_TLS_PORT 465 /* RFC 8314 section 7.3 */
 
 struct check {
 	struct options opt;
@@ -74,7 +73,7 @@ static void progress(const struct check *c, const char *what)
 
 /* ---- plan ---- */
 
-static void add_port(struct plan *plan, uint16_t port, bool tested)
+static void add_port(struct plan *plan, uint16_t port, bool tested, bool tls)
 {
 	for (unsigned i = 0; i < plan->n_ports; i++)
 		if (plan->ports[i].port == port)
@@ -82,7 +81,7 @@ static void add_port(struct plan *plan, uint16_t port, bool tested)
 	if (plan->n_ports == PLAN_MAX_PORTS)
 		return;
 	plan->ports[plan->n_ports++] = (struct plan_port){
-		.port = port, .tested = tested, .implicit_tls = port == IMPLICIT_TLS_PORT};
+		.port = port, .tested = tested, .implicit_tls = tls};
 }
 
 static struct plan make_plan(const struct check *c, const char *input, const char *name,
@@ -117,9 +116,9 @@ static struct plan make_plan(const struct check *c, const char *input, const cha
 	};
 
 	for (unsigned i = 0; i < c->opt.tested.n; i++)
-		add_port(&plan, c->opt.tested.ports[i], true);
+		add_port(&plan, c->opt.tested.ports[i], true, c->opt.tested.tls[i]);
 	for (unsigned i = 0; i < c->opt.control.n; i++)
-		add_port(&plan, c->opt.control.ports[i], false);
+		add_port(&plan, c->opt.control.ports[i], false, false);
 	return plan;
 }
 

@@ -46,7 +46,8 @@ struct option_row {
 #define AT(field) offsetof(struct options, field)
 
 static const struct option_row check_rows[] = {
-	{"ports", 'p', OPT_PORTS, AT(tested), "LIST", "ports to judge (25,465,587)"},
+	{"ports", 'p', OPT_PORTS, AT(tested), "LIST",
+	 "ports to judge (25,465,587); 10465/tls: TLS from the first byte, as on 465 and 2465"},
 	{"control", 0, OPT_PORTS, AT(control), "LIST",
 	 "ports on the same address to compare with (443,80, and the other tested ports)"},
 	{"ipv4", '4', OPT_FLAG, AT(only_v4), NULL, "IPv4 addresses only"},
@@ -168,15 +169,17 @@ static int parse_ports(struct port_list *list, const struct option_row *row, con
 
 	list->n = 0;
 	for (;;) {
-		size_t len = strcspn(s, ",");
+		size_t len = strcspn(s, ","), number = strcspn(s, ",/");
+		bool tls = len - number == strlen("/tls") && strncmp(s + number, "/tls", 4) == 0;
 		uint16_t port;
-		if (!parse_port(s, len, &port))
-			return bad_value(row, value, "no list of ports (1-65535) like 25,465,587", e);
+		if (!parse_port(s, number, &port) || (number != len && !tls))
+			return bad_value(row, value, "no list of ports (1-65535) like 25,465,2525/tls", e);
 		bool known = false;
 		for (unsigned i = 0; i < list->n; i++)
 			known |= list->ports[i] == port;
 		if (!known && list->n == OPTIONS_MAX_TESTED)
 			return bad_value(row, value, "too long a list: 24 ports at most", e);
+		list->tls[list->n] = tls || port == 465 || port == 2465; /* RFC 8314; Amazon SES */
 		if (!known)
 			list->ports[list->n++] = port;
 		if (s[len] == '\0')
@@ -434,7 +437,7 @@ int options_parse(struct options *o, int argc, char **argv, struct err *e)
 	int first;
 
 	*o = (struct options){
-		.tested = {.ports = {25, 465, 587}, .n = 3},
+		.tested = {.ports = {25, 465, 587}, .tls = {false, true, false}, .n = 3},
 		.control = {.ports = {443, 80}, .n = 2},
 		.repeat = 1,
 		.interval_ns = INTERVAL_DEFAULT_S * NS_PER_S,

@@ -22,6 +22,7 @@ enum when { WHEN_AUTO, WHEN_ALWAYS, WHEN_NEVER };
 
 struct port_list {
 	uint16_t ports[PLAN_MAX_PORTS];
+	bool tls[PLAN_MAX_PORTS]; /* "2525/tls": TLS before the greeting */
 	unsigned n;
 };
 

@@ -519,6 +519,15 @@ static void take_fragment(struct engine *e, struct packet *p, const struct frame
 		take_packet(e, &whole, f, true);
 }
 
+static void undecodable(struct engine *e, const struct frame *f)
+{
+	e->stats.undecodable++;
+	if (wire_link_type_known(f->link_type))
+		return;
+	if (e->stats.unknown_link++ == 0)
+		e->stats.link_type = f->link_type;
+}
+
 static void decode(struct engine *e, const struct frame *f)
 {
 	struct packet p;
@@ -533,7 +542,7 @@ static void decode(struct engine *e, const struct frame *f)
 	case DECODE_NOT_IP: break;
 	case DECODE_MALFORMED:
 	case DECODE_TRUNCATED:
-	case DECODE_UNSUPPORTED: e->stats.undecodable++; break;
+	case DECODE_UNSUPPORTED: undecodable(e, f); break;
 	}
 }
 

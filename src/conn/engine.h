@@ -44,6 +44,8 @@ struct engine_stats {
 	uint64_t packets;     /* frames given */
 	uint64_t undecodable; /* of them: cut, malformed or of an unknown kind where IP was looked
 				 for */
+	uint64_t unknown_link; /* ... of them for their link type: */
+	unsigned link_type;    /* the first such */
 	uint64_t connections; /* handed over */
 	uint64_t evicted;     /* of them for lack of memory while still going on */
 	uint64_t flushed;     /* ... that had ended, and lost only the wait for stragglers */

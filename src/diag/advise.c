@@ -20,6 +20,9 @@
 /* Two times an answer's: a reply, and a TLS handshake behind it. */
 #define LATE_ANSWER_DUES 2
 
+/* A port that has accepted and says nothing for so long may wait for TLS. */
+#define TLS_TRY_NS (1500 * NS_PER_MS)
+
 enum need {
 	NEED_NOTHING, /* decided */
 	NEED_WAIT,    /* something is under way: an answer, a dialogue */
@@ -74,6 +77,18 @@ static bool late_answer_due(const struct tracker *t, const struct flow *f, int64
 	return f->more && !late->t_ns && now - t->log->events[f->end_event].t_ns < patience;
 }
 
+/* Not on port 25: there servers make strangers wait, and take it amiss when these speak first. */
+static bool deserves_tls_try(const struct tracker *t, int port_index, const struct port_facts *p,
+			     int64_t now)
+{
+	const struct flow *f = p->flow;
+	const struct plan_port *port = &t->plan->ports[port_index];
+
+	return f && port->port != 25 && !port->implicit_tls && fact_seen(p, F_CONNECTED) &&
+	       !fact_seen(p, F_PEER_DIFFERS) && !f->has_reply && !f->has_end && !f->talk.bytes_in &&
+	       f->talk.left && now - f->result_ns >= TLS_TRY_NS && !tracker_tls_try(t, port_index);
+}
+
 static enum need need_of_port(const struct tracker *t, int port_index, const struct port_facts *p,
 			      int64_t now)
 {
@@ -87,6 +102,9 @@ static enum need need_of_port(const struct tracker *t, int port_index, const str
 	if (f->has_end)
 		return late_answer_due(t, f, now) ? NEED_WAIT : NEED_NOTHING;
 	if (fact_seen(p, F_ERROR_AT_ONCE))
+		return NEED_NOTHING;
+	const struct flow *tls_try = tracker_tls_try(t, port_index);
+	if (fact_seen(p, F_TLS_AT_ONCE) && tls_try->has_end)
 		return NEED_NOTHING;
 	if (fact_seen(p, F_CONNECTED)) {
 		struct stall s;
@@ -152,7 +170,7 @@ void diag_advise(const struct diag *d, int64_t now, struct diag_advice *out)
 	bool all_silent = true;
 
 	out->done = true;
-	out->n_repeat = out->n_probes = 0;
+	out->n_repeat = out->n_probes = out->n_tls_try = 0;
 	out->again_ns = now + interval / 2;
 	for (unsigned i = 0; i < plan->n_ports && plan->ports[i].tested; i++, n_tested++) {
 		facts_of_port(t, (int)i, now, &facts[i]);
@@ -160,6 +178,8 @@ void diag_advise(const struct diag *d, int64_t now, struct diag_advice *out)
 		enum need need = need_of_port(t, (int)i, p, now);
 		if (need != NEED_NOTHING)
 			out->done = false;
+		if (deserves_tls_try(t, (int)i, p, now))
+			out->tls_try[out->n_tls_try++] = (int)i;
 		int64_t last = 0;
 		if (need != NEED_REPEAT || attempts_of(t, (int)i, &last) >= MAX_ATTEMPTS)
 			continue;

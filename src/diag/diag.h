@@ -43,6 +43,8 @@ struct diag_advice {
 	bool done;        /* every tested port is decided, as far as more waiting could */
 	int repeat[PLAN_MAX_PORTS]; /* plan indices that deserve a further SYN now */
 	unsigned n_repeat;
+	int tls_try[PLAN_MAX_PORTS]; /* plan indices: one more connection, with TLS from the first byte */
+	unsigned n_tls_try;
 	struct diag_probe probes[DIAG_MAX_PROBES]; /* raw SYNs to send now, in this order */
 	unsigned n_probes;
 	int64_t again_ns; /* ask again at this time (wall clock) if nothing happens before */

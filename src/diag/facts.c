@@ -100,6 +100,8 @@ static const struct {
 	[F_TLS_OTHER_KEY] = {"tls-other-key", "another port shows a certificate that verifies, with another key"},
 	[F_ANSWERED_ON_WAY] = {"answered-on-way", "somebody on the way completed the handshake"},
 	[F_TLS_FAILED] = {"tls-failed", "the TLS handshake failed"},
+	[F_CLEAR_FOR_TLS] = {"clear-for-tls", "the port speaks plain SMTP where TLS comes first"},
+	[F_TLS_AT_ONCE] = {"tls-at-once", "the port waits for TLS where the server should greet"},
 	[F_SESSION_OVER] = {"session-over", "the dialogue was held to its end"},
 };
 

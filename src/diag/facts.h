@@ -103,6 +103,8 @@ enum fact {
 	F_REPLY_LOST,       /* ... it has sent what never came */
 	F_LARGE_LOST,       /* ... and what got lost, either way, is larger than anything that came through */
 	F_TLS_FAILED,
+	F_CLEAR_FOR_TLS,    /* plain SMTP where TLS comes first */
+	F_TLS_AT_ONCE,      /* silent to who waits for a greeting, and greets who begins with TLS */
 	F_BANNER_MASKED,    /* asterisks in the place of the greeting */
 	F_EHLO_MASKED,      /* keywords overwritten by one letter */
 	F_STARTTLS_MASKED,  /* ... one of them is STARTTLS */

@@ -84,6 +84,8 @@ static void ending_facts(const struct tracker *t, struct port_facts *p)
 	bool reset = early && (f->end == SESSION_RESET || f->end == SESSION_ICMP);
 
 	fact_note(p, F_TLS_FAILED, early && f->end == SESSION_TLS_ERROR, f->end_event);
+	fact_note(p, F_CLEAR_FOR_TLS, early && f->end_in_clear && !f->replies[STAGE_EHLO].code,
+		  f->end_event);
 	fact_note(p, F_NOT_SMTP, early && f->end == SESSION_NOT_SMTP, f->end_event);
 	fact_note(p, F_CLOSED, early && f->end == SESSION_CLOSED, f->end_event);
 	fact_note(p, F_RESET, reset, f->end_event);
@@ -235,10 +237,13 @@ static void certificate_facts(const struct tracker *t, struct port_facts *p)
 
 void facts_of_session(const struct tracker *t, struct port_facts *p)
 {
-	const struct flow *f = p->flow;
+	const struct flow *f = p->flow, *tls_try = tracker_tls_try(t, f->port_index);
 
 	if (!f->has_result || f->error)
 		return;
+	bool at_once = tls_try && tls_try->has_tls && tls_try->has_reply && tls_try->reply_code < 400;
+	fact_note(p, F_TLS_AT_ONCE, at_once && tls_try != f && !f->has_reply,
+		  at_once ? tls_try->reply_event : NO_EVENT);
 	if (f->has_reply || f->has_end) {
 		fact_note(p, F_GREETING_OK, f->has_reply && f->reply_code < 400, f->reply_event);
 		fact_note(p, F_GREETING_REJECT, f->has_reply && f->reply_code >= 400,

@@ -403,6 +403,7 @@ static void feed_session(struct tracker *t, const struct event *ev, size_t index
 		f->end = ev->session_end.end;
 		f->end_stage = ev->session_end.stage;
 		f->end_text = ev->session_end.text;
+		f->end_in_clear = ev->session_end.in_clear;
 		f->end_bytes = ev->session_end.bytes;
 		f->more = ev->session_end.more;
 		f->end_event = index;
@@ -506,10 +507,19 @@ void tracker_feed(struct tracker *t, size_t index)
 	}
 }
 
+bool tracker_port_greets(uint16_t port)
+{
+	return port == 25 || port == 587;
+}
+
 /* The higher, the more this flow knows about the port. */
 static int flow_weight(const struct flow *f)
 {
-	if (f->has_reply || f->has_end || f->has_tls)
+	if (f->role == FLOW_TLS_TRY)
+		return f->has_reply && !tracker_port_greets(f->port) ? 5 : 0;
+	if (f->has_reply)
+		return 6;
+	if (f->has_end || f->has_tls)
 		return 4;
 	if (f->has_result && f->error == 0)
 		return 3;
@@ -528,6 +538,14 @@ const struct flow *tracker_main_flow(const struct tracker *t, int port_index)
 			best = f;
 	}
 	return best;
+}
+
+const struct flow *tracker_tls_try(const struct tracker *t, int port_index)
+{
+	for (unsigned i = 0; i < t->n_flows; i++)
+		if (t->flows[i].port_index == port_index && t->flows[i].role == FLOW_TLS_TRY)
+			return &t->flows[i];
+	return NULL;
 }
 
 bool tracker_capture_whole(const struct tracker *t)

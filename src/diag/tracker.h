@@ -121,6 +121,7 @@ struct flow {
 	enum session_end end;
 	enum session_stage end_stage;
 	const char *end_text;
+	bool end_in_clear;
 	uint32_t end_bytes;
 	size_t end_event;
 	bool more;          /* STARTTLS was said after the end, though it was not offered */
@@ -171,6 +172,13 @@ void tracker_feed(struct tracker *t, size_t index);
 /* The flow of this port whose conversation counts: the one with a session, else one that
  * connected, else the one with a result, else the first. NULL before any was started. */
 const struct flow *tracker_main_flow(const struct tracker *t, int port_index);
+
+/* The attempt that began with TLS on a port that says nothing, NULL: none was made. */
+const struct flow *tracker_tls_try(const struct tracker *t, int port_index);
+
+/* Ports on which the client waits for the greeting, and TLS comes by STARTTLS: RFC 5321, 6409. Other
+ * ports are whoever's who chose them. */
+bool tracker_port_greets(uint16_t port);
 
 /* Did packets get lost on their way to us? Then nothing that was not seen counts as absent. */
 bool tracker_capture_whole(const struct tracker *t);

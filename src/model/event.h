@@ -25,6 +25,7 @@ enum flow_role {
 	FLOW_TESTED,  /* judges a port: whoever answers is spoken to */
 	FLOW_CONTROL, /* connects only, to see how the address fares on another port */
 	FLOW_REPEAT,  /* a further SYN to a silent port, and to a control beside it */
+	FLOW_TLS_TRY, /* to a port that accepts and says nothing: does it wait for TLS? */
 };
 
 struct ev_flow_start {
@@ -90,6 +91,7 @@ struct ev_session_end {
 	uint32_t bytes;   /* received in all */
 	bool more;        /* one question is left, on which the dialogue doesn't depend: STARTTLS, which
 			   * was not offered. EV_REPLY with STAGE_UNOFFERED ends it; code 0: no answer */
+	bool in_clear;    /* SESSION_TLS_ERROR: it answers in the clear where TLS is due */
 	const char *text; /* first bytes of what is no SMTP, or OpenSSL's words; may be NULL */
 };
 

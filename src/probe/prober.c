@@ -302,7 +302,8 @@ static void on_connected(struct prober *p, struct attempt *a)
 	int zero = 0;
 
 	note_result(p, a, 0, false, clock_wall_ns());
-	if (!port->tested || p->talked[a->port_index]) {
+	bool tls_try = a->role == FLOW_TLS_TRY;
+	if (!port->tested || (p->talked[a->port_index] && !tls_try)) {
 		close_attempt(a);
 		return;
 	}
@@ -315,7 +316,7 @@ static void on_connected(struct prober *p, struct attempt *a)
 							    .log = p->log,
 							    .plan = p->plan,
 							    .tls = tls_of(p),
-							    .implicit_tls = port->implicit_tls});
+							    .implicit_tls = port->implicit_tls || tls_try});
 	for (unsigned i = 0; i < p->n_attempts; i++) /* the other attempts have no purpose left */
 		if (p->attempts[i]->port_index == a->port_index &&
 		    p->attempts[i]->state == CONNECTING)
@@ -475,7 +476,7 @@ void prober_start(struct prober *p, unsigned port_index, enum flow_role role)
 	uint16_t port = p->plan->ports[port_index].port, lport = 0;
 	int fd;
 
-	if (p->n_attempts == ATTEMPTS_MAX || p->talked[port_index])
+	if (p->n_attempts == ATTEMPTS_MAX || (p->talked[port_index] && role != FLOW_TLS_TRY))
 		return;
 	int64_t before = clock_wall_ns();
 	int failed = connect_attempt(p, port, role, &fd, &lport);

@@ -60,6 +60,7 @@ static void tell_end(struct session *s, enum session_end end, const char *text)
 					   .end = end,
 					   .bytes = s->bytes,
 					   .more = !s->over,
+					   .in_clear = s->in_clear,
 					   .text = text}};
 
 	s->told = true;
@@ -688,14 +689,13 @@ static bool answers_in_clear(struct session *s)
 	const char *end = memchr(peek, '\n', (size_t)n);
 	size_t len = end ? (size_t)(end - peek) : (size_t)n;
 	len -= len > 0 && peek[len - 1] == '\r';
+	s->in_clear = true;
 	end_session(s, SESSION_TLS_ERROR,
-		    s->setup.implicit_tls
-			    ? "the server greets in the clear where TLS is expected (plain SMTP or "
-			      "STARTTLS on this port)"
-			    : arena_printf(arena_of(s),
-					   "the server agrees to STARTTLS, and then answers in the "
-					   "clear: %s",
-					   text_clean(arena_of(s), peek, len, sizeof(peek))));
+		    arena_printf(arena_of(s), "%s: %s",
+				 s->setup.implicit_tls
+					 ? "the server answers in the clear where TLS is expected"
+					 : "the server agrees to STARTTLS, and then answers in the clear",
+				 text_clean(arena_of(s), peek, len, sizeof(peek))));
 	return true;
 }
 

@@ -51,6 +51,7 @@ struct session {
 	bool told;       /* EV_SESSION_END is in the log */
 	bool unoffered;  /* EHLO was taken, and its reply offers no STARTTLS */
 	bool helo;       /* EHLO is not known */
+	bool in_clear;   /* what answers a ClientHello is plain SMTP */
 	bool unasked;    /* what the parser has came before the command that it would answer */
 	bool resetting;  /* RSET is said, and QUIT comes after its reply */
 	int late_code;   /* of the reply to STARTTLS that was not offered, 0: none yet */

@@ -36,6 +36,9 @@ struct read_totals {
  * says where, what came before counts). -1 with ERR_USAGE when nothing could be read of it, or ERR_RUN. */
 int read_file(const char *path, const struct engine_options *o, conn_done *done, void *ctx,
 	      struct read_totals *totals, struct err *e);
+/* The same of an open descriptor, which stays the caller's. */
+int read_fd(int fd, const char *name, const struct engine_options *o, conn_done *done, void *ctx,
+	    struct read_totals *totals, struct err *e);
 
 void read_totals_clear(struct read_totals *t);
 

@@ -259,6 +259,8 @@ static bool probe(struct run *r, int64_t *wake)
 		return true;
 	for (unsigned i = 0; i < advice->n_repeat; i++)
 		prober_start(r->prober, (unsigned)advice->repeat[i], FLOW_REPEAT);
+	for (unsigned i = 0; i < advice->n_tls_try; i++)
+		prober_start(r->prober, (unsigned)advice->tls_try[i], FLOW_TLS_TRY);
 	for (unsigned i = 0; i < advice->n_probes; i++)
 		send_probe(r, &advice->probes[i]);
 	int64_t until = mono + (advice->again_ns - now);

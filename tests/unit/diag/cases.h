@@ -1090,6 +1090,7 @@ static inline void tls_failed_late(struct scene *s)
 }
 
 #include "cases_compare.h"
+#include "cases_policy.h"
 
 /* ---- the table: in the order of the rules ---- */
 
@@ -1251,6 +1252,9 @@ static const struct rule_case rule_cases[] = {
 	ROW("session-reset-nearer", session_reset_nearer, 0, BLOCKED, SESSION_RESET, UNKNOWN, MIDDLEBOX),
 	ROW("session-reset", reset_by_server, 0, NO_SERVICE, SESSION_RESET, DESTINATION, SERVER),
 	ROW("session-stalled-unplaced", stalled_at_ehlo, 0, NO_SERVICE, SESSION_STALL, UNKNOWN, UNKNOWN),
+	ROW("session-plain-for-tls", plain_for_tls, 0, NO_SERVICE, TLS_FAILED, DESTINATION, SERVER),
+	ROW("session-tls-at-once", tls_at_once, 0, NO_SERVICE, SESSION_STALL, DESTINATION, SERVER),
+	ROW("session-stalled-unplaced", tls_in_vain, 0, NO_SERVICE, SESSION_STALL, UNKNOWN, UNKNOWN),
 	ROW("session-tls-failed", tls_failed_late, 0, NO_SERVICE, TLS_FAILED, DESTINATION, SERVER),
 	ROW("session-rejected", session_rejected, 0, REJECTED, POLICY_REJECT, DESTINATION, SERVER),
 	ROW("session-not-smtp", session_not_smtp, 0, NO_SERVICE, NOT_SMTP, DESTINATION, SERVER),

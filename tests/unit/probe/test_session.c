@@ -743,7 +743,7 @@ static void test_clear_on_tls_port(void **state)
 
 	begin_as(f, false, true);
 	says(f, GREETING);
-	assert_end(f, STAGE_TLS, SESSION_TLS_ERROR, "greets in the clear");
+	assert_end(f, STAGE_TLS, SESSION_TLS_ERROR, "in the clear where TLS is expected: 220");
 }
 
 static void test_tls_garbage(void **state)
