@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "diag/stall.h"
 #include "wire/decode.h"
 
 /* A silent port is traced after two round trips of the control, within these bounds. */
@@ -32,6 +33,7 @@ enum class {
 	CLASS_ANSWER, /* a RST or an ICMP error: whose? */
 	CLASS_SILENT, /* where does it stop? */
 	CLASS_HOST,   /* this host stops it: what lies behind? */
+	CLASS_STALLED, /* its connection stands still: how far do packets of it get? */
 };
 
 /* Injected SYNs that the kernel refused to send, and how long the tap has for one that it took. */
@@ -75,6 +77,13 @@ static bool can_inject(const struct tracker *t)
 		(t->has_neighbour && neighbour_is_usable(&t->neighbour)));
 }
 
+/* Segments of our own making can go out on it, as its own do. */
+static bool can_speak_on(const struct tracker *t, const struct flow *f)
+{
+	return f->talk.own.seen && !f->has_end && !f->translated && !f->redirected && !f->syn_on_lo &&
+	       !t->not_looked[LOOK_PATH];
+}
+
 static enum class class_of(const struct tracker *t, const struct port_facts *p, int64_t now)
 {
 	const struct flow *f = p->flow;
@@ -84,8 +93,12 @@ static enum class class_of(const struct tracker *t, const struct port_facts *p, 
 	if (!f || fact_seen(p, F_ERROR_AT_ONCE) || fact_seen(p, F_SYN_REDIRECTED) ||
 	    fact_seen(p, F_SYN_LOOPED) || fact_seen(p, F_RST_ON_LO) || fact_seen(p, F_ICMP_ON_LO))
 		return CLASS_NONE;
-	if (fact_seen(p, F_CONNECTED))
-		return f->synack.seen ? CLASS_OPEN : CLASS_NONE;
+	if (fact_seen(p, F_CONNECTED)) {
+		struct stall s;
+		stall_of(t, f, now, &s);
+		return !f->synack.seen ? CLASS_NONE
+		       : s.begun && can_speak_on(t, f) ? CLASS_STALLED : CLASS_OPEN;
+	}
 	if (!fact_seen(p, F_SYN_LEFT) || f->synack.seen)
 		return CLASS_NONE;
 	if (fact_seen(p, F_RST))
@@ -147,8 +160,10 @@ static void ask(struct ctx *c, enum probe_kind kind, int port, unsigned ttl,
 
 	if (a->n_probes == DIAG_MAX_PROBES)
 		return;
+	bool ours = kind == PROBE_ACK || kind == PROBE_DATA;
 	a->probes[a->n_probes++] =
-		(struct diag_probe){kind, port, (uint8_t)ttl, c->inject[port], *dst, NO_FLOW, 0};
+		(struct diag_probe){kind, port, (uint8_t)ttl, !ours && c->inject[port], *dst,
+				    ours ? tracker_main_flow(c->t, port)->id : NO_FLOW, 0};
 }
 
 static void wake_at(struct ctx *c, int64_t t_ns)
@@ -159,15 +174,20 @@ static void wake_at(struct ctx *c, int64_t t_ns)
 
 /* One more probe for this cell unless it has had enough or its round is not over. True while an
  * answer may still come, or more probes will go out. */
-static bool want(struct ctx *c, int port, unsigned ttl, unsigned max, bool until_answered)
+static bool want_kind(struct ctx *c, enum probe_kind kind, int port, unsigned ttl, unsigned max,
+		      bool until_answered)
 {
-	const struct path_cell *cell = &c->path->trace[port].cell[ttl];
+	int trace = path_trace_of(c->path, kind, port);
+	const struct path_cell *cell = &c->path->trace[trace].cell[ttl];
 	int64_t age = c->now - cell->last_sent_ns;
 
-	for (unsigned i = 0; i < c->advice->n_probes; i++)
-		if (c->advice->probes[i].port_index == port && c->advice->probes[i].ttl == ttl &&
-		    c->advice->probes[i].kind != PROBE_BORDER)
+	for (unsigned i = 0; i < c->advice->n_probes; i++) {
+		const struct diag_probe *p = &c->advice->probes[i];
+		if (p->ttl == ttl && p->kind != PROBE_BORDER && p->kind != PROBE_LOOK &&
+		    p->kind != PROBE_CANARY &&
+		    path_trace_of(c->path, p->kind, p->port_index) == trace)
 			return true;
+	}
 	if (until_answered && cell->answered)
 		return false;
 	if (cell->sent >= max) {
@@ -180,8 +200,13 @@ static bool want(struct ctx *c, int port, unsigned ttl, unsigned max, bool until
 		wake_at(c, cell->last_sent_ns + c->round);
 		return true;
 	}
-	ask(c, ttl ? PROBE_TRACE : PROBE_FULL, port, ttl, &c->t->plan->target);
+	ask(c, kind, port, ttl, &c->t->plan->target);
 	return true;
+}
+
+static bool want(struct ctx *c, int port, unsigned ttl, unsigned max, bool until_answered)
+{
+	return want_kind(c, ttl ? PROBE_TRACE : PROBE_FULL, port, ttl, max, until_answered);
 }
 
 /* How many TTLs deserve a probe: up to the target where that is known, else a little farther than
@@ -395,6 +420,39 @@ static bool trace_silent(struct ctx *c, int port, const struct port_facts *p)
 	return busy;
 }
 
+/*
+ * How far do packets of a connection get that stands still? Its latest acknowledgement and, where our
+ * last words were never acknowledged, those, with growing TTLs; a SYN of the control beside them.
+ * Whoever drops them goes on doing so, and what comes before him answers still.
+ */
+static bool trace_stalled(struct ctx *c, int port, const struct port_facts *p)
+{
+	bool said = talk_stuck(&p->flow->talk) > 0;
+	enum probe_kind kind = said ? PROBE_DATA : PROBE_ACK;
+	int trace = path_trace_of(c->path, kind, port);
+	const struct path_trace *own = &c->path->trace[trace], *other = &c->path->trace[c->control];
+	unsigned h = horizon(c, trace), last = path_last_hop(c->path, own);
+	struct path_stop s;
+	bool busy = false;
+
+	path_where_silent(c->path, trace, c->control, p->dest_ttl, c->tcp_control, 1,
+			  c->now - c->due, &s);
+	if (s.stops && s.next && s.next_probability <= PLACED_PROBABILITY)
+		return false;
+	for (unsigned ttl = 1; ttl < h; ttl++) {
+		bool passed = ttl <= last;
+		bool mute = !other->cell[ttl].answered && !own->cell[ttl].answered;
+		unsigned max = passed ? 1 : mute ? MAX_SILENT_ROUNDS : MAX_ROUNDS;
+		bool odd = (ttl + own->cell[ttl].sent) & 1;
+		for (int k = 0; k < 2; k++)
+			busy |= odd == (k == 0) ? want_kind(c, kind, port, ttl, max, passed)
+						: want(c, c->control, ttl, max, passed);
+		if (said)
+			busy |= want_kind(c, PROBE_ACK, port, ttl, max, true);
+	}
+	return busy;
+}
+
 /* One bare SYN below the firewall tells whether anything else is in the way; only if something is,
  * the path is traced in the same manner. */
 static bool trace_behind_host(struct ctx *c, int port, const struct port_facts *host)
@@ -488,6 +546,9 @@ void advise_path(const struct tracker *t, const struct port_facts *facts, unsign
 			break;
 		case CLASS_HOST:
 			busy = trace_behind_host(&c, (int)i, &facts[i]);
+			break;
+		case CLASS_STALLED:
+			busy = trace_stalled(&c, (int)i, &facts[i]);
 			break;
 		}
 		if (busy)

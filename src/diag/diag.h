@@ -32,7 +32,7 @@ struct diag_probe {
 	uint8_t ttl;
 	bool inject; /* below this host's firewall */
 	struct addr dst;
-	uint16_t flow; /* PROBE_LOOK: on this connection; else NO_FLOW */
+	uint16_t flow; /* PROBE_LOOK, PROBE_ACK, PROBE_DATA: on this connection; else NO_FLOW */
 	uint16_t dport; /* PROBE_CANARY: the port, of the plan or not */
 };
 

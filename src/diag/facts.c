@@ -88,6 +88,8 @@ static const struct {
 	[F_PEER_GONE] = {"peer-gone", "nothing came from it any more, whatever was sent to it"},
 	[F_UNHEARD] = {"unheard", "what was said last was never acknowledged, however often it was sent"},
 	[F_REPLY_LOST] = {"reply-lost", "it has sent something that never came"},
+	[F_PATH_CUT] = {"path-cut", "packets of the open connection stop at a hop where the control's go on"},
+	[F_CUT_PART] = {"cut-part", "... and other packets of the same connection pass there"},
 	[F_LARGE_LOST] = {"large-lost", "only what is larger than all that came through got lost"},
 	[F_BANNER_MASKED] = {"banner-masked", "the greeting is overwritten by asterisks"},
 	[F_EHLO_MASKED] = {"ehlo-masked", "EHLO keywords are overwritten"},

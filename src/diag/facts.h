@@ -101,6 +101,8 @@ enum fact {
 	F_PEER_GONE,        /* ... nothing of it comes any more, whatever we send */
 	F_UNHEARD,          /* ... what we said last was never acknowledged */
 	F_REPLY_LOST,       /* ... it has sent what never came */
+	F_PATH_CUT,         /* its packets get as far as some hop, where the control's go on */
+	F_CUT_PART,         /* ... only some of them: others of the connection pass there */
 	F_LARGE_LOST,       /* ... and what got lost, either way, is larger than anything that came through */
 	F_TLS_FAILED,
 	F_CLEAR_FOR_TLS,    /* plain SMTP where TLS comes first */

@@ -17,6 +17,8 @@
 #define THROUGH_DESTINATION 0.65
 #define THROUGH_NEAR        0.52 /* where that forwarder is the gateway or the provider's router */
 #define THROUGH_RETURN      0.08 /* nobody's in particular */
+/* The silence of the first hop beyond, for packets of a connection that is known to be stuck. */
+#define CUT_PROBABILITY 0.02
 
 /* The trace that reaches farthest is the best measure of the path; of several such, the one that
  * was probed most. Who poses as the target does so on all mail ports: an answer is read against
@@ -297,6 +299,38 @@ void facts_place_by_distance(const struct tracker *t, int port_index, uint8_t ar
 	place_device(&places, known ? SURE_BY_DISTANCE : SURE_BY_DISTANCE_ALONE, &p->placed);
 }
 
+/* A session that stands still: how far do copies of its packets get? */
+static void cut_facts(const struct tracker *t, int port, const struct path_places *places,
+		      int64_t settled_before, struct port_facts *p)
+{
+	const struct path *path = &t->path;
+	int ack = path_trace_of(path, PROBE_ACK, port), data = path_trace_of(path, PROBE_DATA, port);
+	int trace = path->trace[data].sent ? data : ack;
+	struct path_stop s;
+
+	if (!path->trace[trace].sent)
+		return;
+	path_where_silent(path, trace, p->control_trace, p->dest_ttl, fact_seen(p, F_CONTROL_ANSWERS),
+			  p->stall_probability, settled_before, &s);
+	bool blamed = fact_seen(p, F_PEER_GONE) || fact_seen(p, F_UNHEARD);
+	bool proven = blamed && s.stops && s.next && s.next_probability <= CUT_PROBABILITY &&
+		      s.probability <= SILENCE_MAX_PROBABILITY;
+	fact_note(p, F_PATH_CUT, proven, NO_EVENT);
+	fact_note(p, F_CUT_PART,
+		  proven && trace == data && path_last_hop(path, &path->trace[ack]) > s.from, NO_EVENT);
+	if (!proven)
+		return;
+	p->placed = (struct placed){
+		.from = s.from,
+		.to = s.to,
+		.probability = s.probability,
+		.hops_beyond = s.hops_beyond,
+		.from_addr = path_hop_address(path, s.from),
+		.to_addr = s.to == p->dest_ttl ? t->plan->target : path_hop_address(path, s.to),
+	};
+	place_between(t, places, port, p->control_trace, &s, &p->placed);
+}
+
 /* An ICMP error names its sender: find that among the hops. */
 static void icmp_hop_facts(const struct tracker *t, int port, const struct path_places *places,
 			   struct port_facts *p)
@@ -353,6 +387,8 @@ void facts_of_path(const struct tracker *t, int port, int64_t now, struct port_f
 		icmp_hop_facts(t, port, &places, p);
 	else if (fact_seen(p, F_SILENT))
 		silent_facts(t, port, &places, now - facts_answer_due_ns(t), p);
+	if (fact_seen(p, F_STALLED) && !fact_seen(p, F_PATH_SYNACK_EARLY))
+		cut_facts(t, port, &places, now - facts_answer_due_ns(t), p);
 }
 
 /* ---- below the host's firewall ---- */

@@ -80,10 +80,10 @@ static unsigned lane_of(const struct tracker *t, const struct packet *p,
 {
 	if (p->loopback)
 		return 0;
-	if (probe && probe->kind == PROBE_TRACE)
+	if (probe && (probe->kind == PROBE_TRACE || probe->kind == PROBE_ACK || probe->kind == PROBE_DATA))
 		return probe->ttl;
 	if (probe && probe->kind == PROBE_BORDER)
-		return lane_of_address(t, &t->path.border[probe->trace][probe->border].router);
+		return lane_of_address(t, &t->path.border[probe->port_index][probe->border].router);
 	return p->kind == PACKET_ICMP ? lane_of_address(t, &p->src) : LANE_TARGET;
 }
 
@@ -95,7 +95,7 @@ static void add_packet(struct ladder *l, const struct packet *p, size_t event)
 	const struct path_probe *probe = path_probe_of(&t->path, p);
 	bool inbound = p->dir != PACKET_OUT;
 	const struct flow *f = probe ? NULL : flow_of(t, p, &inbound);
-	unsigned index = probe ? probe->trace : f && f->port_index >= 0 ? (unsigned)f->port_index
+	unsigned index = probe ? probe->port_index : f && f->port_index >= 0 ? (unsigned)f->port_index
 								: PLAN_MAX_PORTS;
 	char text[256];
 

@@ -6,7 +6,7 @@
 
 #include "wire/decode.h"
 
-static const struct path_trace no_trace[PLAN_MAX_PORTS];
+static const struct path_trace no_trace[3 * PLAN_MAX_PORTS];
 static const struct path_border no_border[PLAN_MAX_PORTS][PATH_MAX_BORDERS];
 
 void path_init(struct path *p, const struct addr *target, unsigned n_ports)
@@ -32,7 +32,7 @@ static void make_writable(struct path *p)
 {
 	if (p->trace != no_trace)
 		return;
-	p->trace = xcalloc(p->n_ports, sizeof(*p->trace));
+	p->trace = xcalloc(path_n_traces(p), sizeof(*p->trace));
 	p->border = xcalloc(p->n_ports, sizeof(*p->border));
 }
 
@@ -50,9 +50,10 @@ static struct path_border *border_of(struct path *p, int trace, const struct add
 	return NULL;
 }
 
-void path_feed_probe(struct path *p, const struct event *ev, int trace)
+void path_feed_probe(struct path *p, const struct event *ev, int port)
 {
 	const struct ev_probe *probe = &ev->probe;
+	int trace = path_trace_of(p, probe->kind, port);
 	unsigned border = 0, index = probe->kind == PROBE_FULL ? 0 : probe->ttl;
 
 	if (probe->error) {
@@ -85,7 +86,10 @@ void path_feed_probe(struct path *p, const struct event *ev, int trace)
 	p->probes[p->n_probes++] = (struct path_probe){
 		.seq = probe->seq,
 		.port = probe->port,
+		.ip_id = probe->ip_id,
+		.window = probe->window,
 		.trace = (uint8_t)trace,
+		.port_index = (uint8_t)port,
 		.ttl = (uint8_t)index,
 		.kind = probe->kind,
 		.border = (uint8_t)border,
@@ -103,13 +107,37 @@ void path_feed_asn(struct path *p, const struct ev_asn *asn)
 	p->as[p->n_as++].name = asn->name;
 }
 
+static bool is_on_connection(enum probe_kind kind)
+{
+	return kind == PROBE_ACK || kind == PROBE_DATA;
+}
+
 /* Its index; n_probes: none. */
 static unsigned probe_by_seq(const struct path *p, uint32_t seq, uint16_t port)
 {
 	for (unsigned i = p->n_probes; i-- > 0;)
-		if (p->probes[i].seq == seq && p->probes[i].port == port)
+		if (p->probes[i].seq == seq && p->probes[i].port == port &&
+		    !is_on_connection(p->probes[i].kind))
 			return i;
 	return p->n_probes;
+}
+
+/* The copy of a segment that is quoted: all have one sequence number. Some who forward number packets
+ * anew; the window is quoted by those who quote more than they must, as all do for IPv6. */
+static unsigned probe_by_quote(const struct path *p, const struct icmp_quote *q)
+{
+	unsigned by_window = p->n_probes;
+
+	for (unsigned i = p->n_probes; i-- > 0;) {
+		const struct path_probe *probe = &p->probes[i];
+		if (!is_on_connection(probe->kind) || probe->seq != q->seq || probe->port != q->dport)
+			continue;
+		if (q->src.family == ADDR_V4 && probe->ip_id == q->ip_id)
+			return i;
+		if (q->has_tcp_rest && probe->window == q->window && by_window == p->n_probes)
+			by_window = i;
+	}
+	return by_window;
 }
 
 /* The probe that came back: a SYN-ACK and a RST acknowledge it, an ICMP error quotes it. */
@@ -117,8 +145,10 @@ static unsigned answered_probe(const struct path *p, const struct packet *k)
 {
 	if (k->kind == PACKET_TCP && (k->tcp.flags & TCP_ACK) && (k->tcp.flags & (TCP_SYN | TCP_RST)))
 		return probe_by_seq(p, k->tcp.ack - 1, k->tcp.sport);
-	if (k->kind == PACKET_ICMP && k->icmp.quote.has_ports && k->icmp.quote.proto == 6)
-		return probe_by_seq(p, k->icmp.quote.seq, k->icmp.quote.dport);
+	if (k->kind == PACKET_ICMP && k->icmp.quote.has_ports && k->icmp.quote.proto == 6) {
+		unsigned i = probe_by_seq(p, k->icmp.quote.seq, k->icmp.quote.dport);
+		return i < p->n_probes ? i : probe_by_quote(p, &k->icmp.quote);
+	}
 	return p->n_probes;
 }
 
@@ -208,16 +238,28 @@ static void feed_tcp(struct path *p, struct path_probe *probe, const struct pack
 	}
 }
 
+/* A copy with a small TTL that ran out, though not which one: that is no routing loop. */
+static bool quotes_copy(const struct path *p, const struct packet *k)
+{
+	if (k->dir == PACKET_OUT || k->kind != PACKET_ICMP || !is_time_exceeded(k))
+		return false;
+	for (unsigned i = 0; i < p->n_probes; i++)
+		if (is_on_connection(p->probes[i].kind) && p->probes[i].seq == k->icmp.quote.seq &&
+		    p->probes[i].port == k->icmp.quote.dport)
+			return true;
+	return false;
+}
+
 bool path_feed_packet(struct path *p, const struct packet *k, size_t event)
 {
 	unsigned index = k->dir == PACKET_OUT ? p->n_probes : answered_probe(p, k);
 	bool tcp = k->kind == PACKET_TCP;
 
 	if (index == p->n_probes)
-		return false;
+		return quotes_copy(p, k);
 	struct path_probe *probe = &p->probes[index];
 	if (probe->kind == PROBE_BORDER) {
-		struct path_border *b = &p->border[probe->trace][probe->border];
+		struct path_border *b = &p->border[probe->port_index][probe->border];
 		/* only the router's own stack counts: an error of somebody before it does not */
 		bool own = addr_equal(&k->src, &b->router) && !(!tcp && is_time_exceeded(k));
 		if (own && !probe->answered) {
@@ -246,7 +288,7 @@ struct addr path_hop_address(const struct path *p, unsigned ttl)
 {
 	struct addr none = {0};
 
-	for (unsigned i = 0; i < p->n_ports; i++) {
+	for (unsigned i = 0; i < path_n_traces(p); i++) {
 		const struct path_cell *c = &p->trace[i].cell[ttl];
 		if (hop_answered(p, c))
 			return c->te_from;
@@ -324,7 +366,7 @@ static struct loss_sample hop_record(const struct path *p, int port, unsigned tt
 {
 	struct loss_sample record = {0};
 
-	for (int i = 0; i < (int)p->n_ports; i++) {
+	for (int i = 0; i < (int)path_n_traces(p); i++) {
 		const struct path_trace *t = &p->trace[i];
 		const struct path_cell *c = &t->cell[ttl];
 		if (i == port || !c->sent ||
@@ -582,7 +624,7 @@ void path_assign_places(const struct path *p, unsigned dest_ttl, const struct ad
 	bool public_seen = false, silent_before = false;
 	unsigned last = dest_ttl ? dest_ttl - 1 : PLAN_MAX_HOPS, reach = 0;
 
-	for (unsigned i = 0; i < p->n_ports; i++)
+	for (unsigned i = 0; i < path_n_traces(p); i++)
 		reach = path_last_hop(p, &p->trace[i]) > reach ? path_last_hop(p, &p->trace[i]) : reach;
 	if (dest_ttl && dest_ttl - 1 > reach)
 		reach = dest_ttl - 1;

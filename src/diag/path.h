@@ -58,7 +58,9 @@ struct path_border {
 struct path_probe {
 	uint32_t seq;
 	uint16_t port;
-	uint8_t trace, ttl; /* trace: index in the plan */
+	uint16_t ip_id, window; /* PROBE_ACK, PROBE_DATA */
+	uint8_t trace, ttl;
+	uint8_t port_index;     /* in the plan */
 	enum probe_kind kind;
 	uint8_t border;
 	bool answered, got_te, got_rst;
@@ -67,7 +69,8 @@ struct path_probe {
 
 struct path {
 	struct addr target;
-	/* by plan index; empty ones, for reading only, until a probe was sent */
+	/* Three times n_ports, see path_trace_of(): SYNs by plan index, then what was sent on the port's
+	 * connection. Empty ones, for reading only, until a probe was sent. */
 	struct path_trace *trace;
 	struct path_border (*border)[PATH_MAX_BORDERS];
 	unsigned n_ports;
@@ -83,9 +86,20 @@ struct path {
 	unsigned sent;
 };
 
+/* Index of the trace that probes of this kind make for a port. */
+static inline int path_trace_of(const struct path *p, enum probe_kind kind, int port)
+{
+	return port + (int)p->n_ports * (kind == PROBE_ACK ? 1 : kind == PROBE_DATA ? 2 : 0);
+}
+
+static inline unsigned path_n_traces(const struct path *p)
+{
+	return 3 * p->n_ports;
+}
+
 void path_init(struct path *p, const struct addr *target, unsigned n_ports);
 void path_clear(struct path *p);
-void path_feed_probe(struct path *p, const struct event *ev, int trace);
+void path_feed_probe(struct path *p, const struct event *ev, int port);
 void path_feed_asn(struct path *p, const struct ev_asn *asn);
 /* A SYN that leaves: true when it is one of our probes. */
 bool path_feed_own(struct path *p, const struct packet *packet);

@@ -50,6 +50,13 @@ static const char *path_evidence(struct builder *b, const struct port_facts *p)
 	struct arena *a = &b->r->arena;
 	unsigned control = b->d->tracker.plan->ports[p->control_trace].port;
 
+	if (fact_seen(p, F_PATH_CUT))
+		return arena_printf(a,
+				    "copies of this connection's packets with small TTLs are answered up to "
+				    "hop %u; SYNs to port %u by %u hop%s beyond, too; that this is chance "
+				    "has a probability of %.1g",
+				    p->placed.from, control, p->placed.hops_beyond,
+				    p->placed.hops_beyond > 1 ? "s" : "", p->placed.probability);
 	if (p->placed.hops_beyond == 0)
 		return arena_printf(a,
 				    "probes of this port are answered up to hop %u, those of port %u "
@@ -94,6 +101,7 @@ static unsigned evidence_of_sum(struct builder *b, unsigned port, const struct p
 	case F_LARGE_LOST:
 		text = words_stall(a, p, fact);
 		break;
+	case F_PATH_CUT:
 	case F_PATH_STOPS:
 	case F_PATH_THROUGH:
 		source = SOURCE_PATH;

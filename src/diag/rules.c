@@ -12,6 +12,12 @@
 	"Let it pass narrowly, in the table and chain that hold the rule:", \
 	"nft insert rule FAMILY TABLE CHAIN {ip} daddr {target} tcp dport {port} accept", \
 	"{ip}tables -I OUTPUT -p tcp -d {target} --dport {port} -j ACCEPT  # undo: -D for -I"
+#define REMEDY_MTU \
+	"Often a link on the way takes smaller packets than the ends believe, and the ICMP message that " \
+	"would tell them is lost. Try with a smaller MTU:", \
+	"ip link set {link} mtu 1280", "To undo that:", "ip link set {link} mtu {link-mtu}", \
+	"If that helps, clamp the MSS on your gateway to the path's MTU, and let ICMP type 3 code 4 " \
+	"(IPv6: packet too big) pass."
 #define REMEDY_PROVIDER \
 	"Ask the provider of this connection whether it filters TCP port {port}. {ticket}"
 
@@ -842,6 +848,33 @@ const struct rule rule_table[] = {
 		.why = "a completed handshake, then a FIN; nothing shows somebody on the way",
 	},
 	{
+		.id = "session-cut-placed", .layer = LAYER_SESSION,
+		.need = B(F_CONNECTED) | B(F_STALLED) | B(F_PATH_CUT), .absent = B(F_CUT_PART) | B(F_LARGE_LOST) | B(F_ACK_NOT_LEFT) | B(F_DATA_NOT_READ) | B(F_RULE_STOPS_SESSION) | B(F_PEER_DIFFERS),
+		.state = STATE_BLOCKED, .mechanism = MECH_SESSION_STALL, .placed = true,
+		.place = PLACE_UNKNOWN, .culprit = CULPRIT_HOP, .confidence = NOWHERE,
+		.summary = "Port {port} takes the connection, and {stage} it is cut {place-words}: {hop-words} its packets vanish, while other packets go on.",
+		.remedy = {"{ask-owner}", REMEDY_SUBMISSION},
+		.why = "copies of this connection's packets with growing TTLs draw answers up to a hop and no farther, where the control's go on; loss does not explain it",
+	},
+	{
+		.id = "session-cut-part", .layer = LAYER_SESSION,
+		.need = B(F_CONNECTED) | B(F_STALLED) | B(F_PATH_CUT) | B(F_CUT_PART), .absent = B(F_LARGE_LOST) | B(F_ACK_NOT_LEFT) | B(F_DATA_NOT_READ) | B(F_RULE_STOPS_SESSION) | B(F_PEER_DIFFERS),
+		.state = STATE_BLOCKED, .mechanism = MECH_SESSION_STALL, .placed = true,
+		.place = PLACE_UNKNOWN, .culprit = CULPRIT_HOP, .confidence = NOWHERE,
+		.summary = "Port {port} takes the connection, and somebody {place-words} drops what is said {said-words}: it vanishes {hop-words}, while other packets of the same connection pass.",
+		.remedy = {"{ask-owner}", REMEDY_SUBMISSION},
+		.why = "copies of our words with growing TTLs draw answers up to a hop and no farther, bare acknowledgements of the same connection do",
+	},
+	{
+		.id = "session-large-placed", .layer = LAYER_SESSION,
+		.need = B(F_CONNECTED) | B(F_STALLED) | B(F_PATH_CUT) | B(F_LARGE_LOST), .absent = B(F_PEER_GONE) | B(F_ACK_NOT_LEFT) | B(F_DATA_NOT_READ) | B(F_RULE_STOPS_SESSION) | B(F_PEER_DIFFERS),
+		.state = STATE_NO_SERVICE, .mechanism = MECH_SESSION_STALL, .placed = true,
+		.place = PLACE_UNKNOWN, .culprit = CULPRIT_HOP, .confidence = NOWHERE,
+		.summary = "Port {port} takes the connection, and {stage} only small packets come through: {lost-words}; it vanishes {hop-words}.",
+		.remedy = {REMEDY_MTU, REMEDY_SUBMISSION},
+		.why = "what got lost is larger than anything that arrived on this connection; copies of it with growing TTLs stop at a hop, small packets don't",
+	},
+	{
 		.id = "session-cut", .layer = LAYER_SESSION,
 		.need = B(F_CONNECTED) | B(F_STALLED) | B(F_PEER_GONE), .absent = B(F_ACK_NOT_LEFT) | B(F_DATA_NOT_READ) | B(F_RULE_STOPS_SESSION) | B(F_PEER_DIFFERS),
 		.state = STATE_BLOCKED, .mechanism = MECH_SESSION_STALL, .place = PLACE_UNKNOWN,
@@ -856,9 +889,7 @@ const struct rule rule_table[] = {
 		.state = STATE_NO_SERVICE, .mechanism = MECH_SESSION_STALL, .place = PLACE_UNKNOWN,
 		.culprit = CULPRIT_UNKNOWN, .confidence = NOWHERE,
 		.summary = "Port {port} takes the connection, and {stage} only small packets come through: {lost-words}.",
-		.remedy = {"Often a link on the way takes smaller packets than the ends believe, and the ICMP message that would tell them is lost. Try with a smaller MTU:",
-			   "ip link set {link} mtu 1280", "To undo that:", "ip link set {link} mtu {link-mtu}",
-			   "If that helps, clamp the MSS on your gateway to the path's MTU, and let ICMP type 3 code 4 (IPv6: packet too big) pass.", REMEDY_SUBMISSION},
+		.remedy = {REMEDY_MTU, REMEDY_SUBMISSION},
 		.why = "what got lost is larger than anything that arrived on this connection, and small packets still do: nothing says that somebody does it on purpose",
 	},
 	{

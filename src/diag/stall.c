@@ -9,6 +9,9 @@
 /* The other side sends its longer answers in packets as large as it may: what is missing, in all. */
 #define LARGE_FLIGHT 500
 
+/* Two in a row get lost on any path, now and then; from then on the way is looked at. */
+#define STALL_BEGUN 2
+
 /* What every packet of this run met that a stack must answer: on any port, for all meet one path. */
 static struct loss_sample record_of(const struct tracker *t)
 {
@@ -91,4 +94,6 @@ void stall_of(const struct tracker *t, const struct flow *f, int64_t now, struct
 	bool quiet = !talk_stuck(k) && !talk_missing(k) && vain < STALL_MIN_TIMES;
 	out->alive = quiet && is_proven(out, record, k->looks_answered);
 	out->open = !stall_is_blamed(out) && !out->alive;
+	out->begun = stall_is_blamed(out) || vain >= STALL_BEGUN || stuck >= STALL_BEGUN ||
+		     missed > STALL_BEGUN;
 }

@@ -17,6 +17,7 @@ struct stall {
 	bool lost;    /* proven: they have sent something that does not come, however often */
 	bool large;   /* what got lost so is larger than anything that came through */
 	bool open;    /* one of those may still be: too few repetitions to tell */
+	bool begun;   /* something is overdue: worth asking where */
 	double probability; /* of mere loss, where one is proven */
 };
 

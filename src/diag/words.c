@@ -426,6 +426,19 @@ static const char *w_missing_bytes(const struct words *w)
 	return arena_printf(w->arena, "%u byte%s", n, n == 1 ? "" : "s");
 }
 
+/* What was said last, at the stage at which it stopped. */
+static const char *w_said_words(const struct words *w)
+{
+	static const char *const said[STAGE_COUNT] = {
+		[STAGE_EHLO] = "as EHLO", [STAGE_STARTTLS] = "as STARTTLS",
+		[STAGE_TLS] = "in the TLS handshake", [STAGE_EHLO_TLS] = "inside TLS",
+		[STAGE_AUTH] = "as AUTH", [STAGE_MAIL] = "as MAIL FROM", [STAGE_RCPT] = "as RCPT TO",
+	};
+	const struct flow *f = w->facts->flow;
+
+	return f && said[f->end_stage] ? said[f->end_stage] : "last";
+}
+
 static const char *w_lost_words(const struct words *w)
 {
 	const struct flow *f = w->facts->flow;
@@ -538,6 +551,7 @@ static const struct {
 	{"expect-name", w_expect_name},
 	{"missing-bytes", w_missing_bytes},
 	{"lost-words", w_lost_words},
+	{"said-words", w_said_words},
 	{"named", w_named},
 	{"redirect-owner", w_redirect_owner},
 	{"answer-link", w_answer_link},
@@ -722,6 +736,9 @@ static const char *probe_words(struct arena *a, const struct tracker *t, const s
 		return NULL;
 	*port = probe->port;
 	wire_text(p, text, sizeof(text));
+	if (probe->kind == PROBE_ACK || probe->kind == PROBE_DATA)
+		return arena_printf(a, "a copy with TTL %u of what was said drew an answer: %s", probe->ttl,
+				    text);
 	return probe->kind == PROBE_FULL
 		       ? arena_printf(a, "a raw SYN was answered: %s", text)
 		       : arena_printf(a, "a SYN with TTL %u was answered: %s", probe->ttl, text);

@@ -108,8 +108,11 @@ enum probe_kind {
 	PROBE_TRACE,  /* to the target, TTL-limited: who answers for which TTL? */
 	PROBE_FULL,   /* to the target, with the usual TTL: what a connection's SYN would meet */
 	PROBE_BORDER, /* to a router of the path itself: does its own stack get this port? */
-	PROBE_LOOK,   /* on a connection (the event's flow): a keep-alive, which its other side must answer */
 	PROBE_CANARY, /* to an address that is nobody's, with the usual TTL: who answers for anybody? */
+	/* on a connection of this run (the event's flow): */
+	PROBE_LOOK,   /* a keep-alive, which its other side must answer */
+	PROBE_ACK,    /* TTL-limited, our latest acknowledgement: what does any packet of it meet? */
+	PROBE_DATA,   /* TTL-limited, what we said last: what does that meet? */
 };
 
 /* One raw segment of ours. A SYN's sequence number is unique in the run: a quote, a SYN-ACK and a RST
@@ -122,6 +125,7 @@ struct ev_probe {
 	uint8_t ttl;
 	uint32_t seq;
 	uint16_t ip_id;     /* IPv4 */
+	uint16_t window;    /* PROBE_ACK, PROBE_DATA: with ip_id what tells one from the others in a quote */
 	bool injected;      /* below this host's own firewall */
 	int error;          /* errno of the send, 0 sent */
 };

@@ -78,6 +78,8 @@ static uint32_t sum16(uint32_t sum, const uint8_t *p, size_t len)
 {
 	for (size_t i = 0; i + 1 < len; i += 2)
 		sum += (uint32_t)(p[i] << 8 | p[i + 1]);
+	if (len & 1)
+		sum += (uint32_t)(p[len - 1] << 8);
 	return sum;
 }
 
@@ -131,6 +133,11 @@ static unsigned build_tcp(const struct raw_syn *syn, uint8_t *tcp)
 	}
 	unsigned len = (unsigned)(p - tcp);
 	offset[0] = (uint8_t)(len / 4 << 4);
+	if (syn->kind == RAW_ACK && syn->payload_len && syn->payload_len <= RAW_PAYLOAD_MAX) {
+		memcpy(p, syn->payload, syn->payload_len);
+		offset[1] |= 0x08; /* PSH */
+		len += syn->payload_len;
+	}
 
 	uint32_t sum = sum16(0, syn->src.bytes, addr_len);
 	sum = sum16(sum, syn->dst.bytes, addr_len) + TCP_PROTO + len;

@@ -25,7 +25,7 @@ void path_sender_free(struct path_sender *s);
 enum raw_kind {
 	RAW_SYN,
 	RAW_RST, /* ends what an injected SYN began */
-	RAW_ACK, /* on a connection: our kernel's last ACK once more, or one like it */
+	RAW_ACK, /* on a connection: our kernel's last ACK once more, or one like it; with payload, data */
 };
 
 struct raw_syn {
@@ -38,6 +38,8 @@ struct raw_syn {
 	unsigned link_mtu; /* for the MSS option */
 	uint32_t ack;      /* RAW_ACK */
 	uint16_t window;   /* RAW_ACK: as it stands in the header */
+	const uint8_t *payload; /* RAW_ACK; borrowed */
+	unsigned payload_len;   /* at most RAW_PAYLOAD_MAX */
 	bool has_ts;       /* RAW_ACK: with the timestamps option */
 	uint32_t ts_val, ts_ecr;
 	uint32_t flow_label; /* IPv6; 0: one that is the same for all of this source port */
@@ -52,7 +54,8 @@ struct raw_syn {
 int path_send(struct path_sender *s, const struct raw_syn *syn);
 
 /* The packet itself: IP header, TCP header and options into out; returns its length. */
-#define RAW_SYN_MAX 100
+#define RAW_PAYLOAD_MAX 1440 /* with all headers: an Ethernet's MTU */
+#define RAW_SYN_MAX     (100 + RAW_PAYLOAD_MAX)
 unsigned path_build(const struct raw_syn *syn, uint8_t out[RAW_SYN_MAX]);
 
 #endif

@@ -534,6 +534,14 @@ void prober_dispatch(struct prober *p)
 		advance(p, ready[i].data.ptr);
 }
 
+size_t prober_sent(const struct prober *p, uint16_t flow, uint32_t from, uint8_t *out, size_t size)
+{
+	for (unsigned i = 0; i < p->n_attempts; i++)
+		if (p->attempts[i]->flow == flow && p->attempts[i]->state == TALKING)
+			return session_sent(&p->attempts[i]->session, from, out, size);
+	return 0;
+}
+
 void prober_finish(struct prober *p)
 {
 	for (unsigned i = 0; i < p->n_attempts; i++) {

@@ -54,6 +54,10 @@ int prober_fd(const struct prober *p);
 /* Handles what is ready, and returns; never blocks. */
 void prober_dispatch(struct prober *p);
 
+/* What was written on a flow's connection, from its byte `from` (0: the first) on; returns how much,
+ * 0 where that is not known any more. */
+size_t prober_sent(const struct prober *p, uint16_t flow, uint32_t from, uint8_t *out, size_t size);
+
 /* Ends everything: a dialogue still under way becomes EV_SESSION_END with SESSION_STALLED. */
 void prober_finish(struct prober *p);
 

@@ -181,6 +181,24 @@ static enum io read_some(struct session *s, void *buf, size_t size, size_t *got)
 	return IO_ENDED;
 }
 
+static void note_written(struct session *s, const void *bytes, size_t len)
+{
+	const uint8_t *b = bytes;
+
+	for (size_t i = 0; i < len; i++)
+		s->sent[s->sent_total++ % SENT_KEPT] = b[i];
+}
+
+/* What TLS writes to the socket, as it goes out. */
+static long on_bio(BIO *bio, int op, const char *bytes, size_t len, int unused, long unused_too,
+		   int result, size_t *processed)
+{
+	(void)unused, (void)unused_too, (void)len;
+	if (op == (BIO_CB_WRITE | BIO_CB_RETURN) && result > 0 && processed)
+		note_written((struct session *)BIO_get_callback_arg(bio), bytes, *processed);
+	return result;
+}
+
 /* A command fits the send buffer, for all before it is acknowledged: no queue of our own is needed.
  * Where the connection is gone, reading tells how, after what came before that. */
 static void send_bytes(struct session *s, const char *bytes, size_t len)
@@ -190,6 +208,8 @@ static void send_bytes(struct session *s, const char *bytes, size_t len)
 			   : send(s->setup.fd, bytes, len, MSG_NOSIGNAL) >= 0;
 	if (!sent && errno != EAGAIN)
 		s->socket_error = errno;
+	if (sent && !s->ssl)
+		note_written(s, bytes, len);
 	ERR_clear_error();
 	smtp_parser_init(&s->parser);
 	s->first_len = 0;
@@ -540,8 +560,12 @@ static void begin_tls(struct session *s)
 		s->ssl = tls_connection_new(s->setup.tls, s->setup.fd,
 					    plan->expect_name ? plan->expect_name : plan->name,
 					    &plan->target);
-	if (!s->ssl)
+	if (!s->ssl) {
 		end_session(s, SESSION_TLS_ERROR, "OpenSSL cannot set up a connection");
+		return;
+	}
+	BIO_set_callback_arg(SSL_get_wbio(s->ssl), (char *)s);
+	BIO_set_callback_ex(SSL_get_wbio(s->ssl), on_bio);
 }
 
 static void after_unoffered(struct session *s, int code)
@@ -773,6 +797,17 @@ void session_stall(struct session *s)
 {
 	/* half a greeting, or one without end, is worth showing */
 	end_session(s, SESSION_STALLED, first_bytes(s));
+}
+
+size_t session_sent(const struct session *s, uint64_t from, uint8_t *out, size_t size)
+{
+	size_t n = 0;
+
+	if (from > s->sent_total || s->sent_total - from > SENT_KEPT)
+		return 0;
+	for (; n < size && from + n < s->sent_total; n++)
+		out[n] = s->sent[(from + n) % SENT_KEPT];
+	return n;
 }
 
 void session_clear(struct session *s)

@@ -39,6 +39,8 @@ struct session_setup {
 	bool implicit_tls;
 };
 
+#define SENT_KEPT 4096 /* a ClientHello, and more */
+
 enum auth_way { AUTH_NONE, AUTH_PLAIN, AUTH_LOGIN };
 
 struct session {
@@ -59,6 +61,8 @@ struct session {
 	enum auth_way auth;
 	unsigned auth_step;
 	int socket_error; /* errno that the socket has told already, elsewhere than to a read */
+	uint8_t sent[SENT_KEPT]; /* the latest bytes that were written, byte n of all at n % SENT_KEPT */
+	uint64_t sent_total;
 	uint32_t bytes;
 	char first[64];  /* first bytes that came at this stage, for the report */
 	size_t first_len;
@@ -72,6 +76,9 @@ void session_advance(struct session *s);
 
 /* The time given is over. */
 void session_stall(struct session *s);
+
+/* Bytes that were written, from the one at `from` on, as they are on the wire; returns how many. */
+size_t session_sent(const struct session *s, uint64_t from, uint8_t *out, size_t size);
 
 void session_clear(struct session *s);
 

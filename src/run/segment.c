@@ -33,3 +33,17 @@ bool segment_look(const struct flow *f, const struct addr *target, struct raw_sy
 	out->seq = f->talk.acked - 1;
 	return seen;
 }
+
+bool segment_copy(const struct flow *f, const struct addr *target, uint8_t ttl, const uint8_t *payload,
+		  unsigned size, struct raw_syn *out)
+{
+	bool seen = segment_ack(f, target, out);
+
+	out->ttl = ttl;
+	out->window = (uint16_t)(out->window < 0x8000 ? out->window + ttl : out->window - ttl);
+	if (size)
+		out->seq = f->talk.acked;
+	out->payload = payload;
+	out->payload_len = size;
+	return seen;
+}

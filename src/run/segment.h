@@ -17,4 +17,9 @@ bool segment_ack(const struct flow *f, const struct addr *target, struct raw_syn
 /* A keep-alive (RFC 1122 4.2.3.6): the other side's stack must answer. */
 bool segment_look(const struct flow *f, const struct addr *target, struct raw_syn *out);
 
+/* One with this TTL: what we said and nobody acknowledged (payload, borrowed), or our latest
+ * acknowledgement (size 0). Its window tells which one a quote is of. */
+bool segment_copy(const struct flow *f, const struct addr *target, uint8_t ttl, const uint8_t *payload,
+		  unsigned size, struct raw_syn *out);
+
 #endif

@@ -128,13 +128,27 @@ static void send_on_flow(struct run *r, const struct diag_probe *probe)
 {
 	const struct flow *f = flow_by_id(&r->diag.tracker, probe->flow);
 	struct event ev = {.kind = EV_PROBE, .flow = probe->flow};
+	uint8_t payload[RAW_PAYLOAD_MAX];
 	struct raw_syn raw;
+	bool ready = f != NULL;
 
-	if (!f || !segment_look(f, &r->plan->target, &raw))
+	if (ready && probe->kind == PROBE_LOOK) {
+		/* the other side may wait to hear that we have all, and a keep-alive's number is too
+		 * low for that to count */
+		repeat_ack(r, f);
+		ready = segment_look(f, &r->plan->target, &raw);
+	} else if (ready) {
+		unsigned size = probe->kind == PROBE_DATA ? (unsigned)prober_sent(
+					r->prober, f->id, f->talk.acked - (f->isn + 1), payload,
+					f->talk.stuck_len < sizeof(payload) ? f->talk.stuck_len
+									    : sizeof(payload)) : 0;
+		ready = segment_copy(f, &r->plan->target, probe->ttl, payload, size, &raw) &&
+			(size || probe->kind == PROBE_ACK);
+		raw.ip_id = (uint16_t)(r->next_seq % 0xffff + 1);
+		r->next_seq += 3;
+	}
+	if (!ready)
 		return;
-	/* the other side may wait to hear that we have all, and a keep-alive's number is too low for
-	 * that to count */
-	repeat_ack(r, f);
 	raw.oif = r->oif;
 	ev.probe = (struct ev_probe){.kind = probe->kind,
 				     .port = f->port,
@@ -142,6 +156,7 @@ static void send_on_flow(struct run *r, const struct diag_probe *probe)
 				     .sport = f->lport,
 				     .ttl = raw.ttl,
 				     .seq = raw.seq,
+				     .window = raw.window,
 				     .ip_id = raw.ip_id};
 	ev.t_ns = clock_wall_ns();
 	ev.probe.error = path_send(r->live->sender, &raw);

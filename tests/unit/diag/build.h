@@ -731,6 +731,42 @@ static inline void two_traces(struct scene *s, unsigned port, unsigned last, uns
 	}
 }
 
+/* ---- on a connection ---- */
+
+/* A copy of what is said from `from` on, with a small TTL; its hop answers, or nobody does. */
+static inline void copy_probe(struct scene *s, enum probe_kind kind, unsigned f, unsigned from,
+			      unsigned ttl, bool answers)
+{
+	const struct made_flow *m = &s->flows[f];
+	uint32_t seq = m->isn + 1 + from;
+	uint16_t id = (uint16_t)(0x4000 + s->n_probes++);
+
+	add_event(s, EV_PROBE, f)->probe = (struct ev_probe){
+		.kind = kind, .port = m->port, .dst = s->plan.target, .sport = m->lport,
+		.ttl = (uint8_t)ttl, .seq = seq, .ip_id = id, .window = (uint16_t)(500 + ttl)};
+	struct packet *p = we_say(s, f, from, kind == PROBE_DATA ? 18 : 0, 0);
+	p->ttl = (uint8_t)ttl;
+	pass(s, 3);
+	if (!answers)
+		return;
+	p = icmp_with(s, hop(s, ttl), is_v6(s) ? 3 : 11, 0, 1, m->lport, m->port, seq,
+		      s->plan.target);
+	p->icmp.quote.ip_id = is_v6(s) ? 0 : id;
+	p->icmp.quote.has_tcp_rest = is_v6(s);
+	p->icmp.quote.window = (uint16_t)(is_v6(s) ? 500 + ttl : 0);
+}
+
+/* Copies get as far as hop `last` of `hops`, so many rounds. */
+static inline void copies(struct scene *s, enum probe_kind kind, unsigned f, unsigned from,
+			  unsigned last, unsigned hops, unsigned rounds)
+{
+	for (unsigned i = 0; i < rounds; i++) {
+		for (unsigned ttl = 1; ttl <= hops; ttl++)
+			copy_probe(s, kind, f, from, ttl, ttl <= last);
+		pass(s, 300);
+	}
+}
+
 /* ---- the end ---- */
 
 static inline void capture_lost(struct scene *s, uint64_t kernel, uint64_t queue)

@@ -933,6 +933,30 @@ static inline void session_ehlo_unheard(struct scene *s)
 	session_end(s, f, STAGE_EHLO, SESSION_STALLED, NULL);
 }
 
+/* Hop 3 drops all of it: the control's SYNs go on. */
+static inline void session_cut_placed(struct scene *s)
+{
+	unsigned f = ehlo_in_vain(s, 5);
+
+	looks(s, f, 4, false, 0, 40, 0);
+	two_traces(s, 25, HOPS, 443, HOPS, 4);
+	copies(s, PROBE_DATA, f, 0, 2, HOPS, 5);
+	copies(s, PROBE_ACK, f, 18, 2, HOPS, 5);
+	session_end(s, f, STAGE_EHLO, SESSION_STALLED, NULL);
+}
+
+/* ... or EHLO alone. */
+static inline void session_ehlo_dropped(struct scene *s)
+{
+	unsigned f = ehlo_in_vain(s, 6);
+
+	looks(s, f, 3, true, 0, 40, 40);
+	two_traces(s, 25, HOPS, 443, HOPS, 4);
+	copies(s, PROBE_DATA, f, 0, 2, HOPS, 5);
+	copies(s, PROBE_ACK, f, 18, HOPS, HOPS, 1);
+	session_end(s, f, STAGE_EHLO, SESSION_STALLED, NULL);
+}
+
 /* The answer to EHLO is on its way, and does not come. */
 static inline void session_answer_lost(struct scene *s)
 {
@@ -954,6 +978,23 @@ static inline void session_large_out(struct scene *s)
 		pass(s, 200 << i);
 	}
 	looks(s, f, 3, true, 18, 160, 160);
+	session_end(s, f, STAGE_TLS, SESSION_STALLED, NULL);
+}
+
+/* ... for hop 3 drops what is so large. */
+static inline void session_large_placed(struct scene *s)
+{
+	unsigned f = ehlo_in_vain(s, 1);
+
+	they_say(s, f, FARTTL, 40, 120, 18);
+	for (unsigned i = 0; i < 6; i++) {
+		we_say(s, f, 18, 300, 160);
+		pass(s, 200 << i);
+	}
+	looks(s, f, 3, true, 18, 160, 160);
+	two_traces(s, 25, HOPS, 443, HOPS, 4);
+	copies(s, PROBE_DATA, f, 18, 2, HOPS, 5);
+	copies(s, PROBE_ACK, f, 318, HOPS, HOPS, 1);
 	session_end(s, f, STAGE_TLS, SESSION_STALLED, NULL);
 }
 
@@ -1261,6 +1302,11 @@ static const struct rule_case rule_cases[] = {
 	ROW("session-tls-failed", session_tls_failed, 0, NO_SERVICE, TLS_FAILED, DESTINATION, SERVER),
 	ROW("session-reset", session_reset, 0, NO_SERVICE, SESSION_RESET, DESTINATION, SERVER),
 	ROW("session-closed", session_closed, 0, NO_SERVICE, SESSION_CLOSE, DESTINATION, SERVER),
+	ROW("session-cut-placed", session_cut_placed, 0, BLOCKED, SESSION_STALL, ISP, HOP),
+	ROW("session-cut-placed", session_cut_placed, 1, BLOCKED, SESSION_STALL, ISP, HOP),
+	ROW("session-cut-part", session_ehlo_dropped, 0, BLOCKED, SESSION_STALL, ISP, HOP),
+	ROW("session-cut-part", session_ehlo_dropped, 1, BLOCKED, SESSION_STALL, ISP, HOP),
+	ROW("session-large-placed", session_large_placed, 0, NO_SERVICE, SESSION_STALL, ISP, HOP),
 	ROW("session-cut", session_cut_at_once, 0, BLOCKED, SESSION_STALL, UNKNOWN, UNKNOWN),
 	ROW("session-cut", session_cut_at_ehlo, 1, BLOCKED, SESSION_STALL, UNKNOWN, UNKNOWN),
 	ROW("session-large-lost", session_large_out, 0, NO_SERVICE, SESSION_STALL, UNKNOWN, UNKNOWN),
