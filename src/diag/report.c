@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "diag/builder.h"
+#include "diag/client.h"
 #include "diag/diag.h"
 #include "diag/overall.h"
 #include "diag/remedy.h"
@@ -563,6 +564,7 @@ static void build_port(struct builder *b, unsigned i, const char *instead, struc
 	bool tested = b->has_injected[i] && (fact_seen(up, F_CONNECTED) || v->rules[LAYER_PATH]);
 	out->upstream_tested = tested || !(v->rules[LAYER_HOST] && !fact_seen(p, F_SYN_LEFT));
 	fill_smtp(b, p, out);
+	client_settings(b->r, out);
 }
 
 static const char *control_outcome(const struct tracker *t, int port_index)

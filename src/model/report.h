@@ -102,6 +102,14 @@ struct report_smtp {
 	struct report_tls tls;
 };
 
+/* What a mail program is to be told; the login mechanisms are those of report_smtp. */
+struct report_client {
+	const char *host;
+	const char *security;    /* "ssl-tls", "starttls", "none" */
+	const char *certificate; /* "good", "bad", "none" */
+	const char *certificate_error;
+};
+
 /* One of several connections to the same port (--repeat). */
 struct report_round {
 	double t_ms;      /* when it began, since `started` */
@@ -121,6 +129,8 @@ struct report_port {
 	bool has_smtp;
 	struct report_smtp smtp;
 	double connect_ms, banner_ms, tls_ms; /* all since connect() was called; TIME_NONE */
+	bool has_client; /* it is open, and for mail programs */
+	struct report_client client;
 	const struct report_round *rounds; /* the last is what the rest of this struct is about */
 	unsigned n_rounds;                 /* 0: it was tried once */
 	unsigned passed_first; /* so many rounds passed before the first that did not; 0: no such change */

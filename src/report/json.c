@@ -284,6 +284,19 @@ static json_t *findings(struct doc *d, const struct report_port *p)
 	return array;
 }
 
+static json_t *client(struct doc *d, const struct report_port *p)
+{
+	json_t *o = json_object();
+
+	put(d, o, "host", text(d, p->client.host));
+	put(d, o, "port", json_integer(p->port));
+	put(d, o, "security", text(d, p->client.security));
+	put(d, o, "auth", texts(d, p->smtp.auth, p->smtp.n_auth));
+	put(d, o, "certificate", text(d, p->client.certificate));
+	put(d, o, "certificate_error", text(d, p->client.certificate_error));
+	return o;
+}
+
 static json_t *rounds(struct doc *d, const struct report_port *p)
 {
 	json_t *array = json_array();
@@ -315,6 +328,7 @@ static json_t *port(struct doc *d, const struct report_port *p)
 	put(d, timing, "banner", real(p->banner_ms));
 	put(d, timing, "tls", real(p->tls_ms));
 	put(d, o, "timing_ms", timing);
+	put(d, o, "client", p->has_client ? client(d, p) : json_null());
 	if (p->n_rounds)
 		put(d, o, "repeats", rounds(d, p));
 	return o;

@@ -340,20 +340,69 @@ const char *phrase_encryption(struct arena *a, const struct report_port *p)
 			    s->tls.verified ? "" : ", certificate not verified");
 }
 
+static bool offers(const struct report_smtp *s, const char *mechanism)
+{
+	for (unsigned i = 0; i < s->n_auth; i++)
+		if (strncmp(s->auth[i], mechanism, strlen(mechanism)) == 0)
+			return true;
+	return false;
+}
+
+/* As mail programs call it. */
+static const char *login_words(const struct report_smtp *s)
+{
+	if (offers(s, "PLAIN") || offers(s, "LOGIN"))
+		return "normal password";
+	if (offers(s, "CRAM-MD5") || offers(s, "DIGEST-MD5") || offers(s, "SCRAM-"))
+		return "encrypted password";
+	return offers(s, "XOAUTH2") || offers(s, "OAUTHBEARER") ? "OAuth2" : "Kerberos or NTLM";
+}
+
+static const char *security_words(const struct report_client *c)
+{
+	return same_text(c->security, "none")	  ? "no encryption"
+	       : same_text(c->security, "starttls") ? "STARTTLS"
+						    : "SSL/TLS";
+}
+
+/* A mail program logs in by this port. */
+static bool takes_login(const struct report *r, const struct report_port *p)
+{
+	return p->has_client && p->smtp.n_auth > 0 && r->target_name;
+}
+
+const char *phrase_mail_program_brief(struct arena *a, const struct report *r)
+{
+	const char *ports = "", *login = NULL, *warning = "";
+
+	for (unsigned i = 0; i < r->n_ports; i++) {
+		const struct report_port *p = &r->ports[i];
+		if (!takes_login(r, p))
+			continue;
+		ports = arena_printf(a, "%s%s%u %s", ports, login ? " or " : "", p->port,
+				     security_words(&p->client));
+		login = login ? login : login_words(&p->smtp);
+		if (same_text(p->client.certificate, "bad"))
+			warning = "; it will warn of the certificate";
+	}
+	return login ? arena_printf(a, "Mail program: %s, %s, %s%s", r->target_name, ports, login,
+				    warning)
+		     : NULL;
+}
+
 const char *phrase_mail_program(struct arena *a, const struct report *r,
 				const struct report_port *p)
 {
-	const struct report_smtp *s = &p->smtp;
+	const struct report_client *c = &p->client;
 
-	/* port 25 is for servers: a mail program never logs in there */
-	if (!p->has_smtp || s->n_auth == 0 || p->port == 25 || !r->target_name)
+	if (!takes_login(r, p))
 		return NULL;
-	return arena_printf(a,
-			    "In the mail program: server %s, port %u, %s, with user name and password",
-			    r->target_name, p->port,
-			    s->starttls  ? "STARTTLS"
-			    : s->has_tls ? "SSL/TLS"
-					 : "no encryption");
+	const char *warning = same_text(c->security, "none") ? " (readable on the way)" : "";
+	if (same_text(c->certificate, "bad"))
+		warning = arena_printf(a, "; it will warn of the certificate: %s",
+				       c->certificate_error ? c->certificate_error : "not verified");
+	return arena_printf(a, "In the mail program: server %s, port %u, %s, %s%s", c->host, p->port,
+			    security_words(c), login_words(&p->smtp), warning);
 }
 
 bool phrase_cited(const struct report *r, unsigned evidence)

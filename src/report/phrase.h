@@ -50,6 +50,10 @@ const char *phrase_target(struct arena *a, const struct report *r);
 /* "STARTTLS (TLSv1.3)", "no encryption"; NULL where nobody asked for it. */
 const char *phrase_encryption(struct arena *a, const struct report_port *p);
 
+/* "Mail program: mx.example.net, 465 SSL/TLS or 587 STARTTLS, normal password": all ports in one line;
+ * NULL where none takes a login, or the target has no name. */
+const char *phrase_mail_program_brief(struct arena *a, const struct report *r);
+
 /* "In the mail program: server ..."; NULL for a port that takes no login. */
 const char *phrase_mail_program(struct arena *a, const struct report *r,
 				const struct report_port *p);

@@ -201,8 +201,12 @@ static void print_page(struct page *pg)
 	if (!healthy && pg->r->n_ports > 0)
 		pen_blank(&pg->pen);
 	text_table(pg);
-	if (healthy && !pg->opt->verbose)
+	if (healthy && !pg->opt->verbose) {
+		const char *program = phrase_mail_program_brief(&pg->scratch, pg->r);
+		if (program)
+			pen_paragraph(&pg->pen, 2, STYLE_PLAIN, program);
 		return;
+	}
 	pen_blank(&pg->pen);
 	print_controls(pg);
 	print_vantage(pg);

@@ -34,7 +34,7 @@ int run_repeat(struct live *l, const struct plan *plan, unsigned rounds, int64_t
 	bool last = false;
 	int result = -1;
 
-	brief.no_path = brief.no_inject = true;
+	brief.no_path = brief.no_inject = brief.no_canary = true;
 	while (!last) {
 		int64_t begin = clock_mono_ns();
 		last = is_last(n, rounds, begin + interval_ns, deadline_ns);

@@ -43,6 +43,8 @@
 		  .ehlo = (const char *const[]){"AUTH PLAIN LOGIN"}, .n_ehlo = 1,       \
 		  .auth = (const char *const[]){"PLAIN", "LOGIN"}, .n_auth = 2,         \
 		  .has_tls = true, .tls = GOOD_TLS},                                    \
+	 .has_client = true,                                                            \
+	 .client = {.host = "mx.example.com", .security = "ssl-tls", .certificate = "good"}, \
 	 .connect_ms = 12.3, .banner_ms = 72.55, .tls_ms = 43.55}
 #define OPEN_587                                                                        \
 	{.port = 587, .service = "submission", .state = STATE_OPEN,                     \
@@ -51,6 +53,8 @@
 		  .ehlo = (const char *const[]){"STARTTLS", "AUTH PLAIN LOGIN"}, .n_ehlo = 2, \
 		  .starttls = "ok", .auth = (const char *const[]){"PLAIN", "LOGIN"},    \
 		  .n_auth = 2, .has_tls = true, .tls = GOOD_TLS},                       \
+	 .has_client = true,                                                            \
+	 .client = {.host = "mx.example.com", .security = "starttls", .certificate = "good"}, \
 	 .connect_ms = 12.2, .banner_ms = 41.1, .tls_ms = 95.6}
 
 static const struct report_port healthy_ports[] = {OPEN_25, OPEN_465, OPEN_587};

@@ -106,7 +106,7 @@ static void blocked_is_as_in_the_contract(void **state)
 		"\"remedy\":[\"Ask the provider to lift its filter on port 25.\"],"
 		"\"rule\":\"path-icmp-prohibited\"}],"
 		"\"upstream_tested\":true,\"smtp\":null,"
-		"\"timing_ms\":{\"connect\":null,\"banner\":null,\"tls\":null}}],"
+		"\"timing_ms\":{\"connect\":null,\"banner\":null,\"tls\":null},\"client\":null}],"
 		"\"controls\":[],\"path\":[],"
 		"\"evidence\":[{\"id\":\"e1\",\"t_ms\":0.1,\"source\":\"nftrace\",\"port\":25,"
 		"\"text\":\"inet filter output: rule handle 12 says drop\"},"
