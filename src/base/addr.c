@@ -59,18 +59,12 @@ bool addr_parse(struct addr *a, const char *text)
 
 const char *addr_text(const struct addr *a, char *out)
 {
-	char name[IF_NAMESIZE];
-
 	switch ((enum addr_family)a->family) {
 	case ADDR_V4:
 		inet_ntop(AF_INET, a->bytes, out, ADDR_TEXT_MAX);
 		return out;
 	case ADDR_V6:
 		inet_ntop(AF_INET6, a->bytes, out, ADDR_TEXT_MAX);
-		if (a->scope && if_indextoname(a->scope, name)) {
-			size_t n = strlen(out);
-			snprintf(out + n, ADDR_TEXT_MAX - n, "%%%s", name);
-		}
 		return out;
 	case ADDR_NONE:
 		break;

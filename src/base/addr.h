@@ -28,7 +28,8 @@ struct addr addr_v6(const void *sixteen_bytes);
 /* From a literal ("192.0.2.1", "2001:db8::1", "fe80::1%eth0", "[2001:db8::1]"). */
 bool addr_parse(struct addr *a, const char *text);
 
-/* Writes the text form (no brackets) to out[ADDR_TEXT_MAX] and returns out. */
+/* Writes the text form (no brackets, no zone: which number an interface has is no matter of the
+ * address) to out[ADDR_TEXT_MAX] and returns out. */
 const char *addr_text(const struct addr *a, char *out);
 
 bool addr_equal(const struct addr *a, const struct addr *b); /* ignores scope */

@@ -83,6 +83,21 @@ char *text_clean(struct arena *a, const void *bytes, size_t len, size_t max_byte
 	return out;
 }
 
+bool text_is_clean(const char *s)
+{
+	const uint8_t *p = (const uint8_t *)s;
+	size_t len = strlen(s);
+
+	for (size_t i = 0; i < len;) {
+		uint32_t code = 0;
+		size_t step = utf8_sequence(p + i, len - i, &code);
+		if (step == 0 || is_deceptive(code))
+			return false;
+		i += step;
+	}
+	return true;
+}
+
 size_t text_width(const char *clean)
 {
 	size_t n = 0;

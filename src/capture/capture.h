@@ -25,6 +25,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "model/frame_log.h"
 #include "model/packet.h"
 
 struct capture; /* opaque */
@@ -42,6 +43,9 @@ int capture_open_live(struct capture **out, struct err *e);
  * first file. */
 int capture_write_to(struct capture *c, const char *path, struct err *e);
 
+/* From now on a copy of its frame comes with each packet. Call while stopped. */
+void capture_keep_frames(struct capture *c);
+
 /* Sets the filter (pcap-filter text, see capture/filter.h) and starts the thread. When it returns
  * 0, every later packet is seen: no probe may leave before. Forgets what an earlier run left in
  * the queue, and its counters. */
@@ -51,9 +55,16 @@ int capture_start(struct capture *c, const char *filter, struct err *e);
  * on, and capture_stop() says why); for epoll. Owned by the capture. */
 int capture_fd(const struct capture *c);
 
+/* A frame as it was captured. */
+struct frame_copy {
+	size_t caplen, wire_len;
+	uint8_t bytes[];
+};
+
 /* Takes up to max packets out, oldest first; returns how many. Never blocks. Their payload is
- * NULL: the frame is gone. */
-size_t capture_take(struct capture *c, struct packet *out, size_t max);
+ * NULL: the frame is gone. With capture_keep_frames(), frames (NULL: not wanted) gets a copy of each,
+ * free() it; without, NULLs. */
+size_t capture_take(struct capture *c, struct packet *out, struct frame_copy **frames, size_t max);
 
 /* Returns when every packet that the tap had seen before the call is in the queue (bounded: false
  * after timeout_ms, or when the capture has failed). A claim of absence is made only after this,
@@ -84,5 +95,7 @@ int capture_open_file(struct capture **out, const char *path, struct err *e);
  * after what was read. Frames that hold no decodable IP are counted in stats.undecodable and
  * passed over. */
 int capture_next(struct capture *c, struct packet *out, struct err *e);
+/* Adds the frame of the packet that capture_next() gave last. */
+void capture_log_frame(const struct capture *c, const struct packet *p, struct frame_log *log);
 
 #endif

@@ -67,12 +67,22 @@ int capture_next(struct capture *c, struct packet *out, struct err *e)
 		switch (pcap_next_ex(c->pcap, &h, &frame)) {
 		case 1:
 			c->stats.received++;
-			if (capture_decode(c, h, frame, out))
+			if (capture_decode(c, h, frame, out)) {
+				c->frame = frame;
+				c->frame_caplen = h->caplen;
+				c->frame_len = h->len;
 				return 1;
+			}
 			c->stats.undecodable++;
 			break;
 		case PCAP_ERROR_BREAK: /* end of file */ return 0;
 		default: return err_set(e, ERR_USAGE, "%s: %s", c->path, pcap_geterr(c->pcap));
 		}
 	}
+}
+
+void capture_log_frame(const struct capture *c, const struct packet *p, struct frame_log *log)
+{
+	log->link_type = c->link_type;
+	frame_log_add(log, p->t_ns, c->frame, c->frame_caplen, c->frame_len);
 }

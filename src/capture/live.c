@@ -57,7 +57,8 @@ struct live {
 	bool failed;
 	char failure[PCAP_ERRBUF_SIZE];
 	uint64_t sync_asked, sync_done;
-	struct packet *queue; /* ring of queue_size */
+	struct packet *queue;       /* ring of queue_size */
+	struct frame_copy **frames; /* their frames, at the same places; NULL: none are kept */
 	size_t queue_size, queue_head, queue_len;
 };
 
@@ -88,6 +89,16 @@ static void write_dump(struct live *l, const struct pcap_pkthdr *h, const u_char
 		l->dump_errno = errno ? errno : EIO;
 }
 
+static struct frame_copy *copy_of(const struct pcap_pkthdr *h, const u_char *frame)
+{
+	struct frame_copy *copy = xcalloc(1, sizeof(*copy) + h->caplen);
+
+	copy->caplen = h->caplen;
+	copy->wire_len = h->len;
+	memcpy(copy->bytes, frame, h->caplen);
+	return copy;
+}
+
 static void on_frame(u_char *user, const struct pcap_pkthdr *h, const u_char *frame)
 {
 	struct capture *c = (struct capture *)user;
@@ -106,7 +117,10 @@ static void on_frame(u_char *user, const struct pcap_pkthdr *h, const u_char *fr
 	} else {
 		p.payload = NULL; /* the slot goes back to the kernel */
 		p.payload_caplen = 0;
-		l->queue[(l->queue_head + l->queue_len) % l->queue_size] = p;
+		size_t at = (l->queue_head + l->queue_len) % l->queue_size;
+		l->queue[at] = p;
+		if (l->frames)
+			l->frames[at] = copy_of(h, frame);
 		if (l->queue_len++ == 0)
 			signal_fd(l->ready_fd);
 	}
@@ -347,6 +361,15 @@ int capture_write_to(struct capture *c, const char *path, struct err *e)
 	return 0;
 }
 
+static void forget_queue(struct live *l)
+{
+	for (size_t i = 0; l->frames && i < l->queue_size; i++) {
+		free(l->frames[i]);
+		l->frames[i] = NULL;
+	}
+	l->queue_head = l->queue_len = 0;
+}
+
 static void discard_frame(u_char *user, const struct pcap_pkthdr *h, const u_char *frame)
 {
 	(void)user;
@@ -387,7 +410,7 @@ int capture_start(struct capture *c, const char *filter, struct err *e)
 	/* no thread, no lock */
 	clear_fd(l->ready_fd);
 	clear_fd(l->control_fd);
-	l->queue_head = l->queue_len = 0;
+	forget_queue(l);
 	l->stop = l->failed = false;
 	l->sync_asked = l->sync_done = 0;
 	memset(&c->stats, 0, sizeof(c->stats));
@@ -410,14 +433,29 @@ int capture_fd(const struct capture *c)
 	return c->live->ready_fd;
 }
 
-size_t capture_take(struct capture *c, struct packet *out, size_t max)
+void capture_keep_frames(struct capture *c)
+{
+	struct live *l = c->live;
+
+	if (!l->frames)
+		l->frames = xcalloc(l->queue_size, sizeof(struct frame_copy *));
+}
+
+size_t capture_take(struct capture *c, struct packet *out, struct frame_copy **frames, size_t max)
 {
 	struct live *l = c->live;
 	size_t n = 0;
 
 	pthread_mutex_lock(&l->lock);
 	for (; n < max && l->queue_len > 0; n++) {
+		struct frame_copy **kept = l->frames ? &l->frames[l->queue_head] : NULL;
 		out[n] = l->queue[l->queue_head];
+		if (frames)
+			frames[n] = kept ? *kept : NULL;
+		else if (kept)
+			free(*kept);
+		if (kept)
+			*kept = NULL;
 		l->queue_head = (l->queue_head + 1) % l->queue_size;
 		l->queue_len--;
 	}
@@ -488,6 +526,8 @@ void live_free(struct capture *c)
 		close(l->control_fd);
 	pthread_cond_destroy(&l->synced);
 	pthread_mutex_destroy(&l->lock);
+	forget_queue(l);
+	free(l->frames);
 	free(l->queue);
 	free(l);
 	c->live = NULL;

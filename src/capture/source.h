@@ -15,6 +15,8 @@ struct capture {
 	uint64_t number;            /* frames read so far */
 	struct capture_stats stats; /* of a live capture: under its lock */
 	struct live *live;          /* NULL for a file */
+	const uint8_t *frame;       /* of a file: of the packet that was handed out last */
+	size_t frame_caplen, frame_len;
 	char *path;                 /* of the file that is read, for messages */
 	char *read_buffer;          /* stdio's, while that file is open */
 };

@@ -10,8 +10,9 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "cli/options.h"
+#include "cli/output.h"
 #include "cli/password.h"
-#include "cli/terminal.h"
+#include "cli/save.h"
 #include "report/render.h"
 #include "run/dns.h"
 #include "run/live.h"
@@ -28,6 +29,7 @@ struct check {
 	struct sandbox_held sandbox;
 	char password[PASSWORD_MAX];
 	struct live *live;
+	struct case_store *store; /* NULL: nothing is saved */
 	struct signatures signatures;
 	struct dns *dns; /* opened with the first target that needs it */
 	char hostname[256];
@@ -37,21 +39,6 @@ struct check {
 };
 
 /* ---- output ---- */
-
-static int write_report(struct check *c, const struct report *r, struct err *e)
-{
-	struct text_options text = terminal_text_options(&c->opt);
-	int failed;
-
-	if (!c->opt.json && !c->opt.quiet && c->n_reports++ > 0)
-		putchar('\n');
-	failed = c->opt.json	 ? render_json(r, stdout)
-		 : c->opt.ticket ? render_ticket(r, stdout)
-				 : render_text(r, &text, stdout);
-	if (failed || fflush(stdout) != 0)
-		return err_set(e, ERR_RUN, "cannot write the report: %s", strerror(errno));
-	return 0;
-}
 
 static void target_failed(struct check *c, const char *input, const char *why)
 {
@@ -128,21 +115,26 @@ static int judge(struct check *c, const char *input, const char *name, const str
 		 const char *interface, int64_t deadline, struct err *e)
 {
 	struct plan plan = make_plan(c, input, name, address, interface);
+	struct saved_case saved, *save = c->store ? &saved : NULL;
 	struct report *r = NULL;
 	char line[160], text[ADDR_TEXT_MAX];
 
+	saved_case_init(&saved);
 	snprintf(line, sizeof(line), "%s %s ...", c->inspect ? "looking at" : "probing",
 		 addr_text(address, text));
 	progress(c, line);
-	int failed = c->inspect		  ? run_inspect(c->live, &plan, deadline, &r, e)
+	int failed = c->inspect		  ? run_inspect(c->live, &plan, deadline, save, &r, e)
 		     : c->opt.repeat > 1 ? run_repeat(c->live, &plan, c->opt.repeat,
 						      c->opt.interval_ns, deadline, &r, e)
-					  : run_judge(c->live, &plan, deadline, &r, e);
+					  : run_judge(c->live, &plan, deadline, save, &r, e);
 	progress(c, "");
-	if (failed)
-		return -1;
-	c->status = exit_status_worse(c->status, report_exit_status(r));
-	failed = write_report(c, r, e);
+	if (!failed) {
+		c->status = exit_status_worse(c->status, report_exit_status(r));
+		failed = output_report(&c->opt, r, c->n_reports++ == 0, e);
+	}
+	if (!failed && save)
+		failed = save_case(c->store, save, r, e);
+	saved_case_clear(&saved);
 	report_free(r);
 	return failed;
 }
@@ -296,12 +288,30 @@ static int judge_target(struct check *c, const char *raw, struct err *e)
 
 /* ---- the verb ---- */
 
+/* The case belongs to the user as whom the program runs, or who has called it by sudo(8). */
+static int create_store(struct check *c, struct err *e)
+{
+	const char *uid = getenv("SUDO_UID"), *gid = getenv("SUDO_GID");
+	uid_t owner = (uid_t)-1;
+	gid_t group = (gid_t)-1;
+
+	if (c->user.name) {
+		owner = c->user.uid;
+		group = c->user.gid;
+	} else if (geteuid() == 0 && uid && gid) {
+		owner = (uid_t)strtoul(uid, NULL, 10);
+		group = (gid_t)strtoul(gid, NULL, 10);
+	}
+	return case_store_create(&c->store, c->opt.save_dir, owner, group, e);
+}
+
 static int open_live(struct check *c, struct err *e)
 {
 	const struct options *o = &c->opt;
 	struct live_options live = {
 		.netns = o->netns,
 		.write_file = o->write_file,
+		.save = o->save_dir != NULL,
 		.ca_file = o->ca_file,
 		.user = &c->user,
 		.inspect = c->inspect,
@@ -315,6 +325,8 @@ static int open_live(struct check *c, struct err *e)
 		return -1;
 	if (share_load_signatures(&c->signatures, &c->opt.arena, e) != 0)
 		return -1;
+	if (o->save_dir && create_store(c, e) != 0)
+		return -1;
 	if (run_open(&c->live, &live, e) != 0)
 		return -1;
 	for (unsigned i = 0; i < o->n_interfaces; i++)
@@ -323,11 +335,17 @@ static int open_live(struct check *c, struct err *e)
 	if (addr_is_set(&o->source) && run_check_source(c->live, &o->source, e) != 0)
 		return -1;
 	struct sandbox sandbox = {.uses = SANDBOX_CONNECT, .read = {o->ca_file}};
+	if (c->store) {
+		sandbox.uses |= SANDBOX_WRITE;
+		sandbox.write[0] = o->save_dir;
+		if (!c->user.name && case_store_keep_owner(c->store, e) != 0)
+			return -1;
+	}
 	if (run_drop_privileges(&c->user, o->no_sandbox ? NULL : &sandbox, &c->sandbox, e) != 0)
 		return -1;
 	if (o->no_sandbox)
 		snprintf(c->sandbox.missing, sizeof(c->sandbox.missing), "turned off by --no-sandbox");
-	return 0;
+	return c->store ? case_store_check(c->store, e) : 0;
 }
 
 static int targets_main(bool inspect, int argc, char **argv, int *status, struct err *e)
@@ -366,6 +384,7 @@ out:
 	explicit_bzero(c.password, sizeof(c.password));
 	dns_close(c.dns);
 	run_free(c.live);
+	case_store_free(c.store);
 	options_clear(&c.opt);
 	return result;
 }

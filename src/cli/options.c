@@ -67,6 +67,8 @@ static const struct option_row check_rows[] = {
 	{"interval", 0, OPT_SECONDS, AT(interval_ns), "SECONDS",
 	 "from one of them to the next (1); it lengthens the time of -t 8, not one given"},
 	{"write", 'w', OPT_STRING, AT(write_file), "FILE.pcap", "keep the packets"},
+	{"save", 0, OPT_STRING, AT(save_dir), "DIR",
+	 "keep a case: packets, facts and report, for `replay`"},
 	{"ca-file", 0, OPT_STRING, AT(ca_file), "FILE", "trust anchors in PEM, not the system's"},
 	{"json", 0, OPT_FLAG, AT(json), NULL, "JSON Lines: one document for each address"},
 	{"ticket", 0, OPT_FLAG, AT(ticket), NULL,
@@ -96,7 +98,6 @@ static const struct option_row check_rows[] = {
 	 "what the server is known to greet with (extended, any case)"},
 	{"expect-name", 0, OPT_WORD, AT(expect_name), "NAME",
 	 "the name it is known by: a host, or the domain of its hosts"},
-	{"save", 0, OPT_LATER, 0, "DIR", NULL},
 	{"html", 0, OPT_LATER, 0, "FILE", NULL},
 	{"help", 'h', OPT_FLAG, AT(help), NULL, "this text"},
 	{"version", 'V', OPT_FLAG, AT(version), NULL, "name and version"},
@@ -114,6 +115,15 @@ static const struct option_row read_rows[] = {
 	{"help", 'h', OPT_FLAG, AT(help), NULL, "this text"},
 };
 
+static const struct option_row replay_rows[] = {
+	{"json", 0, OPT_FLAG, AT(json), NULL, "JSON, as it was saved (the default)"},
+	{"text", 0, OPT_FLAG, AT(text), NULL, "text for people"},
+	{"quiet", 'q', OPT_FLAG, AT(quiet), NULL, "one line a port"},
+	{"verbose", 'v', OPT_FLAG, AT(verbose), NULL, "text, with all evidence"},
+	{"color", 0, OPT_WHEN, AT(colour), "WHEN", "auto, always or never"},
+	{"help", 'h', OPT_FLAG, AT(help), NULL, "this text"},
+};
+
 struct option_table {
 	const char *program; /* as the user calls it */
 	const struct option_row *rows;
@@ -123,6 +133,7 @@ struct option_table {
 #define TABLE(program, rows) {program, rows, sizeof(rows) / sizeof((rows)[0])}
 static const struct option_table check_table = TABLE("smtpblame", check_rows);
 static const struct option_table read_table = TABLE("smtpblame read", read_rows);
+static const struct option_table replay_table = TABLE("smtpblame replay", replay_rows);
 
 #define ROWS_MAX  64
 _Static_assert(sizeof(check_rows) / sizeof(check_rows[0]) < ROWS_MAX, "the tables of getopt have room");
@@ -369,20 +380,24 @@ static const struct option_row *row_of(const struct option_table *t, int value)
 
 static int compile_banner(struct options *o, struct err *e)
 {
+	/* it goes into reports */
+	const char *clean = text_clean(&o->arena, o->expect_banner, strlen(o->expect_banner),
+				       strlen(o->expect_banner));
 	regex_t *regex = arena_alloc(&o->arena, sizeof(*regex));
-	int failed = regcomp(regex, o->expect_banner, PLAN_BANNER_REGEX);
+	const char *costly = plan_banner_too_costly(clean);
 	char why[120];
 
+	if (costly)
+		return err_set(e, ERR_USAGE, "--expect-banner: '%.80s': %s", clean, costly);
+	int failed = regcomp(regex, clean, PLAN_BANNER_REGEX);
 	if (!failed) {
 		o->expect_banner_regex = regex;
-		/* it goes into reports */
-		o->expect_banner = text_clean(&o->arena, o->expect_banner,
-					      strlen(o->expect_banner), WORD_MAX);
+		o->expect_banner = clean;
 		return 0;
 	}
 	regerror(failed, regex, why, sizeof(why));
-	return err_set(e, ERR_USAGE, "--expect-banner: '%.80s' is no regular expression: %s",
-		       o->expect_banner, why);
+	return err_set(e, ERR_USAGE, "--expect-banner: '%.80s' is no regular expression: %s", clean,
+		       why);
 }
 
 static int check_together(const struct options *o, struct err *e)
@@ -392,6 +407,8 @@ static int check_together(const struct options *o, struct err *e)
 	if ((o->password_file || o->password_fd >= 0) && !o->auth_user)
 		return err_set(e, ERR_USAGE, "a password without --auth USER");
 	/* a login in every round may lock the account, and a refusal in one would look like a limit */
+	if (o->repeat > 1 && o->save_dir)
+		return err_set(e, ERR_USAGE, "--repeat and --save exclude each other");
 	if (o->repeat > 1 && (o->auth_user || o->mail_from))
 		return err_set(e, ERR_USAGE, "--repeat and %s exclude each other",
 			       o->auth_user ? "--auth" : "--mail-from");
@@ -476,6 +493,25 @@ int options_parse_read(struct options *o, int argc, char **argv, struct err *e)
 	return 0;
 }
 
+int options_parse_replay(struct options *o, int argc, char **argv, struct err *e)
+{
+	int first;
+
+	*o = (struct options){.password_fd = -1};
+	if (parse(&replay_table, o, argc, argv, &first, e) != 0)
+		return -1;
+	for (int i = first; i < argc; i++)
+		if (add_target(o, argv[i], e) != 0)
+			return -1;
+	if (o->n_targets == 0 && !o->help)
+		return err_set(e, ERR_USAGE, "no case; try: smtpblame replay DIR");
+	bool text = o->text || o->quiet || o->verbose;
+	if (o->json && text)
+		return err_set(e, ERR_USAGE, "--json and text (--text, -q, -v) exclude each other");
+	o->json = !text;
+	return 0;
+}
+
 void options_clear(struct options *o)
 {
 	free(o->targets);
@@ -507,7 +543,9 @@ void options_print_help(FILE *out)
 	      "  smtpblame inspect [OPTIONS] TARGET...  what on this host touches SMTP to TARGET;\n"
 	      "                                         sends no packet\n"
 	      "  smtpblame read    [OPTIONS] FILE...    judge the SMTP connections of captures\n"
-	      "                                         (smtpblame read --help)\n\n"
+	      "                                         (smtpblame read --help)\n"
+	      "  smtpblame replay  [OPTIONS] CASE...    the report of saved cases, derived again\n"
+	      "                                         (smtpblame replay --help)\n\n"
 	      "TARGET is a host name or an address ([v6] too). Needs root, or cap_net_raw and\n"
 	      "cap_net_admin.\n\n",
 	      out);
@@ -527,5 +565,16 @@ void options_print_read_help(FILE *out)
 	print_rows(&read_table, out);
 	fputs("\nExit status: 0 every connection open, 1 something is not, 4 not decided,\n"
 	      "2 wrong usage or nothing to read, 3 could not run.\n",
+	      out);
+}
+
+void options_print_replay_help(FILE *out)
+{
+	fputs("smtpblame replay [OPTIONS] CASE... - the report of saved cases, derived again\n\n"
+	      "CASE is a folder that --save has made: its packets and facts give the same report,\n"
+	      "on any machine. Needs no privileges, and sends nothing.\n\n",
+	      out);
+	print_rows(&replay_table, out);
+	fputs("\nExit status: as that of the run; the worst of several; 2 when a case can't be read.\n",
 	      out);
 }

@@ -32,7 +32,7 @@ struct options {
 	const char *interfaces[OPTIONS_MAX_INTERFACES];
 	unsigned n_interfaces;
 	struct addr source;
-	const char *netns, *user, *ca_file, *write_file, *asn_db;
+	const char *netns, *user, *ca_file, *write_file, *save_dir, *asn_db;
 	const char *expect_banner, *expect_name;
 	regex_t *expect_banner_regex; /* the same, compiled */
 	const char *ehlo_name, *auth_user, *password_file, *mail_from, *rcpt_to;
@@ -41,7 +41,7 @@ struct options {
 	int64_t timeout_ns;
 	unsigned repeat; /* --repeat, 1: once */
 	int64_t interval_ns;
-	bool json, ticket, quiet, verbose, no_progress;
+	bool json, text, ticket, quiet, verbose, no_progress;
 	bool no_path, no_trace, no_inject, no_canary, no_sandbox; /* what can be turned off */
 	unsigned max_hops;
 	enum when colour;
@@ -61,5 +61,9 @@ void options_print_help(FILE *out);
 /* The same for `read`: `targets` are its files, `tested` its ports. */
 int options_parse_read(struct options *o, int argc, char **argv, struct err *e);
 void options_print_read_help(FILE *out);
+
+/* And for `replay`: `targets` are folders. */
+int options_parse_replay(struct options *o, int argc, char **argv, struct err *e);
+void options_print_replay_help(FILE *out);
 
 #endif

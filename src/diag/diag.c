@@ -2,6 +2,8 @@
 /* Events in, and the verdict of one port out of its facts. */
 #include "diag/diag.h"
 
+#include <stdlib.h>
+
 void diag_init(struct diag *d, const struct plan *plan, const struct event_log *log)
 {
 	tracker_init(&d->tracker, plan, log);
@@ -42,4 +44,18 @@ void diag_judge_port(const struct port_facts *facts, const struct port_facts *in
 	}
 	if (decided)
 		out->missing = 0;
+}
+
+struct report *diag_judge(const struct plan *plan, struct event_log *log, bool inspect,
+			  const char *tool_version)
+{
+	struct diag *d = xcalloc(1, sizeof(*d));
+
+	event_log_sort(log);
+	diag_init(d, plan, log);
+	diag_feed(d);
+	struct report *r = inspect ? diag_inspect(d, tool_version) : diag_report(d, tool_version);
+	diag_clear(d);
+	free(d);
+	return r;
 }

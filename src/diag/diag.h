@@ -83,4 +83,8 @@ struct report *diag_report(const struct diag *d, const char *tool_version);
 /* The same of a look without a packet: what this host would do (report->inspect). */
 struct report *diag_inspect(const struct diag *d, const char *tool_version);
 
+/* From the beginning: sorts the log, then the one report or the other. */
+struct report *diag_judge(const struct plan *plan, struct event_log *log, bool inspect,
+			  const char *tool_version);
+
 #endif

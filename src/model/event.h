@@ -189,7 +189,7 @@ struct event {
 	uint16_t flow; /* NO_FLOW where none belongs to it */
 	union {
 		struct host_link link;
-		const struct host_route *route; /* owned by the log */
+		struct host_route *route; /* owned by the log */
 		struct host_neighbour neighbour;
 		struct ev_flow_start flow_start;
 		struct ev_connect connect;
@@ -201,7 +201,7 @@ struct event {
 		struct ev_probe probe;
 		struct ev_canary canary;
 		struct ev_asn asn;
-		const struct host_record *host; /* owned by the log */
+		struct host_record *host; /* owned by the log */
 		struct ev_capture_stats capture_stats;
 		struct ev_not_looked not_looked;
 	};
@@ -221,8 +221,9 @@ struct event_log {
 void event_log_init(struct event_log *log);
 void event_log_clear(struct event_log *log);
 
-/* Copies *ev; the pointer is valid until the next add. Packets beyond `max` are counted only
- * (NULL is returned); other kinds are bounded by the plan and always kept. */
+/* Copies *ev, and cleans its strings should that have been forgotten; the pointer is valid until the
+ * next add. Packets beyond `max` are counted only (NULL is returned); other kinds are bounded by the
+ * plan and always kept. */
 struct event *event_log_add(struct event_log *log, const struct event *ev);
 
 /* Copies *route, too: it becomes ev->route of an EV_ROUTE. */
@@ -231,7 +232,8 @@ void event_log_add_route(struct event_log *log, struct event *ev, const struct h
 /* Copies *r, too, and adds it as EV_HOST with its own time. */
 void event_log_add_host(struct event_log *log, const struct host_record *r);
 
-/* Sorts by time; events with the same stamp keep their order of arrival. */
+/* Sorts by time. Of the same stamp, packets come last (what is done, then what is seen of it): a run
+ * hears of them sooner or later, and a saved case keeps them apart. Else in order of arrival. */
 void event_log_sort(struct event_log *log);
 
 #endif

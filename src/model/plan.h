@@ -16,6 +16,10 @@
 /* Greetings write names as they like. */
 #define PLAN_BANNER_REGEX (REG_EXTENDED | REG_NOSUB | REG_ICASE)
 
+/* NULL, or what makes a regular expression one that may take endless time or memory. It may come
+ * from a case that somebody else has saved. */
+const char *plan_banner_too_costly(const char *regex);
+
 struct plan_port {
 	uint16_t port;
 	bool tested;       /* judged and reported; false: serves as control only */

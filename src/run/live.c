@@ -69,6 +69,8 @@ int run_open(struct live **out, const struct live_options *opt, struct err *e)
 		snprintf(l->no_sender, sizeof(l->no_sender), "path: %.180s", raw.text);
 	if (asn_db_open(&l->asn_db, opt->asn_db, e) != 0)
 		goto out;
+	if (opt->save && l->capture)
+		capture_keep_frames(l->capture);
 	if (opt->write_file && l->capture && capture_write_to(l->capture, opt->write_file, e) != 0)
 		goto out;
 	*out = l;
@@ -192,8 +194,8 @@ static int wait_for_something(int epoll, int64_t until, struct err *e)
 	return 0;
 }
 
-int run_judge(struct live *l, const struct plan *plan, int64_t deadline_ns, struct report **out,
-	      struct err *e)
+int run_judge(struct live *l, const struct plan *plan, int64_t deadline_ns,
+	      struct saved_case *saved, struct report **out, struct err *e)
 {
 	struct run *r = NULL;
 	int result = -1, epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -216,6 +218,8 @@ int run_judge(struct live *l, const struct plan *plan, int64_t deadline_ns, stru
 			goto out;
 	}
 	*out = target_report(r);
+	if (saved)
+		target_save(r, saved);
 	result = 0;
 out:
 	target_free(r);
@@ -224,8 +228,8 @@ out:
 	return result;
 }
 
-int run_inspect(struct live *l, const struct plan *plan, int64_t deadline_ns, struct report **out,
-		struct err *e)
+int run_inspect(struct live *l, const struct plan *plan, int64_t deadline_ns,
+		struct saved_case *saved, struct report **out, struct err *e)
 {
 	struct run *r = xcalloc(1, sizeof(*r));
 	struct event end = {.kind = EV_RUN_END};
@@ -244,9 +248,11 @@ int run_inspect(struct live *l, const struct plan *plan, int64_t deadline_ns, st
 		event_log_add_host(&r->log, &none);
 	}
 	look_add(r, &end);
-	event_log_sort(&r->log);
-	diag_feed(&r->diag);
-	*out = diag_inspect(&r->diag, l->opt.tool_version);
+	*out = diag_judge(plan, &r->log, true, l->opt.tool_version);
+	if (saved) {
+		target_save(r, saved);
+		saved->inspect = true;
+	}
 	target_clear(r);
 	free(r);
 	return 0;

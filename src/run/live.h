@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "case/saved.h"
 #include "model/plan.h"
 #include "model/report.h"
 #include "run/sandbox.h"
@@ -28,6 +29,7 @@ struct run_user {
 struct live_options {
 	const char *netns;      /* name or PID, NULL: the caller's */
 	const char *write_file; /* -w, or NULL */
+	bool save;              /* runs are to be saved: run_judge() may be given a case */
 	const char *ca_file;    /* --ca-file, or NULL */
 	const struct run_user *user; /* --uid, or NULL: raw packets are that user's, too */
 	bool inspect;           /* nothing is to be sent: no capture, no raw socket */
@@ -51,13 +53,14 @@ int run_find_user(const char *name, struct run_user *out, struct err *e);
 int run_drop_privileges(const struct run_user *user, const struct sandbox *sandbox,
 			struct sandbox_held *held, struct err *e);
 
-/* Judges one address. deadline_ns: clock_mono_ns() time at which everything is over. */
-int run_judge(struct live *l, const struct plan *plan, int64_t deadline_ns, struct report **out,
-	       struct err *e);
+/* Judges one address. deadline_ns: clock_mono_ns() time at which everything is over. saved gets all
+ * that the verdict was derived from (its plan borrows from *plan), or is NULL. */
+int run_judge(struct live *l, const struct plan *plan, int64_t deadline_ns,
+	      struct saved_case *saved, struct report **out, struct err *e);
 
 /* What this host would do with connections to that address, without a packet. */
-int run_inspect(struct live *l, const struct plan *plan, int64_t deadline_ns, struct report **out,
-		struct err *e);
+int run_inspect(struct live *l, const struct plan *plan, int64_t deadline_ns,
+		struct saved_case *saved, struct report **out, struct err *e);
 
 /* ERR_USAGE when there is no such interface in this network namespace. */
 int run_check_interface(struct live *l, const char *name, struct err *e);

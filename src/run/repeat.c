@@ -40,7 +40,7 @@ int run_repeat(struct live *l, const struct plan *plan, unsigned rounds, int64_t
 		last = is_last(n, rounds, begin + interval_ns, deadline_ns);
 		int64_t until = last ? deadline_ns : deadline_ns - LAST_ROUND_NS;
 		struct report **to = last ? out : &earlier[n++];
-		if (run_judge(l, last ? plan : &brief, until, to, e) != 0)
+		if (run_judge(l, last ? plan : &brief, until, NULL, to, e) != 0)
 			goto out;
 		if (!last)
 			wait_until(begin + interval_ns);

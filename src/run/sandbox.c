@@ -68,6 +68,8 @@ static const char *const for_listening[] = {"accept", "accept4", "listen"};
 static const char *const for_writing[] = {
 	"fchmod", "fchown", "linkat", "mkdir", "mkdirat", "rename", "renameat", "renameat2",
 	"rmdir", "unlink", "unlinkat",
+	/* to its saved id, not to any: whose the files are */
+	"setfsgid", "setfsuid",
 };
 
 /* A leak checker stops its own threads as a debugger would. */

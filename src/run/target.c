@@ -84,19 +84,28 @@ static void reset_injected(struct run *r, const struct packet *p)
 	path_send(r->live->sender, &rst);
 }
 
+/* Kept is what is judged: the log takes no more than it has room for. */
+static void add_packet(struct run *r, const struct event *ev, const struct frame_copy *frame)
+{
+	if (event_log_add(&r->log, ev) && frame)
+		frame_log_add(&r->frames, ev->t_ns, frame->bytes, frame->caplen, frame->wire_len);
+}
+
 void target_take_packets(struct run *r)
 {
 	struct packet packets[TAKE_AT_ONCE];
+	struct frame_copy *frames[TAKE_AT_ONCE];
 	size_t n;
 
-	while ((n = capture_take(r->live->capture, packets, TAKE_AT_ONCE)) > 0)
+	while ((n = capture_take(r->live->capture, packets, frames, TAKE_AT_ONCE)) > 0)
 		for (size_t i = 0; i < n; i++) {
 			struct event ev = {.kind = EV_PACKET,
 					   .t_ns = packets[i].t_ns,
 					   .flow = NO_FLOW,
 					   .packet = packets[i]};
 			ev.packet.payload = NULL;
-			event_log_add(&r->log, &ev);
+			add_packet(r, &ev, frames[i]);
+			free(frames[i]);
 			reset_injected(r, &packets[i]);
 			/* what came was sent for, so by now the next hop has an address: a run
 			 * that a reject rule ends at once would not get to know it */
@@ -355,15 +364,26 @@ void target_clear(struct run *r)
 {
 	diag_clear(&r->diag);
 	event_log_clear(&r->log);
+	frame_log_clear(&r->frames);
 }
 
 struct report *target_report(struct run *r)
 {
-	event_log_sort(&r->log);
-	diag_clear(&r->diag);
-	diag_init(&r->diag, r->plan, &r->log);
-	diag_feed(&r->diag);
-	return diag_report(&r->diag, r->live->opt.tool_version);
+	return diag_judge(r->plan, &r->log, false, r->live->opt.tool_version);
+}
+
+void target_save(struct run *r, struct saved_case *out)
+{
+	saved_case_clear(out);
+	saved_case_init(out);
+	out->plan = *r->plan;
+	out->log = r->log;
+	r->log = (struct event_log){0};
+	if (r->frames.n == 0)
+		return;
+	r->frames.link_type = out->frames.link_type;
+	out->frames = r->frames;
+	r->frames = (struct frame_log){0};
 }
 
 void target_free(struct run *r)

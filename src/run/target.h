@@ -46,6 +46,7 @@ struct run {
 	const struct plan *plan;
 	enum phase phase;
 	struct event_log log;
+	struct frame_log frames; /* of its packets, if it is to be saved */
 	struct prober *prober;
 	struct diag diag;
 	bool capturing;
@@ -80,6 +81,9 @@ int target_step(struct run *r, int64_t *wake, struct err *e);
 
 /* The report of one that is PHASE_OVER. */
 struct report *target_report(struct run *r);
+
+/* Hands over all that this report was derived from: the run has it no longer. */
+void target_save(struct run *r, struct saved_case *out);
 
 void target_free(struct run *r); /* NULL is fine */
 

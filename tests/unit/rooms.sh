@@ -26,8 +26,9 @@ declare -A may=(
 	[probe]="base model wire smtp"
 	[host]="base model wire smtp"
 	[report]="base model"
-	[run]="base model wire smtp conn diag capture probe host"
-	[cli]="base model wire smtp conn diag capture probe host run report"
+	[case]="base model wire"
+	[run]="base model wire smtp conn diag capture probe host case"
+	[cli]="base model wire smtp conn diag capture probe host case run report"
 )
 
 failures=0

@@ -16,7 +16,7 @@ import tempfile
 import time
 import traceback
 
-from . import build, cgroup, expect, features, inspect, netns, netrouter, process, remedy, services, wire
+from . import build, cgroup, expect, features, inspect, netns, netrouter, process, remedy, replay, services, wire
 from .network import Network, remove_directory
 
 PROJECT = pathlib.Path(__file__).resolve().parents[3]
@@ -47,6 +47,7 @@ class Options:
     verbose: bool = False
     json_out: pathlib.Path = None
     check_text: bool = False
+    check_replay: bool = True
 
 
 @dataclasses.dataclass
@@ -111,11 +112,15 @@ def run_tool(network, options, outcome):
     foreseen = []
     if scenario.check_named:
         foreseen = inspect.check(network, lambda name: call_json(network, options, name, verb="inspect"))
-    status, outcome.tool, stdout, stderr = call_tool(network, options, ["--json"], "report")
+    case = network.directory / "case"
+    saving = ["--save", str(case)] if options.check_replay else []
+    status, outcome.tool, stdout, stderr = call_tool(network, options, ["--json", *saving], "report")
     documents, complaints = expect.parse_documents(stdout)
     outcome.complaints += complaints + complaints_of_run(scenario, status, stdout, documents)
     outcome.complaints += expect.check_expected(scenario, status, outcome.tool, stderr.decode(errors="replace"),
                                                 documents)
+    if saving and documents and not complaints:
+        outcome.complaints += replay.check(options.binary, case, status, stdout)
     for document in documents:
         outcome.judged += judge(scenario, document)
     if scenario.check_named and not outcome.complaints and len(documents) == 1:

@@ -120,9 +120,9 @@ static void test_sees_syn_and_rst(void **state)
 	assert_true(capture_sync(c, SYNC_MS));
 	int64_t after = clock_wall_ns();
 
-	assert_int_equal(capture_take(c, p, 1), 1);
+	assert_int_equal(capture_take(c, p, NULL, 1), 1);
 	assert_true(readable(capture_fd(c), 0));
-	assert_int_equal(capture_take(c, p + 1, 3), 1);
+	assert_int_equal(capture_take(c, p + 1, NULL, 3), 1);
 	assert_false(readable(capture_fd(c), 0));
 	assert_int_equal(p[0].kind, PACKET_TCP);
 	assert_int_equal(p[0].tcp.flags, TCP_SYN);
@@ -152,7 +152,7 @@ static void test_sync_is_complete(void **state)
 	for (int i = 0; i < 200; i++) {
 		knock(25);
 		assert_true(capture_sync(c, SYNC_MS));
-		assert_int_equal(capture_take(c, p, 64), 2);
+		assert_int_equal(capture_take(c, p, NULL, 64), 2);
 	}
 	stop(c);
 	assert_true(capture_sync(c, 0)); /* nothing more can come */
@@ -173,7 +173,7 @@ static void test_restart_with_another_filter(void **state)
 	capture_get_stats(c, &stats);
 	assert_int_equal(stats.received, 2);
 	/* what was read stays to be taken */
-	assert_int_equal(capture_take(c, p, 1), 1);
+	assert_int_equal(capture_take(c, p, NULL, 1), 1);
 	knock(25);
 	knock(26);
 	knock(27);
@@ -181,11 +181,11 @@ static void test_restart_with_another_filter(void **state)
 	start(c, "tcp port 26");
 	assert_false(readable(capture_fd(c), 0));
 	assert_true(capture_sync(c, SYNC_MS));
-	assert_int_equal(capture_take(c, p, 64), 0);
+	assert_int_equal(capture_take(c, p, NULL, 64), 0);
 	knock(25);
 	knock(26);
 	assert_true(capture_sync(c, SYNC_MS));
-	assert_int_equal(capture_take(c, p, 64), 2);
+	assert_int_equal(capture_take(c, p, NULL, 64), 2);
 	assert_int_equal(p[0].tcp.dport, 26);
 	assert_int_equal(p[0].number, 3); /* runs on */
 	capture_get_stats(c, &stats);
@@ -210,12 +210,12 @@ static void test_full_queue_drops_and_counts(void **state)
 	capture_get_stats(c, &stats);
 	assert_int_equal(stats.received, 40);
 	assert_int_equal(stats.dropped_queue, 36);
-	assert_int_equal(capture_take(c, p, 16), 4);
+	assert_int_equal(capture_take(c, p, NULL, 16), 4);
 	assert_int_equal(p[0].number, 1);
 	assert_int_equal(p[3].number, 4);
 	knock(25); /* and goes on, around the end of the ring */
 	assert_true(capture_sync(c, SYNC_MS));
-	assert_int_equal(capture_take(c, p, 16), 2);
+	assert_int_equal(capture_take(c, p, NULL, 16), 2);
 	assert_int_equal(p[0].number, 41);
 	stop(c);
 	capture_free(c);
@@ -277,12 +277,12 @@ static void test_file_is_read_again(void **state)
 	knock(25);
 	knock(26);
 	stop(c);
-	n += capture_take(c, live, 64);
+	n += capture_take(c, live, NULL, 64);
 	start(c, "tcp port 26"); /* the file goes on */
 	knock(25);
 	knock(26);
 	stop(c);
-	n += capture_take(c, live + n, 64 - n);
+	n += capture_take(c, live + n, NULL, 64 - n);
 	assert_int_equal(n, 4);
 
 	uint32_t head[6];
@@ -310,7 +310,7 @@ static void test_file_is_read_again(void **state)
 	start(c, "tcp port 25");
 	knock(25);
 	stop(c);
-	assert_int_equal(capture_take(c, live, 64), 2);
+	assert_int_equal(capture_take(c, live, NULL, 64), 2);
 	assert_int_equal(live[0].number, 1);
 	capture_free(c);
 	unlink(path);
@@ -420,7 +420,7 @@ static void test_interface_goes_away(void **state)
 	}
 	knock(25);
 	assert_true(capture_sync(c, SYNC_MS));
-	assert_int_equal(capture_take(c, p, 8), 2);
+	assert_int_equal(capture_take(c, p, NULL, 8), 2);
 	stop(c);
 	capture_free(c);
 }
@@ -472,7 +472,7 @@ static void test_runs_without_privilege(void **state)
 				_exit(1);
 			knock(port);
 			knock(99);
-			if (!capture_sync(c, SYNC_MS) || capture_take(c, p, 8) != 2)
+			if (!capture_sync(c, SYNC_MS) || capture_take(c, p, NULL, 8) != 2)
 				_exit(2);
 			if (p[0].tcp.dport != port || p[0].tcp.flags != TCP_SYN)
 				_exit(3);

@@ -115,6 +115,7 @@ static void test_what_does_not_count(void **state)
 	we_say(s, f, 0, 18, 0)->ttl = 3;
 	on_other(we_say(s, f, 0, 18, 0)); /* the same packet on a bridge's port */
 	assert_int_equal(talk_now(s)->stuck_times, 1);
+	pass(s, 1); /* of the same stamp, packets come last */
 	session_end(s, f, STAGE_EHLO, SESSION_STALLED, NULL);
 	pass(s, 10);
 	we_say(s, f, 0, 18, 0);

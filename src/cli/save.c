@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "cli/save.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "report/render.h"
+
+struct text {
+	char *bytes;
+	size_t len;
+};
+
+static FILE *memory(struct text *t, struct err *e)
+{
+	FILE *f = open_memstream(&t->bytes, &t->len);
+
+	if (!f)
+		err_set(e, ERR_RUN, "--save: %s", strerror(errno));
+	return f;
+}
+
+static int make_facts(struct text *t, const struct saved_case *c, struct err *e)
+{
+	FILE *f = memory(t, e);
+
+	if (!f)
+		return -1;
+	int failed = saved_case_write_facts(c, SMTPBLAME_VERSION, f, e);
+	fclose(f);
+	return failed;
+}
+
+static int make_report(struct text *t, const struct report *r, struct err *e)
+{
+	FILE *f = memory(t, e);
+
+	if (!f)
+		return -1;
+	int failed = render_json(r, f);
+	if (fclose(f) != 0 || failed)
+		return err_set(e, ERR_RUN, "--save: no memory for the report");
+	return 0;
+}
+
+int save_case(struct case_store *store, const struct saved_case *c, const struct report *r,
+	      struct err *e)
+{
+	struct text facts = {0}, report = {0};
+	uint8_t header[FRAME_LOG_HEADER];
+	char label[ADDR_TEXT_MAX + 32], address[ADDR_TEXT_MAX];
+	int failed = -1;
+
+	if (make_facts(&facts, c, e) != 0 || make_report(&report, r, e) != 0)
+		goto out;
+	frame_log_header(&c->frames, header);
+	snprintf(label, sizeof(label), "%s%s%.20s", addr_text(&c->plan.target, address),
+		 c->plan.interface ? "-" : "", c->plan.interface ? c->plan.interface : "");
+	const struct case_file files[] = {
+		{CASE_PACKETS, {header, c->frames.bytes}, {sizeof(header), c->frames.len}},
+		{CASE_REPORT, {report.bytes, NULL}, {report.len, 0}},
+		{CASE_FACTS, {facts.bytes, NULL}, {facts.len, 0}},
+	};
+	failed = case_store_add(store, label, files, sizeof(files) / sizeof(files[0]), e);
+out:
+	free(facts.bytes);
+	free(report.bytes);
+	return failed;
+}
