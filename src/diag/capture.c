@@ -26,6 +26,7 @@ struct capture_judge {
 	struct rule_templates *templates; /* of the rule at the same index */
 	struct arena for_ever, scratch;
 	struct connection out;
+	struct connection_pair pair;
 };
 
 struct capture_judge *capture_judge_new(const struct signatures *signatures, uint64_t seed)
@@ -59,6 +60,11 @@ void capture_judge_free(struct capture_judge *j)
 void capture_learn(struct capture_judge *j, const struct conn *c)
 {
 	capture_known_learn(j->known, c);
+}
+
+void capture_forget(struct capture_judge *j)
+{
+	capture_known_clear(j->known);
 }
 
 /* ---- evidence ---- */
@@ -300,7 +306,47 @@ static const char *end_name(const struct conn *c)
 	return "open";
 }
 
+/* ---- two capture points ---- */
+
+static struct connection_side side_of(const struct conn *c, enum conn_side side)
+{
+	return side == CONN_CLIENT
+		       ? (struct connection_side){c->client, c->client_port, c->half[side].packets}
+		       : (struct connection_side){c->server, c->server_port, c->half[side].packets};
+}
+
+static void compare(struct capture_judge *j, const struct conn *c, const struct capture_other *other,
+		    struct capture_context *context)
+{
+	struct connection_pair *p = &j->pair;
+
+	j->out.pair = NULL;
+	if (!other)
+		return;
+	context->other_file = other->file;
+	*p = (struct connection_pair){.file = other->file, .found = other->conn != NULL};
+	j->out.pair = p;
+	if (!other->conn) {
+		context->pair = FACT_BIT(CF_PAIR_SYN_LOST);
+		return;
+	}
+	bool nearer = capture_is_nearer(c, other->conn);
+	const struct conn *near = nearer ? c : other->conn, *far = nearer ? other->conn : c;
+	context->pair = capture_pair_facts(near, far, other->how);
+	p->client = side_of(other->conn, CONN_CLIENT);
+	p->server = side_of(other->conn, CONN_SERVER);
+	p->first_packet = other->conn->first_packet;
+	p->is_client_side = !nearer;
+	p->n_changes = capture_changes(&j->scratch, near, far, other->how, p->changes);
+}
+
 const struct connection *capture_judge(struct capture_judge *j, const struct conn *c, const char *file)
+{
+	return capture_judge_pair(j, c, file, NULL);
+}
+
+const struct connection *capture_judge_pair(struct capture_judge *j, const struct conn *c, const char *file,
+					    const struct capture_other *other)
 {
 	struct connection *out = &j->out;
 	struct capture_context context;
@@ -308,13 +354,14 @@ const struct connection *capture_judge(struct capture_judge *j, const struct con
 
 	arena_reset(&j->scratch);
 	capture_known_context(j->known, c, &context);
+	compare(j, c, other, &context);
 	capture_facts_of(c, &context, j->signatures, &j->ehlo, &f);
 	const struct rule *rule = capture_rule_of(f.seen), *second = second_rule(rule, f.seen);
 	const struct rule_templates *t = &j->templates[rule - capture_rule_table];
 
 	out->file = file;
-	out->client = (struct connection_side){c->client, c->client_port, c->half[CONN_CLIENT].packets};
-	out->server = (struct connection_side){c->server, c->server_port, c->half[CONN_SERVER].packets};
+	out->client = side_of(c, CONN_CLIENT);
+	out->server = side_of(c, CONN_SERVER);
 	out->start_ns = c->start_ns;
 	out->duration_ms = (double)(c->last_ns - c->start_ns) / 1e6;
 	out->first_packet = c->first_packet;

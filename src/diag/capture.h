@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "conn/conn.h"
+#include "diag/capture_pair.h"
 #include "model/connection.h"
 #include "model/signature.h"
 
@@ -21,6 +22,20 @@ void capture_judge_free(struct capture_judge *j); /* NULL is fine */
 /* Takes what the connection tells about others. In the order in which they end; the more of them
  * before one is judged, of what happened around it, the better. */
 void capture_learn(struct capture_judge *j, const struct conn *c);
+
+/* Forgets all that was learned: another file is another place to look from. */
+void capture_forget(struct capture_judge *j);
+
+/* The same connection at another capture point, for the next capture_judge() only. */
+struct capture_other {
+	const struct conn *conn;  /* NULL: that point was there, and saw nothing of it */
+	const char *file;
+	enum capture_match how;
+};
+
+/* As capture_judge(), with what another capture point saw. */
+const struct connection *capture_judge_pair(struct capture_judge *j, const struct conn *c, const char *file,
+					    const struct capture_other *other);
 
 /* The result, with all its strings but `file`, is the judge's and valid until the next call. */
 const struct connection *capture_judge(struct capture_judge *j, const struct conn *c, const char *file);

@@ -454,6 +454,16 @@ enum capture_evidence capture_evidence_of(enum capture_fact fact)
 	case CF_RST_ACK_CHANGE:
 	case CF_RST_BURST: return CE_RSTS;
 	case CF_RST_THEN_SYNACK: return CE_SYNACK;
+	case CF_PAIR_RST:
+	case CF_PAIR_CLIENT_RST: return CE_RST;
+	case CF_PAIR_GREETING: return CE_GREETING;
+	case CF_PAIR_EHLO:
+	case CF_PAIR_STARTTLS: return CE_EHLO;
+	case CF_PAIR_SYN_LOST:
+	case CF_PAIR_ANSWER_LOST: return CE_SYN;
+	case CF_PAIR_LOST_OUT:
+	case CF_PAIR_LOST_IN: return CE_STUCK;
+	case CF_PAIR_PROXY: return CE_SYNACK;
 	case CF_RST_THEN_DATA:
 	case CF_CLIENT_RST_FORGED: return CE_AFTER_RST;
 	case CF_ICMP:
@@ -498,6 +508,7 @@ enum capture_evidence capture_evidence_of(enum capture_fact fact)
 	case CF_TLS_UP:
 	case CF_FRAG_NEEDED:
 	case CF_DISTANCES_SHOWN:
+	case CF_PAIRED:
 	case CF_COUNT: break;
 	}
 	return CE_COUNT;

@@ -85,6 +85,17 @@ static const struct {
 	[CF_EHLO_MASKED] = {"ehlo-masked", "EHLO keywords are overwritten"},
 	[CF_STARTTLS_MASKED] = {"starttls-masked", "STARTTLS is overwritten in the reply to EHLO"},
 	[CF_TLS_INTERCEPTOR] = {"tls-interceptor", "the certificate was issued by a known interceptor"},
+	[CF_PAIRED] = {"paired", "the connection was seen at two capture points"},
+	[CF_PAIR_PROXY] = {"pair-proxy", "at the other point another TCP connection carries the same dialogue"},
+	[CF_PAIR_GREETING] = {"pair-greeting", "the greeting differs between the two points"},
+	[CF_PAIR_EHLO] = {"pair-ehlo", "the reply to EHLO differs between the two points"},
+	[CF_PAIR_STARTTLS] = {"pair-starttls", "the server offers STARTTLS, and the client does not get the offer"},
+	[CF_PAIR_RST] = {"pair-rst", "the RST in the server's name was not seen at the server's side"},
+	[CF_PAIR_CLIENT_RST] = {"pair-client-rst", "the RST in the client's name was not seen at the client's side"},
+	[CF_PAIR_SYN_LOST] = {"pair-syn-lost", "the other capture point saw nothing of the connection"},
+	[CF_PAIR_ANSWER_LOST] = {"pair-answer-lost", "the SYN-ACK was seen at the server's side only"},
+	[CF_PAIR_LOST_OUT] = {"pair-lost-out", "bytes of the client did not come to the other point"},
+	[CF_PAIR_LOST_IN] = {"pair-lost-in", "bytes of the server did not come to the other point"},
 };
 
 const char *capture_fact_name(unsigned f)
@@ -409,4 +420,5 @@ void capture_facts_of(const struct conn *c, const struct capture_context *contex
 	icmp(out);
 	capture_session_facts(out, signatures);
 	capture_reset_facts(out);
+	out->seen |= context->pair;
 }

@@ -100,6 +100,18 @@ enum capture_fact {
 	CF_EHLO_MASKED,
 	CF_STARTTLS_MASKED,
 	CF_TLS_INTERCEPTOR,
+	/* two capture points (capture_pair.h) */
+	CF_PAIRED,
+	CF_PAIR_PROXY,     /* the dialogue goes on in another connection */
+	CF_PAIR_GREETING,  /* what the client gets is not what the server said */
+	CF_PAIR_EHLO,
+	CF_PAIR_STARTTLS,  /* ... STARTTLS is missing */
+	CF_PAIR_RST,       /* in the server's name, and never seen at the server's side */
+	CF_PAIR_CLIENT_RST,
+	CF_PAIR_SYN_LOST,  /* seen at one point, and no trace of it at the other */
+	CF_PAIR_ANSWER_LOST,
+	CF_PAIR_LOST_OUT,  /* bytes of the client that never came to the other point */
+	CF_PAIR_LOST_IN,
 	CF_COUNT,
 };
 
@@ -147,6 +159,9 @@ const char *capture_fact_text(unsigned f);
 /* An unsolicited 421 after that long a pause of the client is the server's own idle timeout. */
 #define CAPTURE_IDLE_NS (10 * NS_PER_S)
 
+/* Sent so often again, seen at one point and never at the other. */
+#define CAPTURE_PAIR_REPEATS 2
+
 /* What the capture's other connections tell; filled from capture_known.h. */
 struct capture_context {
 	bool alive, other_port_alive, all_ports_silent, port_dead, client_alive;
@@ -159,6 +174,8 @@ struct capture_context {
 	int64_t other_rtt_ns;
 	unsigned dead_servers;
 	struct loss_sample loss; /* of what reached the server at all */
+	fact_set pair;         /* CF_PAIR_*, where another capture point was there to compare with */
+	const char *other_file; /* of that one */
 };
 
 /* The reply to EHLO in words; kept from one connection to the next, for one server says the same to

@@ -63,6 +63,12 @@ void capture_known_free(struct capture_known *k)
 	free(k);
 }
 
+void capture_known_clear(struct capture_known *k)
+{
+	memset(k->servers, 0, sizeof(k->servers));
+	memset(k->clients, 0, sizeof(k->clients));
+}
+
 /* Good enough that nobody who does not know the seed finds two addresses of one key. */
 static uint64_t mix(uint64_t a, uint64_t b)
 {

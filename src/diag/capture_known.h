@@ -19,6 +19,8 @@ struct capture_known; /* opaque */
 struct capture_known *capture_known_new(uint64_t seed);
 void capture_known_free(struct capture_known *k); /* NULL is fine */
 
+void capture_known_clear(struct capture_known *k);
+
 /* Takes what this connection tells. */
 void capture_known_learn(struct capture_known *k, const struct conn *c);
 

@@ -385,6 +385,11 @@ static void w_stuck_words(struct writer *w, const struct capture_facts *f)
 	writer_duration(w, (int64_t)(s->last.t_us - s->first.t_us) * 1000);
 }
 
+static void w_other_file(struct writer *w, const struct capture_facts *f)
+{
+	writer_str(w, f->context->other_file ? f->context->other_file : "the other capture");
+}
+
 /* ---- templates ---- */
 
 typedef void word_fn(struct writer *w, const struct capture_facts *f);
@@ -424,6 +429,7 @@ static const struct {
 	{"interceptor", w_interceptor},
 	{"repeats", w_repeats},
 	{"stuck-words", w_stuck_words},
+	{"other-file", w_other_file},
 };
 
 /* Some text, then a word; either may be missing. */

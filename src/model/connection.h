@@ -23,6 +23,17 @@ struct connection_side {
 	uint32_t packets;
 };
 
+/* The same connection at another capture point. */
+struct connection_pair {
+	const char *file;
+	bool found;            /* false: that point saw nothing of it */
+	struct connection_side client, server; /* as they are there */
+	uint64_t first_packet;
+	bool is_client_side;   /* the other point is nearer to the client */
+	const char *changes[8]; /* from the client's side to the server's, in words */
+	unsigned n_changes;
+};
+
 struct connection {
 	const char *file;
 	struct connection_side client, server;
@@ -40,6 +51,7 @@ struct connection {
 	const char *sni;       /* what the client asked for in its ClientHello, NULL nothing */
 	struct report_evidence evidence[CONNECTION_MAX_EVIDENCE];
 	unsigned n_evidence;
+	const struct connection_pair *pair; /* NULL: seen at one point only */
 	/* behind the strings' pointers above */
 	unsigned cited[CONNECTION_MAX_FINDINGS][CONNECTION_MAX_EVIDENCE];
 	const char *remedies[CONNECTION_MAX_FINDINGS][8];

@@ -438,6 +438,27 @@ static void put_side(struct json_lines *l, const struct connection_side *s)
 	PUT(l, "}");
 }
 
+static void put_pair(struct json_lines *l, const struct connection_pair *p)
+{
+	PUT(l, ",\"pair\":{\"file\":");
+	put_text(l, p->file);
+	PUT(l, ",\"seen\":");
+	put_bool(l, p->found);
+	if (p->found) {
+		PUT(l, ",\"side\":");
+		put_text(l, p->is_client_side ? "client" : "server");
+		PUT(l, ",\"client\":");
+		put_side(l, &p->client);
+		PUT(l, ",\"server\":");
+		put_side(l, &p->server);
+		PUT(l, ",\"first_packet\":");
+		put_uint(l, p->first_packet);
+	}
+	PUT(l, ",\"changes\":");
+	put_texts(l, p->changes, p->n_changes);
+	PUT(l, "}");
+}
+
 void json_lines_connection(struct json_lines *l, const struct connection *c)
 {
 	PUT(l, "{\"schema\":\"smtpblame.connection/1\",\"file\":");
@@ -474,6 +495,8 @@ void json_lines_connection(struct json_lines *l, const struct connection *c)
 	put_smtp(l, c);
 	PUT(l, ",\"evidence\":");
 	put_evidence(l, c);
+	if (c->pair)
+		put_pair(l, c->pair);
 	PUT(l, "}\n");
 	if (l->len >= FLUSH_BYTES)
 		json_lines_flush(l);

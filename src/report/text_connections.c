@@ -256,6 +256,24 @@ static void print_evidence(struct text_connections *t, struct pen *pen, const st
 	}
 }
 
+static void print_pair(struct text_connections *t, struct pen *pen, const struct connection_pair *p)
+{
+	struct arena *a = &t->scratch;
+
+	heading(pen, "The other capture point");
+	labelled(pen, "File", p->file);
+	if (!p->found) {
+		labelled(pen, "Seen", "nothing of this connection");
+		return;
+	}
+	labelled(pen, "Seen", arena_printf(a, "on the %s's side, as %s > %s, from packet %llu on",
+					   p->is_client_side ? "client" : "server", endpoint(a, &p->client),
+					   endpoint(a, &p->server), (unsigned long long)p->first_packet));
+	labelled(pen, "Between", p->n_changes ? p->changes[0] : "nothing changed");
+	for (unsigned i = 1; i < p->n_changes; i++)
+		labelled(pen, " ", p->changes[i]);
+}
+
 static void print_details(struct text_connections *t, FILE *out, const struct connection *c)
 {
 	struct arena *a = &t->scratch;
@@ -278,6 +296,8 @@ static void print_details(struct text_connections *t, FILE *out, const struct co
 		print_finding(t, &pen, &c->findings[i]);
 	print_smtp(t, &pen, c);
 	print_evidence(t, &pen, c);
+	if (c->pair)
+		print_pair(t, &pen, c->pair);
 }
 
 /* ---- one by one ---- */

@@ -2,20 +2,24 @@
 #include "run/file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/text.h"
 #include "diag/capture.h"
 #include "run/live.h"
+#include "run/pairing.h"
 #include "run/read.h"
 #include "run/tally.h"
 
 #define ROOM_BYTES ((size_t)4 << 20)
 #define ROOM_ALIGN 16
+#define NAME_MAX_BYTES 4096
 #define ROOM_TIME_NS (60 * NS_PER_S) /* what is farther away tells nothing about a connection */
 
 /* Records one behind the other, the oldest first; one that does not fit before the end goes to the
@@ -31,7 +35,10 @@ struct reading {
 	const struct read_job *job;
 	struct capture_judge *judge;
 	struct room room;
-	const char *file;
+	struct pairing pairing;
+	bool holding;       /* several files, and all of their records fit the pairing so far */
+	const char **names; /* of the files, clean */
+	unsigned file;      /* the one being read */
 	struct read_summary *summary;
 };
 
@@ -81,9 +88,9 @@ static bool room_enter(struct room *r, const struct conn *c)
 
 /* ---- judging ---- */
 
-static void judge(struct reading *r, const struct conn *c)
+static void judge(struct reading *r, const struct conn *c, unsigned file, const struct capture_other *other)
 {
-	const struct connection *out = capture_judge(r->judge, c, r->file);
+	const struct connection *out = capture_judge_pair(r->judge, c, r->names[file], other);
 
 	tally_add(r->summary, out);
 	r->job->sink(r->job->ctx, out);
@@ -91,7 +98,7 @@ static void judge(struct reading *r, const struct conn *c)
 
 static void judge_oldest(struct reading *r)
 {
-	judge(r, room_oldest(&r->room));
+	judge(r, room_oldest(&r->room), r->file, NULL);
 	room_leave(&r->room);
 }
 
@@ -101,14 +108,51 @@ static void judge_rest(struct reading *r)
 		judge_oldest(r);
 }
 
+static void judge_held(struct reading *r, const struct held *h)
+{
+	const struct held *pair = h->other >= 0 ? &r->pairing.list[h->other] : NULL;
+	struct capture_other other = {.how = h->how};
+
+	if (pair) {
+		other.conn = pair->conn;
+		other.file = r->names[pair->file];
+	} else if (h->missed_in >= 0) {
+		other.file = r->names[h->missed_in];
+	}
+	judge(r, h->conn, h->file, other.file ? &other : NULL);
+}
+
+/* All that is held, file by file: each is another place to look from. */
+static void judge_all_held(struct reading *r)
+{
+	struct pairing *p = &r->pairing;
+
+	for (unsigned first = 0, end; first < p->n; first = end) {
+		for (end = first; end < p->n && p->list[end].file == p->list[first].file; end++)
+			;
+		capture_forget(r->judge);
+		for (unsigned i = first; i < end; i++)
+			capture_learn(r->judge, p->list[i].conn);
+		for (unsigned i = first; i < end; i++)
+			judge_held(r, &p->list[i]);
+	}
+	pairing_clear(p);
+}
+
 static void take(void *ctx, const struct conn *c)
 {
 	struct reading *r = ctx;
 
+	if (r->holding && pairing_take(&r->pairing, c, r->file))
+		return;
+	if (r->holding) { /* an archive: nobody compares that */
+		judge_all_held(r);
+		r->holding = false;
+	}
 	capture_learn(r->judge, c);
 	while (!room_enter(&r->room, c)) {
 		if (room_is_empty(&r->room)) { /* larger than the room: not with CONN_TEXT_MAX */
-			judge(r, c);
+			judge(r, c, r->file, NULL);
 			return;
 		}
 		judge_oldest(r);
@@ -127,27 +171,49 @@ static void warn(struct read_totals *t, const char *text)
 		t->warnings[t->n_warnings++] = arena_strdup(&t->arena, text);
 }
 
-static int read_all(struct reading *r, struct read_totals *totals, struct err *e)
+/* Before privileges go: what only root may read is root's to ask for. */
+static int open_one(const char *path, struct err *why)
 {
-	const struct read_job *job = r->job;
-	struct engine_options engine = job->engine;
-	unsigned unreadable = 0;
+	int fd = strcmp(path, "-") == 0 ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		err_set(why, ERR_USAGE, "%.500s: %s", path, strerror(errno));
+	return fd;
+}
+
+static int read_one(struct reading *r, int fd, const struct engine_options *engine,
+		    struct read_totals *totals, struct err *why)
+{
+	if (fd < 0)
+		return -1;
+	if (!r->holding)
+		capture_forget(r->judge);
+	int failed = read_fd(fd, r->job->paths[r->file], engine, take, r, totals, why);
+	judge_rest(r);
+	return failed;
+}
+
+static int read_all(struct reading *r, const int *fds, struct err *whys, struct read_totals *totals,
+		    struct err *e)
+{
+	struct engine_options engine = r->job->engine;
+	unsigned n = r->job->n_paths, unreadable = 0;
 
 	if (getrandom(engine.seed, sizeof(engine.seed), 0) != sizeof(engine.seed))
 		return err_set(e, ERR_RUN, "no random numbers: %s", strerror(errno));
-	for (unsigned i = 0; i < job->n_paths; i++) {
-		struct err why;
-		r->file = text_clean(&totals->arena, job->paths[i], strlen(job->paths[i]), 4096);
-		if (read_file(job->paths[i], &engine, take, r, totals, &why) != 0) {
-			*e = why;
-			if (why.status != ERR_USAGE)
-				return -1;
-			warn(totals, why.text);
-			unreadable++;
-		}
-		judge_rest(r);
+	for (r->file = 0; r->file < n; r->file++) {
+		struct err *why = &whys[r->file];
+		if (read_one(r, fds[r->file], &engine, totals, why) == 0)
+			continue;
+		*e = *why;
+		if (why->status != ERR_USAGE)
+			return -1;
+		warn(totals, why->text);
+		unreadable++;
 	}
-	return unreadable == job->n_paths ? -1 : 0;
+	pairing_match(&r->pairing);
+	judge_all_held(r);
+	return unreadable == n ? -1 : 0;
 }
 
 static void sum_up(struct read_summary *s, const struct read_totals *t)
@@ -163,38 +229,55 @@ static void sum_up(struct read_summary *s, const struct read_totals *t)
 	tally_finish(s);
 }
 
-/* Nothing is needed but the files, which landlock is told by name; of many, that nothing be written. */
-static int give_up_privileges(const struct read_job *job, struct err *e)
+/* Nothing is needed but the files, which are open. */
+static int give_up_privileges(struct err *e)
 {
 	const struct run_user as_caller = {0};
-	struct sandbox sandbox = {.read = {"/"}};
+	const struct sandbox sandbox = {0};
 	struct sandbox_held held;
-	unsigned n = 0;
 
-	for (unsigned i = 0; i < job->n_paths && job->n_paths < SANDBOX_MAX_PATHS; i++)
-		if (strcmp(job->paths[i], "-") != 0)
-			sandbox.read[n++] = job->paths[i];
-	if (job->n_paths < SANDBOX_MAX_PATHS)
-		sandbox.read[n] = NULL;
 	return run_drop_privileges(&as_caller, &sandbox, &held, e);
+}
+
+static void open_all(struct reading *r, int *fds, struct err *whys, struct arena *a)
+{
+	for (unsigned i = 0; i < r->job->n_paths; i++) {
+		const char *path = r->job->paths[i];
+		fds[i] = open_one(path, &whys[i]);
+		r->names[i] = text_clean(a, path, strlen(path), NAME_MAX_BYTES);
+	}
 }
 
 int read_captures(const struct read_job *job, struct read_summary *out, struct read_totals *totals,
 		  struct err *e)
 {
-	struct reading r = {.job = job, .summary = out};
+	struct reading r = {.job = job, .summary = out, .holding = job->n_paths > 1};
+	int *fds = xcalloc(job->n_paths, sizeof(*fds));
+	struct err *whys = xcalloc(job->n_paths, sizeof(*whys));
 	uint64_t seed = 0;
-	int result;
+	int result = -1;
 
-	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
-		return err_set(e, ERR_RUN, "no random numbers: %s", strerror(errno));
-	if (give_up_privileges(job, e) != 0)
-		return -1;
+	r.names = xcalloc(job->n_paths, sizeof(*r.names));
+	open_all(&r, fds, whys, &totals->arena);
+	if (give_up_privileges(e) != 0)
+		goto out;
+	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed)) {
+		err_set(e, ERR_RUN, "no random numbers: %s", strerror(errno));
+		goto out;
+	}
 	r.judge = capture_judge_new(job->signatures, seed);
 	r.room.bytes = xcalloc(1, ROOM_BYTES);
-	result = read_all(&r, totals, e);
+	result = read_all(&r, fds, whys, totals, e);
 	sum_up(out, totals);
+out:
+	for (unsigned i = 0; i < job->n_paths; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+	pairing_clear(&r.pairing);
 	free(r.room.bytes);
 	capture_judge_free(r.judge);
+	free(r.names);
+	free(whys);
+	free(fds);
 	return result;
 }

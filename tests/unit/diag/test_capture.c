@@ -750,6 +750,146 @@ static const struct test_case cases[] = {
 
 #define N_CASES (sizeof(cases) / sizeof(cases[0]))
 
+/* ---- two capture points ---- */
+
+/* The same connection behind a NAT and five routers. */
+static void far_of(struct sample *s)
+{
+	s->c.client = v4(203, 0, 113, 7);
+	s->c.client_port = 61000;
+	s->c.syn_print.ttl = s->c.half[CONN_CLIENT].ttl_min = s->c.half[CONN_CLIENT].ttl_max = 59;
+	if (s->c.synack_print.ttl)
+		s->c.synack_print.ttl = s->c.half[CONN_SERVER].ttl_min = s->c.half[CONN_SERVER].ttl_max = 64;
+}
+
+static void far_healthy(struct sample *s)
+{
+	healthy(s);
+	far_of(s);
+}
+
+static void far_no_reset(struct sample *s)
+{
+	sample_greeted(s);
+	sample_command(s, STAGE_EHLO, 24, mark(6, 46));
+	far_of(s);
+}
+
+static void far_synack(struct sample *s)
+{
+	sample_syn(s);
+	sample_synack(s, 0.1, 64);
+	far_of(s);
+}
+
+static void near_stripped(struct sample *s)
+{
+	sample_greeted(s);
+	sample_command(s, STAGE_EHLO, 24, mark(6, 46));
+	sample_reply(s, STAGE_EHLO, 250, "mx.example.net\nSIZE 10240000", mark(7, 66));
+}
+
+static void near_greeting(struct sample *s)
+{
+	sample_connected(s);
+	sample_reply(s, STAGE_GREETING, 220, "another one", mark(4, 45));
+}
+
+static void near_ehlo(struct sample *s)
+{
+	sample_greeted(s);
+	sample_command(s, STAGE_EHLO, 24, mark(6, 46));
+	sample_reply(s, STAGE_EHLO, 250, "mx.example.net\nSTARTTLS\nSIZE 1", mark(7, 66));
+}
+
+static void near_proxied(struct sample *s)
+{
+	healthy(s);
+	s->c.half[CONN_CLIENT].isn = 77;
+	s->smtp.hello = say(s, "EHLO client.example.net");
+}
+
+static void far_proxied(struct sample *s)
+{
+	far_healthy(s);
+	s->smtp.hello = say(s, "EHLO client.example.net");
+}
+
+static void far_client_reset(struct sample *s)
+{
+	sample_ehlo(s);
+	far_of(s);
+	sample_command(s, STAGE_MAIL, 30, mark(8, 70));
+	sample_rst(s, CONN_CLIENT, TCP_RST | TCP_ACK, 59, mark(9, 71));
+}
+
+static void far_deaf(struct sample *s)
+{
+	sample_greeted(s);
+	far_of(s);
+}
+
+static void near_deaf(struct sample *s)
+{
+	sample_connected(s);
+	sample_until(s, 20000);
+}
+
+static const struct pair_case {
+	const char *name, *rule;
+	void (*near)(struct sample *s);
+	void (*far)(struct sample *s); /* NULL: nothing was seen there */
+} pairs[] = {
+	{"nothing changed but addresses", NULL, healthy, far_healthy},
+	{"SYNs lost", "pair-syn-lost", silent, NULL},
+	{"SYN-ACK lost", "pair-answer-lost", silent, far_synack},
+	{"RST to the SYN that nobody sent", "pair-syn-reset", refused, far_synack},
+	{"RST that nobody sent", "pair-reset", reset_ehlo, far_no_reset},
+	{"RST of the client that nobody sent", "pair-client-reset", mid_dialogue_cut, far_client_reset},
+	{"STARTTLS gone", "pair-starttls", near_stripped, far_healthy},
+	{"another greeting", "pair-greeting", near_greeting, far_healthy},
+	{"another EHLO", "pair-ehlo", near_ehlo, far_healthy},
+	{"another connection", "pair-proxy", near_proxied, far_proxied},
+	{"EHLO lost", "pair-lost-out", stuck, far_deaf},
+	{"greeting lost", "pair-lost-in", near_deaf, stuck_server},
+};
+
+#define N_PAIRS (sizeof(pairs) / sizeof(pairs[0]))
+
+static const char *rule_name(const struct connection *c)
+{
+	return c->n_findings ? c->findings[0].rule : "open";
+}
+
+static void each_pair(void **state)
+{
+	unsigned wrong = 0;
+
+	(void)state;
+	for (size_t i = 0; i < N_PAIRS; i++) {
+		struct capture_judge *j = capture_judge_new(&signatures, 7);
+		static struct sample near, far;
+		struct capture_other other = {.file = "far.pcap"};
+		const char *want = pairs[i].rule ? pairs[i].rule : "open";
+		pairs[i].near(&near);
+		if (pairs[i].far) {
+			pairs[i].far(&far);
+			other.conn = &far.c;
+			other.how = capture_match(&near.c, &far.c);
+			assert_true(other.how != MATCH_NONE);
+			assert_true(capture_is_nearer(&near.c, &far.c) && !capture_is_nearer(&far.c, &near.c));
+		}
+		const struct connection *c = capture_judge_pair(j, &near.c, "near.pcap", &other);
+		if (strcmp(rule_name(c), want) != 0) {
+			wrong++;
+			print_error("%s: %s, not %s: %s\n", pairs[i].name, rule_name(c), want, c->summary);
+		}
+		assert_non_null(c->pair);
+		capture_judge_free(j);
+	}
+	assert_int_equal(wrong, 0);
+}
+
 /* ---- judging ---- */
 
 static void learn(struct capture_judge *j, void (*make)(struct sample *), uint16_t port, struct addr *server)
@@ -848,6 +988,8 @@ static void every_row_is_reached(void **state)
 		bool reached = r->state == STATE_OPEN;
 		for (size_t k = 0; k < N_CASES; k++)
 			reached |= cases[k].rule && strcmp(cases[k].rule, r->id) == 0;
+		for (size_t k = 0; k < N_PAIRS; k++)
+			reached |= pairs[k].rule && strcmp(pairs[k].rule, r->id) == 0;
 		if (!reached)
 			fail_msg("no case reaches %s", r->id);
 		for (unsigned k = 0; k < i; k++)
@@ -922,6 +1064,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_case),
+		cmocka_unit_test(each_pair),
 		cmocka_unit_test(every_row_is_reached),
 		cmocka_unit_test(no_row_shadows_another),
 		cmocka_unit_test(rows_hold_together),
