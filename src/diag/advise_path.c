@@ -17,6 +17,7 @@
 #define MAX_ROUNDS         8  /* at the hop where it stops */
 #define MAX_SILENT_ROUNDS  3  /* at a hop that answers nobody */
 #define MAX_NAME_ROUNDS    2  /* at a hop that the port has passed: only its address is missing */
+#define MAX_SIZE_ROUNDS    4
 #define BORDER_SENDS       4
 /* The silence of the first hop beyond, alone, is mere loss with less than this: what places it. */
 #define PLACED_PROBABILITY 0.02
@@ -160,7 +161,7 @@ static void ask(struct ctx *c, enum probe_kind kind, int port, unsigned ttl,
 
 	if (a->n_probes == DIAG_MAX_PROBES)
 		return;
-	bool ours = kind == PROBE_ACK || kind == PROBE_DATA;
+	bool ours = path_is_on_connection(kind);
 	a->probes[a->n_probes++] =
 		(struct diag_probe){kind, port, (uint8_t)ttl, !ours && c->inject[port], *dst,
 				    ours ? tracker_main_flow(c->t, port)->id : NO_FLOW, 0};
@@ -433,12 +434,18 @@ static bool trace_stalled(struct ctx *c, int port, const struct port_facts *p)
 	const struct path_trace *own = &c->path->trace[trace], *other = &c->path->trace[c->control];
 	unsigned h = horizon(c, trace), last = path_last_hop(c->path, own);
 	struct path_stop s;
+	struct stall stall;
 	bool busy = false;
 
+	stall_of(c->t, p->flow, c->now, &stall);
 	path_where_silent(c->path, trace, c->control, p->dest_ttl, c->tcp_control, 1,
 			  c->now - c->due, &s);
-	if (s.stops && s.next && s.next_probability <= PLACED_PROBABILITY)
-		return false;
+	bool placed = s.stops && s.next && s.next_probability <= PLACED_PROBABILITY;
+	/* is it for its size? Something else as long as it shows that, from where it stops on */
+	for (unsigned ttl = s.from + 1; said && placed && stall.large && ttl < h; ttl++)
+		busy |= want_kind(c, PROBE_SIZE, port, ttl, MAX_SIZE_ROUNDS, true);
+	if (placed)
+		return busy;
 	for (unsigned ttl = 1; ttl < h; ttl++) {
 		bool passed = ttl <= last;
 		bool mute = !other->cell[ttl].answered && !own->cell[ttl].answered;

@@ -316,6 +316,9 @@ static void cut_facts(const struct tracker *t, int port, const struct path_place
 	bool proven = blamed && s.stops && s.next && s.next_probability <= CUT_PROBABILITY &&
 		      s.probability <= SILENCE_MAX_PROBABILITY;
 	fact_note(p, F_PATH_CUT, proven, NO_EVENT);
+	/* as long, and it gets farther: not its size is to blame */
+	if (proven && path_last_hop(path, &path->trace[path_trace_of(path, PROBE_SIZE, port)]) > s.from)
+		p->seen &= ~FACT_BIT(F_LARGE_LOST);
 	fact_note(p, F_CUT_PART,
 		  proven && trace == data && path_last_hop(path, &path->trace[ack]) > s.from, NO_EVENT);
 	if (!proven)

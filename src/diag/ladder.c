@@ -80,7 +80,7 @@ static unsigned lane_of(const struct tracker *t, const struct packet *p,
 {
 	if (p->loopback)
 		return 0;
-	if (probe && (probe->kind == PROBE_TRACE || probe->kind == PROBE_ACK || probe->kind == PROBE_DATA))
+	if (probe && (probe->kind == PROBE_TRACE || path_is_on_connection(probe->kind)))
 		return probe->ttl;
 	if (probe && probe->kind == PROBE_BORDER)
 		return lane_of_address(t, &t->path.border[probe->port_index][probe->border].router);

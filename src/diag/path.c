@@ -6,7 +6,7 @@
 
 #include "wire/decode.h"
 
-static const struct path_trace no_trace[3 * PLAN_MAX_PORTS];
+static const struct path_trace no_trace[4 * PLAN_MAX_PORTS];
 static const struct path_border no_border[PLAN_MAX_PORTS][PATH_MAX_BORDERS];
 
 void path_init(struct path *p, const struct addr *target, unsigned n_ports)
@@ -107,9 +107,9 @@ void path_feed_asn(struct path *p, const struct ev_asn *asn)
 	p->as[p->n_as++].name = asn->name;
 }
 
-static bool is_on_connection(enum probe_kind kind)
+bool path_is_on_connection(enum probe_kind kind)
 {
-	return kind == PROBE_ACK || kind == PROBE_DATA;
+	return kind == PROBE_ACK || kind == PROBE_DATA || kind == PROBE_SIZE;
 }
 
 /* Its index; n_probes: none. */
@@ -117,7 +117,7 @@ static unsigned probe_by_seq(const struct path *p, uint32_t seq, uint16_t port)
 {
 	for (unsigned i = p->n_probes; i-- > 0;)
 		if (p->probes[i].seq == seq && p->probes[i].port == port &&
-		    !is_on_connection(p->probes[i].kind))
+		    !path_is_on_connection(p->probes[i].kind))
 			return i;
 	return p->n_probes;
 }
@@ -130,7 +130,7 @@ static unsigned probe_by_quote(const struct path *p, const struct icmp_quote *q)
 
 	for (unsigned i = p->n_probes; i-- > 0;) {
 		const struct path_probe *probe = &p->probes[i];
-		if (!is_on_connection(probe->kind) || probe->seq != q->seq || probe->port != q->dport)
+		if (!path_is_on_connection(probe->kind) || probe->seq != q->seq || probe->port != q->dport)
 			continue;
 		if (q->src.family == ADDR_V4 && probe->ip_id == q->ip_id)
 			return i;
@@ -244,7 +244,7 @@ static bool quotes_copy(const struct path *p, const struct packet *k)
 	if (k->dir == PACKET_OUT || k->kind != PACKET_ICMP || !is_time_exceeded(k))
 		return false;
 	for (unsigned i = 0; i < p->n_probes; i++)
-		if (is_on_connection(p->probes[i].kind) && p->probes[i].seq == k->icmp.quote.seq &&
+		if (path_is_on_connection(p->probes[i].kind) && p->probes[i].seq == k->icmp.quote.seq &&
 		    p->probes[i].port == k->icmp.quote.dport)
 			return true;
 	return false;

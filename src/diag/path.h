@@ -58,7 +58,7 @@ struct path_border {
 struct path_probe {
 	uint32_t seq;
 	uint16_t port;
-	uint16_t ip_id, window; /* PROBE_ACK, PROBE_DATA */
+	uint16_t ip_id, window; /* of those on a connection */
 	uint8_t trace, ttl;
 	uint8_t port_index;     /* in the plan */
 	enum probe_kind kind;
@@ -69,7 +69,7 @@ struct path_probe {
 
 struct path {
 	struct addr target;
-	/* Three times n_ports, see path_trace_of(): SYNs by plan index, then what was sent on the port's
+	/* Four times n_ports, see path_trace_of(): SYNs by plan index, then what was sent on the port's
 	 * connection. Empty ones, for reading only, until a probe was sent. */
 	struct path_trace *trace;
 	struct path_border (*border)[PATH_MAX_BORDERS];
@@ -89,12 +89,16 @@ struct path {
 /* Index of the trace that probes of this kind make for a port. */
 static inline int path_trace_of(const struct path *p, enum probe_kind kind, int port)
 {
-	return port + (int)p->n_ports * (kind == PROBE_ACK ? 1 : kind == PROBE_DATA ? 2 : 0);
+	return port + (int)p->n_ports *
+			      (kind == PROBE_ACK ? 1 : kind == PROBE_DATA ? 2 : kind == PROBE_SIZE ? 3 : 0);
 }
+
+/* A segment on a connection of this run, with a small TTL. */
+bool path_is_on_connection(enum probe_kind kind);
 
 static inline unsigned path_n_traces(const struct path *p)
 {
-	return 3 * p->n_ports;
+	return 4 * p->n_ports;
 }
 
 void path_init(struct path *p, const struct addr *target, unsigned n_ports);

@@ -736,7 +736,7 @@ static const char *probe_words(struct arena *a, const struct tracker *t, const s
 		return NULL;
 	*port = probe->port;
 	wire_text(p, text, sizeof(text));
-	if (probe->kind == PROBE_ACK || probe->kind == PROBE_DATA)
+	if (path_is_on_connection(probe->kind))
 		return arena_printf(a, "a copy with TTL %u of what was said drew an answer: %s", probe->ttl,
 				    text);
 	return probe->kind == PROBE_FULL

@@ -113,6 +113,7 @@ enum probe_kind {
 	PROBE_LOOK,   /* a keep-alive, which its other side must answer */
 	PROBE_ACK,    /* TTL-limited, our latest acknowledgement: what does any packet of it meet? */
 	PROBE_DATA,   /* TTL-limited, what we said last: what does that meet? */
+	PROBE_SIZE,   /* TTL-limited, as long as that, and nothing but spaces: is it its size? */
 };
 
 /* One raw segment of ours. A SYN's sequence number is unique in the run: a quote, a SYN-ACK and a RST

@@ -132,6 +132,20 @@ static void repeat_ack(struct run *r, const struct flow *f)
 	path_send(r->live->sender, &ack);
 }
 
+/* The oldest segment that nobody has acknowledged, or something else of its size. */
+static size_t said_last(const struct run *r, const struct flow *f, enum probe_kind kind,
+			uint8_t payload[RAW_PAYLOAD_MAX])
+{
+	size_t size = f->talk.stuck_len < RAW_PAYLOAD_MAX ? f->talk.stuck_len : RAW_PAYLOAD_MAX;
+
+	if (kind == PROBE_ACK)
+		return 0;
+	if (kind == PROBE_DATA)
+		return prober_sent(r->prober, f->id, f->talk.acked - (f->isn + 1), payload, size);
+	memset(payload, ' ', size);
+	return size;
+}
+
 /* On a connection that our kernel holds. */
 static void send_on_flow(struct run *r, const struct diag_probe *probe)
 {
@@ -147,11 +161,8 @@ static void send_on_flow(struct run *r, const struct diag_probe *probe)
 		repeat_ack(r, f);
 		ready = segment_look(f, &r->plan->target, &raw);
 	} else if (ready) {
-		unsigned size = probe->kind == PROBE_DATA ? (unsigned)prober_sent(
-					r->prober, f->id, f->talk.acked - (f->isn + 1), payload,
-					f->talk.stuck_len < sizeof(payload) ? f->talk.stuck_len
-									    : sizeof(payload)) : 0;
-		ready = segment_copy(f, &r->plan->target, probe->ttl, payload, size, &raw) &&
+		size_t size = said_last(r, f, probe->kind, payload);
+		ready = segment_copy(f, &r->plan->target, probe->ttl, payload, (unsigned)size, &raw) &&
 			(size || probe->kind == PROBE_ACK);
 		raw.ip_id = (uint16_t)(r->next_seq % 0xffff + 1);
 		r->next_seq += 3;

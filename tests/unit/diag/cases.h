@@ -981,8 +981,8 @@ static inline void session_large_out(struct scene *s)
 	session_end(s, f, STAGE_TLS, SESSION_STALLED, NULL);
 }
 
-/* ... for hop 3 drops what is so large. */
-static inline void session_large_placed(struct scene *s)
+/* ... for hop 3 drops what is so large, or a ClientHello whatever its size. */
+static inline void clienthello_dropped(struct scene *s, bool for_size)
 {
 	unsigned f = ehlo_in_vain(s, 1);
 
@@ -995,7 +995,18 @@ static inline void session_large_placed(struct scene *s)
 	two_traces(s, 25, HOPS, 443, HOPS, 4);
 	copies(s, PROBE_DATA, f, 18, 2, HOPS, 5);
 	copies(s, PROBE_ACK, f, 318, HOPS, HOPS, 1);
+	copies(s, PROBE_SIZE, f, 18, for_size ? 2 : HOPS, HOPS, 2);
 	session_end(s, f, STAGE_TLS, SESSION_STALLED, NULL);
+}
+
+static inline void session_large_placed(struct scene *s)
+{
+	clienthello_dropped(s, true);
+}
+
+static inline void session_clienthello_dropped(struct scene *s)
+{
+	clienthello_dropped(s, false);
 }
 
 /* Of the server's certificate only the last, smaller piece comes. */
@@ -1306,6 +1317,7 @@ static const struct rule_case rule_cases[] = {
 	ROW("session-cut-placed", session_cut_placed, 1, BLOCKED, SESSION_STALL, ISP, HOP),
 	ROW("session-cut-part", session_ehlo_dropped, 0, BLOCKED, SESSION_STALL, ISP, HOP),
 	ROW("session-cut-part", session_ehlo_dropped, 1, BLOCKED, SESSION_STALL, ISP, HOP),
+	ROW("session-cut-part", session_clienthello_dropped, 0, BLOCKED, SESSION_STALL, ISP, HOP),
 	ROW("session-large-placed", session_large_placed, 0, NO_SERVICE, SESSION_STALL, ISP, HOP),
 	ROW("session-cut", session_cut_at_once, 0, BLOCKED, SESSION_STALL, UNKNOWN, UNKNOWN),
 	ROW("session-cut", session_cut_at_ehlo, 1, BLOCKED, SESSION_STALL, UNKNOWN, UNKNOWN),
