@@ -113,7 +113,8 @@ def run_tool(network, options, outcome):
     if scenario.check_named:
         foreseen = inspect.check(network, lambda name: call_json(network, options, name, verb="inspect"))
     case = network.directory / "case"
-    saving = ["--save", str(case)] if options.check_replay else []
+    # a run of several rounds can't be saved
+    saving = ["--save", str(case)] if options.check_replay and "--repeat" not in scenario.args else []
     status, outcome.tool, stdout, stderr = call_tool(network, options, ["--json", *saving], "report")
     documents, complaints = expect.parse_documents(stdout)
     outcome.complaints += complaints + complaints_of_run(scenario, status, stdout, documents)
@@ -134,6 +135,17 @@ def run_tool(network, options, outcome):
             outcome.complaints.append(f"exit status {text_status} with text output, {status} with --json")
 
 
+def save_case(network, options):
+    """One run, saved in the network's directory: what is wrong with it. As a host that is called "client"."""
+    scenario, case = network.scenario, network.directory / "case"
+    status, seconds, stdout, stderr = call_tool(network, options, ["--json", "--save", str(case)], "report",
+                                                before=["unshare", "--uts", "sh", "-c", 'hostname client; exec "$@"', "sh"])
+    documents, complaints = expect.parse_documents(stdout)
+    complaints += complaints_of_run(scenario, status, stdout, documents)
+    complaints += expect.check_expected(scenario, status, seconds, stderr.decode(errors="replace"), documents)
+    return complaints or replay.check(options.binary, case, status, stdout)
+
+
 def complaints_of_run(scenario, status, stdout, documents):
     """What must hold for every run."""
     found = expect.check_output_bytes("json", stdout)
@@ -151,11 +163,11 @@ def call_json(network, options, name, verb="check"):
     return status, seconds, documents, complaints + complaints_of_run(network.scenario, status, stdout, documents)
 
 
-def call_tool(network, options, extra, name, verb="check"):
+def call_tool(network, options, extra, name, verb="check", before=()):
     """One run of the tool: (exit status or None if it had to be killed, seconds, stdout, stderr)."""
     scenario = network.scenario
     timed = ["--timeout", f"{scenario.timeout:g}"] if scenario.timeout_given else []
-    command = [str(options.binary), verb, *extra, *timed, *map(scenario.fill, scenario.args),
+    command = [*before, str(options.binary), verb, *extra, *timed, *map(scenario.fill, scenario.args),
                *scenario.target_words()]
     out, err = (network.directory / f"{name}.{kind}" for kind in ("stdout", "stderr"))
     (network.directory / f"{name}.command").write_text(" ".join(command) + "\n")
