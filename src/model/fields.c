@@ -54,7 +54,7 @@ WORDS(session_end, [SESSION_DONE] = "done", [SESSION_CLOSED] = "closed",
 
 WORDS(probe_kind, [PROBE_TRACE] = "trace", [PROBE_FULL] = "full", [PROBE_BORDER] = "border",
       [PROBE_LOOK] = "look", [PROBE_CANARY] = "canary",
-      [PROBE_ACK] = "ack", [PROBE_DATA] = "data");
+      [PROBE_ACK] = "ack", [PROBE_DATA] = "data", [PROBE_SIZE] = "size");
 
 WORDS(look, [LOOK_CAPTURE] = "capture", [LOOK_ROUTE] = "route", [LOOK_LINK] = "link",
       [LOOK_NEIGHBOUR] = "neighbour", [LOOK_PATH] = "path");
