@@ -71,12 +71,20 @@ static void add_port(struct plan *plan, uint16_t port, bool tested, bool tls)
 		.port = port, .tested = tested, .implicit_tls = tls};
 }
 
-static struct plan make_plan(const struct check *c, const char *input, const char *name,
+/* "mx.example.net." is absolute for a resolver; certificates, SNI and mail programs know no such dot. */
+static const char *host_name(struct check *c, const char *name)
+{
+	size_t len = strlen(name);
+
+	return len > 1 && name[len - 1] == '.' ? arena_strndup(&c->opt.arena, name, len - 1) : name;
+}
+
+static struct plan make_plan(struct check *c, const char *input, const char *name,
 			     const struct addr *address, const char *interface)
 {
 	struct plan plan = {
 		.input = input,
-		.name = name,
+		.name = name ? host_name(c, name) : NULL,
 		.target = *address,
 		.interface = interface,
 		.source = c->opt.source,

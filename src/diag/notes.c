@@ -71,6 +71,22 @@ static void note_session(struct builder *b, const char **list, unsigned i)
 					       port_of(b, i)));
 }
 
+/* What was asked for beyond the greeting, and became no finding. */
+static void note_asked(struct builder *b, const char **list, unsigned i)
+{
+	const struct flow *f = b->facts[i].flow;
+	const struct stage_reply *login = f ? &f->replies[STAGE_AUTH] : NULL,
+				 *mail = f ? &f->replies[STAGE_MAIL] : NULL;
+	struct arena *a = &b->r->arena;
+
+	if (login && login->t_ns && !login->code)
+		add_note(b, list, arena_printf(a, "login on port %u %s", port_of(b, i), login->text));
+	else if (login && login->code >= 200 && login->code < 300)
+		add_note(b, list, arena_printf(a, "the login works on port %u", port_of(b, i)));
+	if (mail && mail->t_ns && !mail->code)
+		add_note(b, list, arena_printf(a, "mail on port %u %s", port_of(b, i), mail->text));
+}
+
 void build_notes(struct builder *b)
 {
 	const char **list = arena_alloc(&b->r->arena, NOTES_MAX * sizeof(*list));
@@ -81,5 +97,7 @@ void build_notes(struct builder *b)
 		add_note(b, list, arena_printf(&b->r->arena, "without the whole sandbox: %s", sandbox));
 	for (unsigned i = 0; i < b->n_tested; i++)
 		note_session(b, list, i);
+	for (unsigned i = 0; i < b->n_tested; i++)
+		note_asked(b, list, i);
 	b->r->notes = list;
 }

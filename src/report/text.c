@@ -205,6 +205,7 @@ static void print_page(struct page *pg)
 		const char *program = phrase_mail_program_brief(&pg->scratch, pg->r);
 		if (program)
 			pen_paragraph(&pg->pen, 2, STYLE_PLAIN, program);
+		print_list(pg, "Note", pg->r->notes, pg->r->n_notes);
 		return;
 	}
 	pen_blank(&pg->pen);

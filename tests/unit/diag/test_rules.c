@@ -188,6 +188,29 @@ static void test_match(void **state)
 	assert_int_equal(missing, 0); /* denied, not undecided */
 }
 
+/* ---- notes ---- */
+
+static void expect_note(int code, const char *text, const char *note)
+{
+	struct scene *s = scene_new(false);
+	unsigned f = greeted(s, "mx.example.com ESMTP", 250, bare_ehlo);
+
+	said(s, f, STAGE_AUTH, code, text, NULL);
+	session_end(s, f, STAGE_QUIT, SESSION_DONE, NULL);
+	const struct report *r = finish(s);
+	assert_int_equal(r->n_notes, 1);
+	assert_string_equal(r->notes[0], note);
+	scene_free(s);
+}
+
+static void test_login_is_told(void **state)
+{
+	(void)state;
+	expect_note(235, "ok", "the login works on port 25");
+	expect_note(0, "not tried: the certificate is not trusted",
+		    "login on port 25 not tried: the certificate is not trusted");
+}
+
 /* ---- words ---- */
 
 static void test_no_template_has_an_unknown_placeholder(void **state)
@@ -281,6 +304,7 @@ int main(void)
 		cmocka_unit_test(test_every_row_has_a_case),
 		cmocka_unit_test(test_rows_are_sound),
 		cmocka_unit_test(test_no_row_is_shadowed),
+		cmocka_unit_test(test_login_is_told),
 		cmocka_unit_test(test_match),
 		cmocka_unit_test(test_no_template_has_an_unknown_placeholder),
 		cmocka_unit_test(test_every_fact_has_words),
