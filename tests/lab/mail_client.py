@@ -31,6 +31,7 @@ def dialogue(address, port, seconds):
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
+    context.maximum_version = ssl.TLSVersion.TLSv1_2  # which shows the certificate to a capture
     connection = socket.create_connection((address, port), timeout=seconds)
     with contextlib.closing(connection):
         if port == 465:
