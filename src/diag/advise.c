@@ -170,7 +170,7 @@ void diag_advise(const struct diag *d, int64_t now, struct diag_advice *out)
 	bool all_silent = true;
 
 	out->done = true;
-	out->n_repeat = out->n_probes = out->n_tls_try = 0;
+	out->n_repeat = out->n_probes = out->n_tls_try = out->n_held = 0;
 	out->again_ns = now + interval / 2;
 	for (unsigned i = 0; i < plan->n_ports && plan->ports[i].tested; i++, n_tested++) {
 		facts_of_port(t, (int)i, now, &facts[i]);

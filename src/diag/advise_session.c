@@ -86,12 +86,85 @@ static void ask_witness(const struct tracker *t, const struct port_facts *p, int
 		advice->repeat[advice->n_repeat++] = port;
 }
 
+/* ---- who resets it? ---- */
+
+/* A further connection, and each step on it, gets no longer than this. */
+#define HELD_MAX_NS (3 * NS_PER_S)
+#define HELD_PATIENCE_NS (20 * NS_PER_MS)
+
+/* In the middle of a dialogue, by a RST from the wire, after words that can be said again. */
+static bool is_reset(const struct tracker *t, const struct flow *f)
+{
+	bool said = f->end_stage == STAGE_EHLO || f->end_stage == STAGE_STARTTLS ||
+		    f->end_stage == STAGE_TLS || f->end_stage == STAGE_EHLO_TLS ||
+		    f->end_stage == STAGE_MAIL || f->end_stage == STAGE_RCPT;
+
+	return f->has_end && f->end == SESSION_RESET && said && f->rst.seen && !f->rst.on_lo &&
+	       f->synack.seen && !f->synack.on_lo && !f->translated && !f->redirected &&
+	       !t->plan->no_path && !t->not_looked[LOOK_PATH] && tracker_capture_whole(t);
+}
+
+/* The same words with growing TTLs, one after another: whoever resets the connection shows himself at
+ * the smallest that reaches him, and the server only at its own. True while that goes on. */
+static bool step_held(const struct tracker *t, int port, const struct flow *held, unsigned dest,
+		      int64_t now, struct diag_advice *advice)
+{
+	const struct path_trace *trace = &t->path.trace[path_trace_of(&t->path, PROBE_DATA, port)];
+	int64_t rtt = held->synack.t_ns - held->first_syn_ns, since = held->held_ns;
+	unsigned ttl = 1;
+
+	if (held->has_end || held->rst.seen || (held->has_result && held->error))
+		return false;
+	if (!held->held_ns) {
+		wake_at(advice, held->start_ns + HELD_MAX_NS);
+		return now - held->start_ns < HELD_MAX_NS;
+	}
+	for (unsigned i = 1; i <= HELD_FULL_TTL; i++) {
+		if (trace->cell[i].sent)
+			since = trace->cell[i].last_sent_ns;
+		if (trace->cell[i].sent)
+			ttl = i + 1 < dest ? i + 1 : HELD_FULL_TTL;
+	}
+	if (trace->cell[HELD_FULL_TTL].sent) {
+		wake_at(advice, since + facts_answer_due_ns(t));
+		return now - since < facts_answer_due_ns(t);
+	}
+	int64_t next = trace->sent ? since + rtt * 3 / 2 + HELD_PATIENCE_NS : now;
+	if (now < next)
+		wake_at(advice, next);
+	else
+		ask(advice, (struct diag_probe){.kind = PROBE_DATA,
+						.port_index = port,
+						.ttl = (uint8_t)ttl,
+						.dst = t->plan->target,
+						.flow = held->id});
+	return true;
+}
+
+static void advise_reset(const struct tracker *t, int port, const struct port_facts *p, int64_t now,
+			 struct diag_advice *advice)
+{
+	const struct flow *held = tracker_held(t, port);
+	unsigned dest = p->dest_ttl;
+
+	if (!p->flow || !is_reset(t, p->flow) || dest < 2 || dest > HELD_FULL_TTL)
+		return;
+	if (!held && now - t->log->events[p->flow->end_event].t_ns < HELD_MAX_NS) {
+		advice->held[advice->n_held].port_index = port;
+		advice->held[advice->n_held++].stage = p->flow->end_stage;
+		advice->done = false;
+	} else if (held && step_held(t, port, held, dest, now, advice)) {
+		advice->done = false;
+	}
+}
+
 void advise_session(const struct tracker *t, const struct port_facts *facts, unsigned n_tested,
 		    int64_t now, struct diag_advice *advice)
 {
 	for (unsigned i = 0; i < n_tested; i++) {
 		const struct flow *f = facts[i].flow;
 		struct stall s;
+		advise_reset(t, (int)i, &facts[i], now, advice);
 		if (!is_talking(t, f))
 			continue;
 		int64_t due = look_due_ns(t, f);

@@ -45,6 +45,11 @@ struct diag_advice {
 	unsigned n_repeat;
 	int tls_try[PLAN_MAX_PORTS]; /* plan indices: one more connection, with TLS from the first byte */
 	unsigned n_tls_try;
+	struct {
+		int port_index;
+		enum session_stage stage;
+	} held[PLAN_MAX_PORTS]; /* FLOW_HELD to start now */
+	unsigned n_held;
 	struct diag_probe probes[DIAG_MAX_PROBES]; /* raw SYNs to send now, in this order */
 	unsigned n_probes;
 	int64_t again_ns; /* ask again at this time (wall clock) if nothing happens before */

@@ -83,6 +83,8 @@ static const struct {
 	[F_CLOSED] = {"closed", "the other side closed before the dialogue was done"},
 	[F_RESET] = {"reset", "the session was reset before the dialogue was done"},
 	[F_RESET_NEARER] = {"reset-nearer", "that RST came from nearer than the SYN-ACK"},
+	[F_RESET_EARLY] = {"reset-early", "the same words draw a RST with a TTL that does not reach the target"},
+	[F_RESET_OWN] = {"reset-own", "the same words draw a RST only with a TTL that reaches the target"},
 	[F_STALLED] = {"stalled", "the other side went silent before the dialogue was done"},
 	[F_PEER_ALIVE] = {"peer-alive", "its stack still answers, and nothing that it has sent is missing"},
 	[F_PEER_GONE] = {"peer-gone", "nothing came from it any more, whatever was sent to it"},

@@ -96,6 +96,8 @@ enum fact {
 	F_CLOSED,
 	F_RESET,
 	F_RESET_NEARER,     /* by a RST from fewer hops away than the SYN-ACK */
+	F_RESET_EARLY,      /* the same words draw a RST with a TTL that does not reach the target */
+	F_RESET_OWN,        /* ... only with one that does */
 	F_STALLED,          /* and of those who are silent: */
 	F_PEER_ALIVE,       /* ... the other side's stack answers, and nothing that it has sent is missing */
 	F_PEER_GONE,        /* ... nothing of it comes any more, whatever we send */
@@ -159,6 +161,8 @@ const char *fact_text(enum fact f);
 /* A live run asks until it is sure: that nothing comes is
  * claimed from so many packets that had to be answered, at least, and below the same probability. */
 #define STALL_MIN_TIMES 4
+/* With this one, copies of what is held back on a connection reach the target: Linux's usual TTL. */
+#define HELD_FULL_TTL 64
 /* A genuine SYN-ACK that lost the race against a forged RST follows within this. */
 #define RST_GRACE_FLOOR_NS (60 * NS_PER_MS)
 

@@ -299,6 +299,54 @@ void facts_place_by_distance(const struct tracker *t, int port_index, uint8_t ar
 	place_device(&places, known ? SURE_BY_DISTANCE : SURE_BY_DISTANCE_ALONE, &p->placed);
 }
 
+/* Nothing tells the ends of the range apart but how readily such networks filter. */
+static void place_by_readiness(const struct path_places *places, struct placed *out)
+{
+	unsigned from = out->from ? out->from : 1;
+	double sum = 0;
+
+	for (unsigned ttl = from; ttl <= out->to; ttl++)
+		sum += readiness(places->place[ttl]);
+	for (unsigned ttl = from; ttl <= out->to; ttl++)
+		add_weight(out, places->place[ttl], readiness(places->place[ttl]) / sum);
+	finish_places(places, out, SURE_DEVICE);
+}
+
+/* A reset session, tried once more with growing TTLs of the words that it was reset for. */
+static void reset_facts(const struct tracker *t, int port, const struct path_places *places,
+			struct port_facts *p)
+{
+	int index = path_trace_of(&t->path, PROBE_DATA, port);
+	struct path_trace trace = t->path.trace[index];
+	unsigned first = path_first_rst(&trace);
+	int full = arrival_ttl_of_control(t, p);
+
+	if (!first || !p->dest_ttl)
+		return;
+	const struct path_cell *c = &trace.cell[first];
+	bool early = first < p->dest_ttl;
+	bool all_sent = true;
+	for (unsigned ttl = 1; ttl < p->dest_ttl; ttl++)
+		all_sent &= trace.cell[ttl].sent > 0;
+	bool like_server = path_distance(c->rst_ttl) >= path_distance(full);
+	fact_note(p, F_RESET_EARLY, early, NO_EVENT);
+	fact_note(p, F_RESET_OWN, !early && all_sent && like_server && !fact_seen(p, F_RESET_NEARER),
+		  NO_EVENT);
+	if (!early || p->placed.known)
+		return;
+	/* the first RST, drawn with the usual TTL, shows whether the box copies what it answers */
+	if (!trace.cell[HELD_FULL_TTL].rst) {
+		trace.cell[HELD_FULL_TTL].rst = 1;
+		trace.cell[HELD_FULL_TTL].rst_ttl = p->flow->rst.ttl;
+	}
+	struct path_range r = path_device(&trace, first, false);
+	p->placed.from = r.from;
+	p->placed.to = r.to;
+	p->placed.from_addr = path_hop_address(&t->path, r.from);
+	p->placed.to_addr = path_hop_address(&t->path, r.to);
+	place_by_readiness(places, &p->placed);
+}
+
 /* A session that stands still: how far do copies of its packets get? */
 static void cut_facts(const struct tracker *t, int port, const struct path_places *places,
 		      int64_t settled_before, struct port_facts *p)
@@ -390,6 +438,8 @@ void facts_of_path(const struct tracker *t, int port, int64_t now, struct port_f
 		icmp_hop_facts(t, port, &places, p);
 	else if (fact_seen(p, F_SILENT))
 		silent_facts(t, port, &places, now - facts_answer_due_ns(t), p);
+	if (fact_seen(p, F_RESET))
+		reset_facts(t, port, &places, p);
 	if (fact_seen(p, F_STALLED) && !fact_seen(p, F_PATH_SYNACK_EARLY))
 		cut_facts(t, port, &places, now - facts_answer_due_ns(t), p);
 }

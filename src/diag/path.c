@@ -238,6 +238,18 @@ static void feed_tcp(struct path *p, struct path_probe *probe, const struct pack
 	}
 }
 
+void path_feed_drawn(struct path *p, int port, const struct packet *k, size_t event)
+{
+	int trace = path_trace_of(p, PROBE_DATA, port);
+
+	for (unsigned i = p->n_probes; i-- > 0;) {
+		if (p->probes[i].trace != trace)
+			continue;
+		feed_tcp(p, &p->probes[i], k, event);
+		return;
+	}
+}
+
 /* A copy with a small TTL that ran out, though not which one: that is no routing loop. */
 static bool quotes_copy(const struct path *p, const struct packet *k)
 {

@@ -95,6 +95,11 @@ static unsigned evidence_of_sum(struct builder *b, unsigned port, const struct p
 		break;
 	case F_SOCKET_SILENT:
 		break;
+	case F_RESET_EARLY:
+	case F_RESET_OWN:
+		source = SOURCE_PATH;
+		text = words_reset(a, &b->d->tracker, p);
+		break;
 	case F_PEER_ALIVE:
 	case F_PEER_GONE:
 	case F_UNHEARD:

@@ -772,6 +772,15 @@ const struct rule rule_table[] = {
 		.why = "a 4xx or 5xx code to STARTTLS (RFC 3207 4)",
 	},
 	{
+		.id = "session-reset-early", .layer = LAYER_SESSION,
+		.need = B(F_CONNECTED) | B(F_RESET) | B(F_RESET_EARLY), .absent = B(F_RULE_STOPS_SESSION) | B(F_PEER_DIFFERS),
+		.state = STATE_BLOCKED, .mechanism = MECH_SESSION_RESET, .placed = true,
+		.place = PLACE_UNKNOWN, .culprit = CULPRIT_MIDDLEBOX, .confidence = NOWHERE,
+		.summary = "Somebody {place-words} resets port {port} {stage}: {hop-words}, the same words draw a RST with a TTL that does not reach {target}.",
+		.remedy = {"{ask-owner}", REMEDY_SUBMISSION},
+		.why = "on a further connection the words that it was reset for went out with growing TTLs: what answers before the server can hear them is not the server",
+	},
+	{
 		.id = "session-reset-nearer", .layer = LAYER_SESSION,
 		.need = B(F_CONNECTED) | B(F_RESET) | B(F_RESET_NEARER), .absent = B(F_RULE_STOPS_SESSION) | B(F_PEER_DIFFERS),
 		.state = STATE_BLOCKED, .mechanism = MECH_SESSION_RESET, .place = PLACE_UNKNOWN,
@@ -828,6 +837,15 @@ const struct rule rule_table[] = {
 		.summary = "Port {port} takes the connection, but the TLS handshake fails: {server-words}",
 		.remedy = {"Look closer:", "openssl s_client -connect {target-brackets}:{port}", REMEDY_SUBMISSION},
 		.why = "OpenSSL's own error on the server's answer to ClientHello",
+	},
+	{
+		.id = "session-reset-own", .layer = LAYER_SESSION,
+		.need = B(F_CONNECTED) | B(F_RESET) | B(F_RESET_OWN), .absent = B(F_RESET_NEARER) | B(F_RULE_STOPS_SESSION) | B(F_PEER_DIFFERS),
+		.state = STATE_NO_SERVICE, .mechanism = MECH_SESSION_RESET, .place = PLACE_DESTINATION,
+		.culprit = CULPRIT_SERVER, .confidence = 0.9,
+		.summary = "{target} accepts port {port} and resets the connection {stage}: every hop before it lets the same words pass.",
+		.remedy = {"Its administrator can tell why (an access list, a crash, a filter right in front of it): ask about {source}.", REMEDY_SUBMISSION},
+		.why = "on a further connection the same words, with growing TTLs, drew a RST only when they reached the target, from as far as its other packets",
 	},
 	{
 		.id = "session-reset", .layer = LAYER_SESSION,

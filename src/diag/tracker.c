@@ -292,6 +292,8 @@ static void feed_answer(struct tracker *t, const struct packet *p, size_t index)
 		note_answer(&f->synack, f, p, index);
 	} else if (p->tcp.flags & TCP_RST) {
 		note_answer(&f->rst, f, p, index);
+		if (f->role == FLOW_HELD && f->held_ns)
+			path_feed_drawn(&t->path, f->port_index, p, index);
 	}
 }
 
@@ -316,6 +318,9 @@ static void feed_icmp_packet(struct tracker *t, const struct packet *p, size_t i
 	/* a translation on the way changes either, somebody else's packet bears neither */
 	if (!addr_equal(&q->dst, &t->plan->target) && !f->redirected &&
 	    !(f->has_isn && q->seq == f->isn))
+		return;
+	/* what is held back is meant to end at the first hop */
+	if (f->role == FLOW_HELD && f->held_ns)
 		return;
 	a.on_lo = p->loopback || addr_equal(&p->src, &f->local);
 	add_icmp(f, &a);
@@ -478,6 +483,12 @@ void tracker_feed(struct tracker *t, size_t index)
 	case EV_CANARY:
 		memcpy(t->canary.address, ev->canary.address, sizeof(t->canary.address));
 		break;
+	case EV_HELD: {
+		struct flow *f = flow_by_id(t, ev->flow);
+		if (f)
+			f->held_ns = ev->t_ns;
+		break;
+	}
 	case EV_PROBE:
 		feed_probe(t, ev);
 		break;
@@ -534,10 +545,19 @@ const struct flow *tracker_main_flow(const struct tracker *t, int port_index)
 
 	for (unsigned i = 0; i < t->n_flows; i++) {
 		const struct flow *f = &t->flows[i];
-		if (f->port_index == port_index && (!best || flow_weight(f) > flow_weight(best)))
+		if (f->port_index == port_index && f->role != FLOW_HELD &&
+		    (!best || flow_weight(f) > flow_weight(best)))
 			best = f;
 	}
 	return best;
+}
+
+const struct flow *tracker_held(const struct tracker *t, int port_index)
+{
+	for (unsigned i = 0; i < t->n_flows; i++)
+		if (t->flows[i].port_index == port_index && t->flows[i].role == FLOW_HELD)
+			return &t->flows[i];
+	return NULL;
 }
 
 const struct flow *tracker_tls_try(const struct tracker *t, int port_index)

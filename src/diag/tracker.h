@@ -83,6 +83,7 @@ struct flow {
 	struct addr translated_src;
 	uint16_t translated_sport;
 
+	int64_t held_ns;     /* EV_HELD, 0: not yet */
 	struct talk talk;    /* after the handshake, until the session ended */
 	int64_t looked_ns;   /* latest keep-alive that was sent on it */
 	unsigned n_looks;
@@ -174,6 +175,9 @@ void tracker_feed(struct tracker *t, size_t index);
 const struct flow *tracker_main_flow(const struct tracker *t, int port_index);
 
 /* The attempt that began with TLS on a port that says nothing, NULL: none was made. */
+/* The connection of this port whose words are held back (FLOW_HELD), NULL none. */
+const struct flow *tracker_held(const struct tracker *t, int port_index);
+
 const struct flow *tracker_tls_try(const struct tracker *t, int port_index);
 
 /* Ports on which the client waits for the greeting, and TLS comes by STARTTLS: RFC 5321, 6409. Other

@@ -598,6 +598,19 @@ static const char *times_words(struct arena *a, unsigned n)
 	return n == 1 ? "once" : arena_printf(a, "%u times", n);
 }
 
+const char *words_reset(struct arena *a, const struct tracker *t, const struct port_facts *p)
+{
+	int port = p->flow->port_index;
+	const struct path_trace *trace = &t->path.trace[path_trace_of(&t->path, PROBE_DATA, port)];
+	unsigned first = path_first_rst(trace);
+
+	return arena_printf(a,
+			    "on a further connection the same words drew a RST with TTL %u (arrived with %u), "
+			    "and none with a smaller one; %s is reached with %u",
+			    first, trace->cell[first].rst_ttl, addr_words(a, &t->plan->target),
+			    p->dest_ttl);
+}
+
 const char *words_stall(struct arena *a, const struct port_facts *p, enum fact fact)
 {
 	const struct talk *k = &p->flow->talk;
@@ -849,6 +862,8 @@ const char *words_event(struct arena *a, const struct tracker *t, const struct e
 		return arena_printf(a, "not looked: %s", ev->not_looked.why);
 	case EV_HOST:
 		return named_record_words(a, t, ev->host, source, port);
+	case EV_HELD:
+		return NULL;
 	case EV_PROBE: /* others are summed up in the path */
 		*source = SOURCE_CANARY;
 		*port = ev->probe.port;

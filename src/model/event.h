@@ -25,6 +25,7 @@ enum flow_role {
 	FLOW_TESTED,  /* judges a port: whoever answers is spoken to */
 	FLOW_CONTROL, /* connects only, to see how the address fares on another port */
 	FLOW_REPEAT,  /* a further SYN to a silent port, and to a control beside it */
+	FLOW_HELD,    /* the dialogue again up to where it was reset: what is said then goes out TTL-limited */
 	FLOW_TLS_TRY, /* to a port that accepts and says nothing: does it wait for TLS? */
 };
 
@@ -104,6 +105,11 @@ struct ev_tls {
 	const char *error;        /* why not verified, NULL when verified */
 };
 
+/* FLOW_HELD has come to its stage: its kernel sends what is said there with a TTL of 1. */
+struct ev_held {
+	enum session_stage stage;
+};
+
 enum probe_kind {
 	PROBE_TRACE,  /* to the target, TTL-limited: who answers for which TTL? */
 	PROBE_FULL,   /* to the target, with the usual TTL: what a connection's SYN would meet */
@@ -175,6 +181,7 @@ enum event_kind {
 	EV_REPLY,        /* flow */
 	EV_TLS,          /* flow */
 	EV_SESSION_END,  /* flow */
+	EV_HELD,         /* flow */
 	EV_PROBE,        /* path */
 	EV_CANARY,       /* path: addresses for PROBE_CANARY; none: there are no such probes */
 	EV_ASN,          /* path: AS of a hop, the target or our own address */
@@ -199,6 +206,7 @@ struct event {
 		struct ev_reply reply;
 		struct ev_tls tls;
 		struct ev_session_end session_end;
+		struct ev_held held;
 		struct ev_probe probe;
 		struct ev_canary canary;
 		struct ev_asn asn;

@@ -40,7 +40,7 @@
 
 
 WORDS(flow_role, [FLOW_TESTED] = "tested", [FLOW_CONTROL] = "control", [FLOW_REPEAT] = "repeat",
-      [FLOW_TLS_TRY] = "tls-try");
+      [FLOW_TLS_TRY] = "tls-try", [FLOW_HELD] = "held");
 
 WORDS(session_stage, [STAGE_GREETING] = "greeting", [STAGE_EHLO] = "ehlo",
       [STAGE_STARTTLS] = "starttls", [STAGE_TLS] = "tls", [STAGE_EHLO_TLS] = "ehlo-tls",
@@ -160,6 +160,8 @@ FIELDS(ev_probe, ENUM(ev_probe, kind, probe_kind), FIELD(ev_probe, port), FIELD(
        FIELD(ev_probe, sport), FIELD(ev_probe, ttl), FIELD(ev_probe, seq),
        FIELD(ev_probe, ip_id), FIELD(ev_probe, window), FIELD(ev_probe, injected), ERRNO(ev_probe, error));
 
+FIELDS(ev_held, ENUM(ev_held, stage, session_stage));
+
 FIELDS(ev_canary, FIELD(ev_canary, address));
 
 FIELDS(ev_asn, FIELD(ev_asn, address), FIELD(ev_asn, asn), FIELD(ev_asn, name));
@@ -243,6 +245,7 @@ const struct fact_kind fact_kinds[] = {
 	EVENT("reply", EV_REPLY, reply, ev_reply),
 	EVENT("tls", EV_TLS, tls, ev_tls),
 	EVENT("session-end", EV_SESSION_END, session_end, ev_session_end),
+	EVENT("held", EV_HELD, held, ev_held),
 	EVENT("probe", EV_PROBE, probe, ev_probe),
 	EVENT("canary", EV_CANARY, canary, ev_canary),
 	EVENT("asn", EV_ASN, asn, ev_asn),

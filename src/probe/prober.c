@@ -60,6 +60,7 @@ struct prober {
 	unsigned n_attempts;
 	unsigned per_port[PLAN_MAX_PORTS];   /* attempts made */
 	bool talked[PLAN_MAX_PORTS];         /* a dialogue was begun */
+	enum session_stage hold_stage[PLAN_MAX_PORTS]; /* of FLOW_HELD */
 };
 
 static void add_event(struct prober *p, uint16_t flow, int64_t t_ns, struct event *ev)
@@ -302,8 +303,8 @@ static void on_connected(struct prober *p, struct attempt *a)
 	int zero = 0;
 
 	note_result(p, a, 0, false, clock_wall_ns());
-	bool tls_try = a->role == FLOW_TLS_TRY;
-	if (!port->tested || (p->talked[a->port_index] && !tls_try)) {
+	bool tls_try = a->role == FLOW_TLS_TRY, held = a->role == FLOW_HELD;
+	if (!port->tested || (p->talked[a->port_index] && !tls_try && !held)) {
 		close_attempt(a);
 		return;
 	}
@@ -316,7 +317,9 @@ static void on_connected(struct prober *p, struct attempt *a)
 							    .log = p->log,
 							    .plan = p->plan,
 							    .tls = tls_of(p),
-							    .implicit_tls = port->implicit_tls || tls_try});
+							    .implicit_tls = port->implicit_tls || tls_try,
+							    .hold = held ? p->hold_stage[a->port_index]
+									 : STAGE_COUNT});
 	for (unsigned i = 0; i < p->n_attempts; i++) /* the other attempts have no purpose left */
 		if (p->attempts[i]->port_index == a->port_index &&
 		    p->attempts[i]->state == CONNECTING)
@@ -476,7 +479,8 @@ void prober_start(struct prober *p, unsigned port_index, enum flow_role role)
 	uint16_t port = p->plan->ports[port_index].port, lport = 0;
 	int fd;
 
-	if (p->n_attempts == ATTEMPTS_MAX || (p->talked[port_index] && role != FLOW_TLS_TRY))
+	if (p->n_attempts == ATTEMPTS_MAX ||
+	    (p->talked[port_index] && role != FLOW_TLS_TRY && role != FLOW_HELD))
 		return;
 	int64_t before = clock_wall_ns();
 	int failed = connect_attempt(p, port, role, &fd, &lport);
@@ -508,6 +512,12 @@ void prober_start(struct prober *p, unsigned port_index, enum flow_role role)
 		return;
 	}
 	watch(p, a, EPOLLIN | EPOLLOUT | EPOLLERR, EPOLL_CTL_ADD);
+}
+
+void prober_start_held(struct prober *p, unsigned port_index, enum session_stage stage)
+{
+	p->hold_stage[port_index] = stage;
+	prober_start(p, port_index, FLOW_HELD);
 }
 
 static void advance(struct prober *p, struct attempt *a)

@@ -48,6 +48,9 @@ int prober_hold(struct prober *p, uint16_t *ports, struct err *e);
  * port left for this destination (a repeat is left out instead). */
 void prober_start(struct prober *p, unsigned port_index, enum flow_role role);
 
+/* FLOW_HELD: one more connection, on which what is said at `stage` leaves this host with a TTL of 1. */
+void prober_start_held(struct prober *p, unsigned port_index, enum session_stage stage);
+
 /* For an outer epoll: readable when prober_dispatch() has something to do. */
 int prober_fd(const struct prober *p);
 

@@ -181,6 +181,20 @@ static enum io read_some(struct session *s, void *buf, size_t size, size_t *got)
 	return IO_ENDED;
 }
 
+/* The kernel has it then, with its numbers and its copy, and nobody behind the first hop hears it. */
+static void hold_back(struct session *s)
+{
+	struct event ev = {.kind = EV_HELD, .held = {.stage = s->stage}};
+	int one = 1;
+
+	if (s->held || s->stage != s->setup.hold)
+		return;
+	s->held = true;
+	setsockopt(s->setup.fd, IPPROTO_IP, IP_TTL, &one, sizeof(one));
+	setsockopt(s->setup.fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, &one, sizeof(one));
+	add_event(s, clock_wall_ns(), &ev);
+}
+
 static void note_written(struct session *s, const void *bytes, size_t len)
 {
 	const uint8_t *b = bytes;
@@ -203,6 +217,7 @@ static long on_bio(BIO *bio, int op, const char *bytes, size_t len, int unused, 
  * Where the connection is gone, reading tells how, after what came before that. */
 static void send_bytes(struct session *s, const char *bytes, size_t len)
 {
+	hold_back(s);
 	errno = 0;
 	bool sent = s->ssl ? SSL_write(s->ssl, bytes, (int)len) > 0
 			   : send(s->setup.fd, bytes, len, MSG_NOSIGNAL) >= 0;
@@ -728,6 +743,7 @@ static bool shake_hands(struct session *s)
 {
 	if (answers_in_clear(s))
 		return false;
+	hold_back(s);
 	ERR_clear_error();
 	errno = 0;
 	int done = SSL_do_handshake(s->ssl);

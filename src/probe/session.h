@@ -37,6 +37,7 @@ struct session_setup {
 	const struct plan *plan;
 	struct tls *tls; /* NULL: OpenSSL has failed */
 	bool implicit_tls;
+	enum session_stage hold; /* FLOW_HELD: what is said at this stage goes out with TTL 1; else STAGE_COUNT */
 };
 
 #define SENT_KEPT 4096 /* a ClientHello, and more */
@@ -49,6 +50,7 @@ struct session {
 	SSL *ssl;        /* NULL: in the clear */
 	bool verified;   /* the certificate is good */
 	bool want_write; /* ask epoll for EPOLLOUT too */
+	bool held;       /* setup.hold was reached */
 	bool over;       /* nothing more comes of it */
 	bool told;       /* EV_SESSION_END is in the log */
 	bool unoffered;  /* EHLO was taken, and its reply offers no STARTTLS */

@@ -138,6 +138,8 @@ static size_t said_last(const struct run *r, const struct flow *f, enum probe_ki
 {
 	size_t size = f->talk.stuck_len < RAW_PAYLOAD_MAX ? f->talk.stuck_len : RAW_PAYLOAD_MAX;
 
+	if (f->role == FLOW_HELD) /* the tap saw nothing of it that could have arrived */
+		size = RAW_PAYLOAD_MAX;
 	if (kind == PROBE_ACK)
 		return 0;
 	if (kind == PROBE_DATA)
@@ -296,6 +298,9 @@ static bool probe(struct run *r, int64_t *wake)
 		prober_start(r->prober, (unsigned)advice->repeat[i], FLOW_REPEAT);
 	for (unsigned i = 0; i < advice->n_tls_try; i++)
 		prober_start(r->prober, (unsigned)advice->tls_try[i], FLOW_TLS_TRY);
+	for (unsigned i = 0; i < advice->n_held; i++)
+		prober_start_held(r->prober, (unsigned)advice->held[i].port_index,
+				  advice->held[i].stage);
 	for (unsigned i = 0; i < advice->n_probes; i++)
 		send_probe(r, &advice->probes[i]);
 	int64_t until = mono + (advice->again_ns - now);
