@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "cli/options.h"
 #include "cli/output.h"
+#include "cli/page.h"
 #include "cli/password.h"
 #include "cli/save.h"
 #include "report/render.h"
@@ -33,6 +34,7 @@ struct check {
 	struct signatures signatures;
 	struct dns *dns; /* opened with the first target that needs it */
 	char hostname[256];
+	struct page_file page; /* --html */
 	bool progress;
 	unsigned n_reports;
 	int status;
@@ -47,6 +49,8 @@ static void target_failed(struct check *c, const char *input, const char *why)
 		render_json_error(input, why, stdout);
 		fflush(stdout);
 	}
+	if (c->page.page)
+		html_add_error(c->page.page, input, why);
 	c->status = exit_status_worse(c->status, ERR_USAGE);
 }
 
@@ -106,6 +110,7 @@ static struct plan make_plan(struct check *c, const char *input, const char *nam
 		.mail_from = c->opt.mail_from,
 		.rcpt_to = c->opt.rcpt_to,
 		.user = c->user.name,
+		.packets = c->page.page != NULL,
 		.sandbox = c->sandbox.missing[0] ? c->sandbox.missing : NULL,
 		.max_hops = c->opt.max_hops < PLAN_MAX_HOPS ? c->opt.max_hops : PLAN_MAX_HOPS,
 	};
@@ -139,6 +144,8 @@ static int judge(struct check *c, const char *input, const char *name, const str
 	if (!failed) {
 		c->status = exit_status_worse(c->status, report_exit_status(r));
 		failed = output_report(&c->opt, r, c->n_reports++ == 0, e);
+	if (c->page.page)
+		html_add(c->page.page, r);
 	}
 	if (!failed && save)
 		failed = save_case(c->store, save, r, e);
@@ -381,14 +388,15 @@ static int targets_main(bool inspect, int argc, char **argv, int *status, struct
 		goto out;
 	gethostname(c.hostname, sizeof(c.hostname) - 1);
 	c.progress = !c.opt.no_progress && isatty(STDERR_FILENO) && !c.opt.json;
-	if (open_live(&c, e) != 0)
+	if (page_open(&c.page, c.opt.html_file, e) != 0 || open_live(&c, e) != 0)
 		goto out;
 	for (unsigned i = 0; i < c.opt.n_targets; i++)
 		if (judge_target(&c, c.opt.targets[i], e) != 0)
 			goto out;
 	*status = c.status;
-	result = run_finish(c.live, e);
+	result = page_write(&c.page, e) != 0 ? -1 : run_finish(c.live, e);
 out:
+	page_close(&c.page);
 	explicit_bzero(c.password, sizeof(c.password));
 	dns_close(c.dns);
 	run_free(c.live);

@@ -71,6 +71,8 @@ static const struct option_row check_rows[] = {
 	 "keep a case: packets, facts and report, for `replay`"},
 	{"ca-file", 0, OPT_STRING, AT(ca_file), "FILE", "trust anchors in PEM, not the system's"},
 	{"json", 0, OPT_FLAG, AT(json), NULL, "JSON Lines: one document for each address"},
+	{"html", 0, OPT_STRING, AT(html_file), "FILE",
+	 "a page of its own, too: path, packets in time, evidence, what to do"},
 	{"ticket", 0, OPT_FLAG, AT(ticket), NULL,
 	 "a text for the provider's or network team's desk, to be copied"},
 	{"quiet", 'q', OPT_FLAG, AT(quiet), NULL, "one line a port"},
@@ -98,7 +100,6 @@ static const struct option_row check_rows[] = {
 	 "what the server is known to greet with (extended, any case)"},
 	{"expect-name", 0, OPT_WORD, AT(expect_name), "NAME",
 	 "the name it is known by: a host, or the domain of its hosts"},
-	{"html", 0, OPT_LATER, 0, "FILE", NULL},
 	{"help", 'h', OPT_FLAG, AT(help), NULL, "this text"},
 	{"version", 'V', OPT_FLAG, AT(version), NULL, "name and version"},
 };

@@ -32,7 +32,7 @@ struct options {
 	const char *interfaces[OPTIONS_MAX_INTERFACES];
 	unsigned n_interfaces;
 	struct addr source;
-	const char *netns, *user, *ca_file, *write_file, *save_dir, *asn_db;
+	const char *netns, *user, *ca_file, *write_file, *save_dir, *html_file, *asn_db;
 	const char *expect_banner, *expect_name;
 	regex_t *expect_banner_regex; /* the same, compiled */
 	const char *ehlo_name, *auth_user, *password_file, *mail_from, *rcpt_to;

@@ -26,6 +26,15 @@ int render_text(const struct report *r, const struct text_options *opt, FILE *ou
  * render_text(). */
 int render_ticket(const struct report *r, FILE *out);
 
+/* A page of its own for all reports of a run. Two temporary files hold it until it is written, so
+ * that it takes no memory; they are made at once, which may be the last time that it is allowed. */
+struct html_page;
+struct html_page *html_begin(void); /* NULL: no temporary file, see errno */
+void html_add(struct html_page *p, const struct report *r);
+void html_add_error(struct html_page *p, const char *input, const char *error);
+int html_finish(struct html_page *p, FILE *out); /* returns as render_text() */
+void html_free(struct html_page *p);             /* NULL is fine */
+
 /* One line of JSON by docs/report.schema.json, ASCII only. Returns as render_text(). */
 int render_json(const struct report *r, FILE *out);
 

@@ -130,10 +130,28 @@ static const struct report_evidence blocked_evidence[] = {
 };
 static const char *const no_ebpf[] = {
 	"drop reasons of the kernel: needs cap_bpf (run as root)"};
+static const struct report_packet blocked_packets[] = {
+	{.t_ms = 0.21, .port = 25, .lane = LANE_TARGET, .unanswered = true, .label = "SYN",
+	 .text = "TCP 10.1.0.2:40112 > 198.51.100.25:25 [S] seq 1 win 64240 ttl 64", .evidence = 1},
+	{.t_ms = 0.3, .port = 443, .lane = LANE_TARGET, .label = "SYN",
+	 .text = "TCP 10.1.0.2:40113 > 198.51.100.25:443 [S] seq 1 win 64240 ttl 64"},
+	{.t_ms = 12.31, .port = 443, .inbound = true, .lane = LANE_TARGET, .label = "SYN-ACK",
+	 .text = "TCP 198.51.100.25:443 > 10.1.0.2:40113 [S.] seq 1 ack 2 win 65160 ttl 60", .evidence = 2},
+	{.t_ms = 300, .port = 25, .lane = 1, .probe = true, .label = "SYN", .text = "SYN, TTL 1"},
+	{.t_ms = 300.4, .port = 25, .inbound = true, .lane = 1, .probe = true,
+	 .label = "time exceeded", .text = "ICMP 10.1.0.1 > 10.1.0.2 time-exceeded"},
+	{.t_ms = 301, .port = 25, .lane = 2, .probe = true, .unanswered = true, .label = "SYN",
+	 .text = "SYN, TTL 2"},
+	{.t_ms = 302, .port = 25, .inbound = true, .lane = LANE_UNKNOWN, .label = "RST",
+	 .text = "from nobody knows where"},
+	{.t_ms = 303, .port = 25, .lane = 0, .label = "SYN", .text = "turned back on loopback"},
+};
 static const struct report blocked = {
 	MX, .elapsed_ms = 1912.4, .ports = blocked_ports, .n_ports = 3,
 	.controls = one_control, .n_controls = 1, .path = blocked_path, .n_path = 4,
-	.evidence = blocked_evidence, .n_evidence = 4, .not_looked = no_ebpf, .n_not_looked = 1,
+	.evidence = blocked_evidence, .n_evidence = 4,
+	.packets = blocked_packets, .n_packets = COUNT(blocked_packets), .packets_left_out = 3,
+	.not_looked = no_ebpf, .n_not_looked = 1,
 	.summary = "Port 25 is blocked, very likely by your provider; 465 and 587 are open.",
 };
 
@@ -461,6 +479,18 @@ static const struct report rejected = {
 	.summary = "Ports 25, 465 and 587 are rejected by the destination.",
 };
 
+/* --- what this host would do, without a packet ------------------------------------- */
+
+static const struct report_port inspected_ports[] = {
+	{.port = 25, .service = "smtp", .state = STATE_INCONCLUSIVE, .would = WOULD_STOP,
+	 .summary = "Stopped.", .findings = host_then_isp, .n_findings = 1, NO_TIMES},
+	{.port = 465, .service = "submissions", .state = STATE_INCONCLUSIVE, .would = WOULD_PASS,
+	 .summary = "Passes.", NO_TIMES}};
+static const struct report inspected = {
+	MX, .inspect = true, .elapsed_ms = 20, .ports = inspected_ports, .n_ports = 2,
+	.evidence = firewall_evidence, .n_evidence = 1, .summary = "Port 25 is stopped; 465 passes.",
+};
+
 struct sample {
 	const char *name;
 	const struct report *report;
@@ -471,6 +501,7 @@ static const struct sample samples[] = {
 	{"local-error", &local_error}, {"intercepted", &intercepted}, {"undecided", &undecided},
 	{"hostile", &hostile},         {"bare", &bare},               {"kinds", &kinds},
 	{"unreachable", &unreachable}, {"nothing", &nothing},         {"rejected", &rejected},
+	{"inspected", &inspected},
 };
 
 static inline const struct report *find_sample(const char *name)

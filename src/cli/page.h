@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The file of --html: opened before anything is sent, written at the end. */
+#ifndef SB_CLI_PAGE_H
+#define SB_CLI_PAGE_H
+
+#include <stdio.h>
+
+#include "base/err.h"
+#include "report/render.h"
+
+struct page_file {
+	const char *path; /* borrowed; NULL: no page is wanted */
+	FILE *out;
+	struct html_page *page; /* takes the reports; NULL like path */
+};
+
+/* path NULL is fine. What the file holds stays there until page_write(). ERR_USAGE names it. */
+int page_open(struct page_file *p, const char *path, struct err *e);
+int page_write(struct page_file *p, struct err *e);
+void page_close(struct page_file *p);
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What the parts of the page share: the writer, and the parts themselves in
+ * the order of the page.
+ *
+ * html() is the only door for strings: markup stands in its template, and what
+ * is put in is cleaned (base/text.h) and escaped.
+ */
+#ifndef SB_REPORT_HTML_H
+#define SB_REPORT_HTML_H
+
+#include <stdio.h>
+
+#include "base/arena.h"
+#include "model/report.h"
+#include "report/group.h"
+
+struct html {
+	FILE *out;
+	struct arena scratch;   /* of one report */
+	const struct report *r; /* the one that is being written */
+	unsigned number;        /* ... from 1: anchors begin with it, "r1-e3" */
+};
+
+/* printf() of %s, %u, %d and %%, no more: every %s is escaped. */
+void html(struct html *h, const char *markup, ...) __attribute__((format(printf, 2, 3)));
+
+/* Foreign text: kept from turning its surroundings around, whatever way it is written. */
+void html_foreign(struct html *h, const char *text);
+
+/* The lines of a text of this program's own, which were cleaned one by one. */
+void html_lines(struct html *h, const char *text);
+
+/* A sentence in which commands stand in `backquotes`. */
+void html_sentence(struct html *h, const char *text);
+
+void html_report(struct html *h);   /* all of one report, an <article> */
+void html_findings(struct html *h);
+void html_path(struct html *h);     /* the matrix of hops and ports */
+void html_packets(struct html *h);  /* the ladders */
+
+/* Class of a state, of a port: "good", "bad", "odd". */
+const char *html_tone(const struct report *r, const struct report_port *p);
+
+/* Number of the packet, from 1, that this evidence is; 0: none. */
+unsigned html_packet_of(const struct report *r, unsigned evidence);
+
+/* From generated/style.c: src/report/page.css and its hash in base64. */
+extern const char html_style[];
+extern const char html_style_sha256[];
+
+#endif
