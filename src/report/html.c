@@ -169,7 +169,7 @@ static void write_row(struct html_page *p, const struct report *r, bool whole)
 		html(&h, "<a href=\"#r%u\"><bdi>%s</bdi></a>", p->articles.number, target);
 	else
 		html_foreign(&h, target);
-	html(&h, "</th><td><bdi>%s</bdi></td><td>", way(&h.scratch, r));
+	html(&h, "<br><small><bdi>%s</bdi></small></th><td>", way(&h.scratch, r));
 	for (unsigned i = 0; i < r->n_ports; i++)
 		html(&h, "%s<span class=\"state %s\">%u %s</span>", i ? " " : "",
 		     html_tone(r, &r->ports[i]), r->ports[i].port, phrase_state(r, &r->ports[i]));
@@ -200,7 +200,7 @@ void html_add_error(struct html_page *p, const char *input, const char *error)
 {
 	struct html h = {.out = p->rows};
 
-	html(&h, "<tr><th scope=\"row\"><bdi>%s</bdi></th><td colspan=\"2\"><bdi>%s</bdi></td></tr>\n",
+	html(&h, "<tr><th scope=\"row\"><bdi>%s</bdi></th><td><bdi>%s</bdi></td></tr>\n",
 	     input, error);
 	p->n_rows++;
 	arena_clear(&h.scratch);
@@ -232,7 +232,7 @@ static void write_overview(struct html_page *p, struct html *h)
 	     "findings</h2>\n",
 	     p->n_reports, p->n_reports == 1 ? "" : "es", p->n_not_open);
 	html(h, "<div class=\"scroll\" role=\"region\" aria-labelledby=\"all\" tabindex=\"0\"><table "
-		"class=\"rows\"><thead><tr><th scope=\"col\">Target</th><th scope=\"col\">By</th>"
+		"class=\"rows\"><thead><tr><th scope=\"col\">Target</th>"
 		"<th scope=\"col\">Ports</th></tr></thead><tbody>\n");
 }
 

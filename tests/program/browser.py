@@ -28,8 +28,11 @@ QUESTIONS = """(() => {
   const colour = s => { const m = s.match(/[\\d.]+/g).map(Number); return m.length < 4 ? [...m, 1] : m; };
   const behind = e => { for (; e; e = e.parentElement) { const c = colour(getComputedStyle(e).backgroundColor);
       if (c[3] > 0) return c; } return [255, 255, 255, 1]; };
-  const pale = [], wide = document.documentElement.scrollWidth - innerWidth;
+  const pale = [];
+  const wide = [...document.body.querySelectorAll('*')].filter(e => !e.closest('.scroll *, svg *, .hidden') &&
+      e.getBoundingClientRect().right > WIDTH + 1).map(e => e.outerHTML.slice(0, 60));
   const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  if (document.documentElement.scrollWidth > WIDTH) wide.push('page: ' + document.documentElement.scrollWidth);
   let letters = 0;
   for (let n; n = walk.nextNode();) {
     const e = n.parentElement, s = getComputedStyle(e);
@@ -42,7 +45,7 @@ QUESTIONS = """(() => {
   }
   const ids = [...document.querySelectorAll('[id]')].map(e => e.id);
   return JSON.stringify({
-    wide, pale: pale.slice(0, 5), letters,
+    wide: wide.slice(0, 3), pale: pale.slice(0, 5), letters,
     styled: getComputedStyle(document.querySelector('h2')).marginTop !== '' &&
             getComputedStyle(document.body).margin === '0px',
     dead: [...document.querySelectorAll('a[href], use[href]')].map(e => e.getAttribute('href'))
@@ -111,6 +114,7 @@ class Browser:
             self.events.append(self.message())
 
     def size(self, width, height, phone):
+        self.width = width
         self.ask("Emulation.setDeviceMetricsOverride", width=width, height=height,
                  deviceScaleFactor=2 if phone else 1, mobile=phone)
 
@@ -119,7 +123,7 @@ class Browser:
                  features=[{"name": "prefers-color-scheme", "value": scheme}])
 
     def questions(self):
-        result = self.ask("Runtime.evaluate", expression=QUESTIONS)
+        result = self.ask("Runtime.evaluate", expression=QUESTIONS.replace("WIDTH", str(self.width)))
         if "exceptionDetails" in result:
             raise RuntimeError(result["exceptionDetails"])
         return json.loads(result["result"]["value"])
@@ -160,8 +164,8 @@ def in_order(headings):
 
 
 def check_look(a, where):
-    if a["wide"] > 0:
-        yield f"{where}: {a['wide']} pixels too wide"
+    if a["wide"]:
+        yield f"{where}: wider than the window: {a['wide']}"
     if a["pale"]:
         yield f"{where}: too pale to be read: {a['pale']}"
 
