@@ -26,7 +26,7 @@ function(drops_add target)
   add_custom_command(OUTPUT ${object}
     COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/generated
     COMMAND ${BPF_CLANG} -target bpf -O2 -g -Wall -Wextra ${includes}
-            -fdebug-prefix-map=${PROJECT_SOURCE_DIR}=. -c ${bpf}/drops.bpf.c -o ${object}
+            -ffile-prefix-map=${PROJECT_SOURCE_DIR}=. -fdebug-compilation-dir=. -c ${bpf}/drops.bpf.c -o ${object}
     DEPENDS ${bpf}/drops.bpf.c ${bpf}/drops.h VERBATIM)
   add_custom_command(OUTPUT ${bytes}
     COMMAND ${CMAKE_COMMAND} -DIN=${object} -DOUT=${bytes} -DNAME=drops_object

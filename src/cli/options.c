@@ -521,6 +521,24 @@ void options_clear(struct options *o)
 	arena_clear(&o->arena);
 }
 
+size_t options_of(const char *verb, struct option_help *out, size_t max)
+{
+	static const struct {
+		const char *verb;
+		const struct option_table *table;
+	} tables[] = {{"check", &check_table}, {"read", &read_table}};
+	size_t n = 0;
+
+	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
+		const struct option_table *t = tables[i].table;
+		for (size_t k = 0; strcmp(verb, tables[i].verb) == 0 && k < t->n && n < max; k++)
+			if (t->rows[k].type != OPT_LATER)
+				out[n++] = (struct option_help){t->rows[k].name, t->rows[k].letter,
+								t->rows[k].argument, t->rows[k].help};
+	}
+	return n;
+}
+
 static void print_rows(const struct option_table *t, FILE *out)
 {
 	for (size_t i = 0; i < t->n; i++) {

@@ -58,6 +58,17 @@ void options_clear(struct options *o);
 
 void options_print_help(FILE *out);
 
+/* One option, as the manual page and the shells' completions tell it (tools/cli_docs.c). */
+struct option_help {
+	const char *name;
+	char letter;          /* 0: none */
+	const char *argument; /* "FILE", "LIST", ...; NULL: takes none */
+	const char *help;
+};
+
+/* The options of "check" (and inspect) or of another verb; at most `max` of them. */
+size_t options_of(const char *verb, struct option_help *out, size_t max);
+
 /* The same for `read`: `targets` are its files, `tested` its ports. */
 int options_parse_read(struct options *o, int argc, char **argv, struct err *e);
 void options_print_read_help(FILE *out);

@@ -153,7 +153,7 @@ static void send_on_flow(struct run *r, const struct diag_probe *probe)
 {
 	const struct flow *f = flow_by_id(&r->diag.tracker, probe->flow);
 	struct event ev = {.kind = EV_PROBE, .flow = probe->flow};
-	uint8_t payload[RAW_PAYLOAD_MAX];
+	uint8_t payload[RAW_PAYLOAD_MAX] = {0};
 	struct raw_syn raw;
 	bool ready = f != NULL;
 

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# A Debian package: `cpack -G DEB` in the build directory. It holds what `cmake
+# --install` installs, under /usr, and starts nothing.
+install(FILES ${PROJECT_SOURCE_DIR}/COPYING DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME copyright)
+install(FILES ${PROJECT_SOURCE_DIR}/README.md ${PROJECT_SOURCE_DIR}/docs/method.md
+              ${PROJECT_SOURCE_DIR}/docs/rules.md ${PROJECT_SOURCE_DIR}/docs/report.schema.json
+        DESTINATION ${CMAKE_INSTALL_DOCDIR})
+
+set(CPACK_GENERATOR DEB)
+set(CPACK_PACKAGE_VENDOR "smtpblame")
+set(CPACK_PACKAGE_CONTACT "the smtpblame developers <smtpblame@localhost>")
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "says who stops your mail, with proof")
+set(CPACK_PACKAGE_DESCRIPTION
+    "Connects to the SMTP ports of a server, watches from four places what becomes of
+it (socket, own network stack, wire, every router on the way), and says for each
+port whether it is open, and if not: by which mechanism it is stopped, at which
+place, how sure that is, and on which evidence.")
+set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
+set(CPACK_STRIP_FILES ON)
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_SECTION net)
+set(CPACK_DEBIAN_PACKAGE_PRIORITY optional)
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON) # by dpkg-shlibdeps (package dpkg-dev)
+# rules in their own words, and what remedies name; the trust anchor of the DNS
+set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "nftables, iproute2, dns-root-data")
+set(CPACK_DEBIAN_PACKAGE_SUGGESTS "iptables, bpftool")
+set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
+include(CPack)
