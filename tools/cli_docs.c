@@ -23,6 +23,7 @@ static const struct verb {
 	{"check", "check", "probe, and say who blocks", "hosts"},
 	{"inspect", "check", "what on this host touches SMTP to a target", "hosts"},
 	{"read", "read", "judge the SMTP connections of captures", "files"},
+	{"replay", "replay", "derive the report of a saved case again", "files"},
 };
 
 #define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))

@@ -144,8 +144,8 @@ static int judge(struct check *c, const char *input, const char *name, const str
 	if (!failed) {
 		c->status = exit_status_worse(c->status, report_exit_status(r));
 		failed = output_report(&c->opt, r, c->n_reports++ == 0, e);
-	if (c->page.page)
-		html_add(c->page.page, r);
+		if (c->page.page)
+			html_add(c->page.page, r);
 	}
 	if (!failed && save)
 		failed = save_case(c->store, save, r, e);

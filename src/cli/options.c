@@ -119,6 +119,8 @@ static const struct option_row read_rows[] = {
 static const struct option_row replay_rows[] = {
 	{"json", 0, OPT_FLAG, AT(json), NULL, "JSON, as it was saved (the default)"},
 	{"text", 0, OPT_FLAG, AT(text), NULL, "text for people"},
+	{"html", 0, OPT_STRING, AT(html_file), "FILE", "a page of its own, too"},
+	{"ticket", 0, OPT_FLAG, AT(ticket), NULL, "the text for the desk that can lift the block"},
 	{"quiet", 'q', OPT_FLAG, AT(quiet), NULL, "one line a port"},
 	{"verbose", 'v', OPT_FLAG, AT(verbose), NULL, "text, with all evidence"},
 	{"color", 0, OPT_WHEN, AT(colour), "WHEN", "auto, always or never"},
@@ -506,9 +508,9 @@ int options_parse_replay(struct options *o, int argc, char **argv, struct err *e
 			return -1;
 	if (o->n_targets == 0 && !o->help)
 		return err_set(e, ERR_USAGE, "no case; try: smtpblame replay DIR");
-	bool text = o->text || o->quiet || o->verbose;
+	bool text = o->text || o->ticket || o->quiet || o->verbose;
 	if (o->json && text)
-		return err_set(e, ERR_USAGE, "--json and text (--text, -q, -v) exclude each other");
+		return err_set(e, ERR_USAGE, "--json and text (--text, --ticket, -q, -v) exclude each other");
 	o->json = !text;
 	return 0;
 }
@@ -526,7 +528,7 @@ size_t options_of(const char *verb, struct option_help *out, size_t max)
 	static const struct {
 		const char *verb;
 		const struct option_table *table;
-	} tables[] = {{"check", &check_table}, {"read", &read_table}};
+	} tables[] = {{"check", &check_table}, {"read", &read_table}, {"replay", &replay_table}};
 	size_t n = 0;
 
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {

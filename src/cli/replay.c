@@ -5,13 +5,14 @@
 
 #include "cli/options.h"
 #include "cli/output.h"
+#include "cli/page.h"
 #include "diag/diag.h"
 #include "run/replay.h"
 #include "run/sandbox.h"
 
 /* -1: the report can't be written. A case that can't be read is said, and costs the status. */
-static int replay(const struct options *o, const char *folder, unsigned *n, int *status,
-		  struct err *e)
+static int replay(const struct options *o, const char *folder, struct html_page *page,
+		  unsigned *n, int *status, struct err *e)
 {
 	struct saved_case saved;
 	struct err unreadable;
@@ -22,10 +23,13 @@ static int replay(const struct options *o, const char *folder, unsigned *n, int 
 		fprintf(stderr, "smtpblame: %s\n", unreadable.text);
 		*status = exit_status_worse(*status, (int)unreadable.status);
 	} else {
+		saved.plan.packets = page != NULL;
 		struct report *r =
 			diag_judge(&saved.plan, &saved.log, saved.inspect, SMTPBLAME_VERSION);
 		*status = exit_status_worse(*status, report_exit_status(r));
 		failed = output_report(o, r, (*n)++ == 0, e);
+		if (page)
+			html_add(page, r);
 		report_free(r);
 	}
 	saved_case_clear(&saved);
@@ -48,6 +52,7 @@ static void confine(const struct options *o)
 int replay_main(int argc, char **argv, int *status, struct err *e)
 {
 	struct options o;
+	struct page_file page = {0};
 	unsigned n = 0;
 	int result = -1;
 
@@ -56,12 +61,15 @@ int replay_main(int argc, char **argv, int *status, struct err *e)
 		goto out;
 	if (o.help)
 		options_print_replay_help(stdout);
+	if (page_open(&page, o.html_file, e) != 0)
+		goto out;
 	confine(&o);
 	for (unsigned i = 0; i < o.n_targets; i++)
-		if (replay(&o, o.targets[i], &n, status, e) != 0)
+		if (replay(&o, o.targets[i], page.page, &n, status, e) != 0)
 			goto out;
-	result = 0;
+	result = page_write(&page, e);
 out:
+	page_close(&page);
 	options_clear(&o);
 	return result;
 }

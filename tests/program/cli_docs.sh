@@ -12,10 +12,15 @@ complain() {
 	failed=1
 }
 
-# longs HELP...: the long options of these helps
+# longs: the long options of the help on standard input
 longs() { sed -n 's/^ *\(-., \)\{0,1\}--\([a-z0-9-]*\).*/\2/p' | sort -u; }
 
-want=$({ "$program" --help; "$program" read --help; } | longs)
+helps() {
+	"$program" --help
+	"$program" read --help
+	"$program" replay --help
+}
+want=$(helps | longs)
 [ "$(echo "$want" | wc -l)" -gt 20 ] || complain "--help tells hardly any option"
 same() { diff <(echo "$want") <(sort -u) >"$dir/difference" || complain "$1: $(tr '\n' ' ' <"$dir/difference")"; }
 
@@ -24,7 +29,7 @@ grep -o -- '--[a-z][a-z0-9-]*' <(grep "options='" "$dir/smtpblame.bash") | sed '
 sed -n 's/.* -l \([a-z0-9-]*\).*/\1/p' "$dir/smtpblame.fish" | same fish
 sed -n "s/^\t*'--\([a-z0-9-]*\)\[.*/\1/p; s/.*,--\([a-z0-9-]*\)}.*/\1/p" "$dir/_smtpblame" | same zsh
 
-for letter in $({ "$program" --help; "$program" read --help; } | sed -n 's/^ *-\(.\), .*/\1/p' | sort -u); do
+for letter in $(helps | sed -n 's/^ *-\(.\), .*/\1/p' | sort -u); do
 	grep -q -- "\\\\fB\\\\-$letter\\\\fR, " "$dir/smtpblame.8" || complain "manual page: no -$letter"
 	grep -q -- "[' ]-$letter " "$dir/smtpblame.bash" || complain "bash: no -$letter"
 	grep -q -- " -s $letter " "$dir/smtpblame.fish" || complain "fish: no -$letter"
