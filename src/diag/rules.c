@@ -462,7 +462,8 @@ const struct rule rule_table[] = {
 		.state = STATE_BLOCKED, .mechanism = MECH_SILENT_DROP, .placed = true,
 		.place = PLACE_UNKNOWN, .culprit = CULPRIT_HOP, .confidence = NOWHERE,
 		.summary = "Every hop lets port {port} through, and {target} alone is silent there: its own filter, one right in front of it, or something that drops its SYN-ACK on the way back.",
-		.remedy = {"Ask the administrator of {target} whether its firewall lets {source} in on port {port}, and whether a SYN-ACK leaves it.", REMEDY_SUBMISSION},
+		.remedy = {"Ask the administrator of {target} whether its firewall lets {source} in on port {port}, and whether a SYN-ACK leaves it.",
+			   "If it answered a while ago, this may be its limit on connections: wait some minutes, then count them with `--repeat 6 --interval 1`.", REMEDY_SUBMISSION},
 		.why = "the last router before the target answers for this port; what is behind it, and the way back, look the same from here",
 	},
 	{
