@@ -96,6 +96,23 @@ static const char *marks(const struct report_hop_port *p, char out[8])
 	return out;
 }
 
+/* An open port's own connection got to the target: it needs no probe to show it. */
+static bool connected(const struct report *r, const struct report_hop *h, unsigned port)
+{
+	for (unsigned i = 0; i < r->n_ports; i++)
+		if (r->ports[i].port == port)
+			return r->ports[i].state == STATE_OPEN && addr_equal(&h->address, &r->target);
+	return false;
+}
+
+static const char *mark_of(const struct matrix *m, const struct report_hop *h, unsigned port,
+			   char out[8])
+{
+	const char *mark = marks(replies_of(h, port), out);
+
+	return strcmp(mark, "-") == 0 && connected(m->r, h, port) ? "S" : mark;
+}
+
 static bool all_silent(const struct matrix *m, const struct report_hop *h)
 {
 	char text[8];
@@ -200,7 +217,7 @@ static void print_row(struct matrix *m, const struct report_hop *h, struct block
 	pen_start(p, strlen(text) < 3 ? 5 - (unsigned)strlen(text) : 2, 0);
 	pen_text(p, STYLE_PLAIN, "%s", text);
 	for (unsigned i = 0; i < b.n; i++) {
-		const char *mark = marks(replies_of(h, m->ports[b.first + i]), text);
+		const char *mark = mark_of(m, h, m->ports[b.first + i], text);
 		cell(m, i, mark_style(mark), mark);
 	}
 	print_description(m, h, b);
@@ -298,7 +315,7 @@ static bool mark_used(const struct matrix *m, char mark)
 
 	for (unsigned i = 0; i < m->r->n_path; i++)
 		for (unsigned k = 0; k < m->n_ports; k++)
-			if (strchr(marks(replies_of(&m->r->path[i], m->ports[k]), text), mark))
+			if (strchr(mark_of(m, &m->r->path[i], m->ports[k], text), mark))
 				return true;
 	return false;
 }
