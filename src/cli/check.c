@@ -33,6 +33,9 @@ struct check {
 	struct case_store *store; /* NULL: nothing is saved */
 	struct signatures signatures;
 	struct dns *dns; /* opened with the first target that needs it */
+	/* what the DNS said on the way to the target that comes next; NULL: nothing */
+	const char *domain, *mx_words, *address_words;
+	enum dns_trust mx_trust;
 	char hostname[256];
 	struct page_file page; /* --html */
 	bool progress;
@@ -91,6 +94,10 @@ static struct plan make_plan(struct check *c, const char *input, const char *nam
 		.name = name ? host_name(c, name) : NULL,
 		.target = *address,
 		.interface = interface,
+		.domain = c->domain,
+		.mx_words = c->mx_words,
+		.mx_trust = c->mx_trust,
+		.address_words = name ? c->address_words : NULL,
 		.source = c->opt.source,
 		.netns = c->opt.netns,
 		.hostname = c->hostname,
@@ -228,6 +235,28 @@ static int judge_addresses(struct check *c, const char *input, const char *name,
 	return 0;
 }
 
+static const char *address_words(struct arena *a, const struct resolved *all)
+{
+	char text[ADDR_TEXT_MAX];
+	const char *out = "";
+
+	for (unsigned i = 0; i < all->n; i++)
+		out = arena_printf(a, "%s%s%s", out, i ? ", " : "", addr_text(&all->addresses[i], text));
+	return out;
+}
+
+static const char *mx_words(struct arena *a, const struct dns_mx *mx)
+{
+	const char *out = "";
+
+	if (mx->implicit)
+		return "none: the domain's own host takes its mail";
+	for (unsigned i = 0; i < mx->n; i++)
+		out = arena_printf(a, "%s%s%u %s", out, i ? ", " : "", mx->list[i].preference,
+				   mx->list[i].name);
+	return out;
+}
+
 /* exchanger: the name is not what was typed, and is said when it fails. */
 static int judge_name(struct check *c, const char *input, const char *name, bool exchanger,
 		      int64_t deadline, struct err *e)
@@ -247,6 +276,7 @@ static int judge_name(struct check *c, const char *input, const char *name, bool
 		target_failed(c, input, text);
 		return 0;
 	}
+	c->address_words = address_words(&c->opt.arena, &all);
 	return judge_addresses(c, input, name, &all, deadline, e);
 }
 
@@ -273,6 +303,9 @@ static int judge_domain(struct check *c, const char *input, const char *domain, 
 			 mx.unusable, mx.left_out);
 		target_failed(c, input, text);
 	}
+	c->domain = arena_strdup(&c->opt.arena, domain);
+	c->mx_words = mx_words(&c->opt.arena, &mx);
+	c->mx_trust = mx.trust;
 	for (unsigned i = 0; i < mx.n; i++) {
 		const char *name = arena_strdup(&c->opt.arena, mx.list[i].name);
 		if (judge_name(c, input, name, true,
@@ -289,6 +322,7 @@ static int judge_target(struct check *c, const char *raw, struct err *e)
 	int64_t deadline = clock_mono_ns() + c->opt.timeout_ns;
 	struct resolved all = {.n = 1};
 
+	c->domain = c->mx_words = c->address_words = NULL;
 	if (why) {
 		target_failed(c, input, why);
 		return 0;

@@ -23,6 +23,10 @@
 /* A port that has accepted and says nothing for so long may wait for TLS. */
 #define TLS_TRY_NS (1500 * NS_PER_MS)
 
+/* A resolver that has to ask others takes some hundreds of milliseconds. */
+#define DNS_PATIENCE_NS       (1500 * NS_PER_MS)
+#define DNS_PATIENCE_SHORT_NS (500 * NS_PER_MS)
+
 enum need {
 	NEED_NOTHING, /* decided */
 	NEED_WAIT,    /* something is under way: an answer, a dialogue */
@@ -89,6 +93,16 @@ static bool deserves_tls_try(const struct tracker *t, int port_index, const stru
 	       f->talk.left && now - f->result_ns >= TLS_TRY_NS && !tracker_tls_try(t, port_index);
 }
 
+/* What is known of the server by its own words can wait a while for what the DNS knows of it. */
+static bool dns_due(const struct tracker *t, int port_index, const struct port_facts *p, int64_t now)
+{
+	int64_t asked = t->log->events[t->dns[DNS_RECORD_TLSA].event].t_ns;
+	/* self-signed certificates are common, missing STARTTLS is not */
+	int64_t patience = fact_seen(p, F_STARTTLS_ABSENT) ? DNS_PATIENCE_NS : DNS_PATIENCE_SHORT_NS;
+
+	return facts_await_dns(t, port_index, p) && now - asked < patience;
+}
+
 static enum need need_of_port(const struct tracker *t, int port_index, const struct port_facts *p,
 			      int64_t now)
 {
@@ -100,7 +114,8 @@ static enum need need_of_port(const struct tracker *t, int port_index, const str
 	if (!f)
 		return NEED_WAIT;
 	if (f->has_end)
-		return late_answer_due(t, f, now) ? NEED_WAIT : NEED_NOTHING;
+		return late_answer_due(t, f, now) || dns_due(t, port_index, p, now) ? NEED_WAIT
+										  : NEED_NOTHING;
 	if (fact_seen(p, F_ERROR_AT_ONCE))
 		return NEED_NOTHING;
 	const struct flow *tls_try = tracker_tls_try(t, port_index);

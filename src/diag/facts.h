@@ -87,6 +87,7 @@ enum fact {
 	F_STARTTLS_MISSING, /* required of us (--starttls-required), and not offered */
 	F_STARTTLS_ABSENT,  /* the reply to EHLO holds none, nor a mask of it */
 	F_STARTTLS_TAKEN,   /* ... and yet the server takes it */
+	F_STARTTLS_PROMISED, /* ... and the DNS promises it: DANE or MTA-STS */
 	F_STARTTLS_ELSEWHERE, /* ... and another port of the address has TLS */
 	F_AUTH_REJECT,
 	F_MAIL_REJECT,      /* MAIL FROM or RCPT TO was refused */
@@ -118,6 +119,8 @@ enum fact {
 	F_TLS_VERIFIED,     /* the certificate is good, and for the name that was asked for */
 	F_TLS_INTERCEPTOR,  /* the certificate's issuer is a known interceptor */
 	F_TLS_OTHER_KEY,    /* it does not verify, and another port shows one that does, with another key */
+	F_TLSA_OTHER,       /* it is none of those that a secure TLSA record names */
+	F_TLSA_ELSEWHERE,   /* ... and another port shows one that is */
 	F_ANSWERED_ON_WAY,  /* it is proven that somebody on the way completed the handshake */
 	F_SESSION_OVER,     /* the dialogue was held to its end */
 	F_COUNT,
@@ -215,6 +218,9 @@ const struct stage_reply *facts_ehlo(const struct flow *f);
 
 /* This port's session against the address's other ports; called by facts_of_port(), last. */
 void facts_of_comparison(const struct tracker *t, int port_index, struct port_facts *p);
+
+/* The answer of the DNS is on its way, and can change what is said of this port. */
+bool facts_await_dns(const struct tracker *t, int port_index, const struct port_facts *p);
 
 /* The path facts and `placed`; called by facts_of_port(). */
 void facts_of_path(const struct tracker *t, int port_index, int64_t now, struct port_facts *p);

@@ -64,6 +64,12 @@ static void note_session(struct builder *b, const char **list, unsigned i)
 					       "way, even of addresses that are nobody's; this one answers "
 					       "for itself",
 					       port_of(b, i)));
+	if (fact_seen(p, F_TLSA_OTHER) && fact_seen(p, F_TLS_VERIFIED))
+		add_note(b, list, arena_printf(&b->r->arena,
+					       "the certificate of port %u verifies, but no TLSA record of "
+					       "the server fits it: senders that check DANE deliver "
+					       "nothing there",
+					       port_of(b, i)));
 	if (unlike && fact_seen(p, F_TLS_VERIFIED))
 		add_note(b, list, arena_printf(&b->r->arena,
 					       "port %u greets otherwise than expected, but its certificate "
@@ -87,11 +93,45 @@ static void note_asked(struct builder *b, const char **list, unsigned i)
 		add_note(b, list, arena_printf(a, "mail on port %u %s", port_of(b, i), mail->text));
 }
 
+/* What a name stands for decides who is judged: a portal's or a network's own answer is told. */
+static void note_address(struct builder *b, const char **list)
+{
+	const struct tracker *t = &b->d->tracker;
+	const struct plan *plan = t->plan;
+	const struct addr *a = &plan->target;
+	const struct ev_dns *checked = tracker_dns(t, DNS_RECORD_CHECKED);
+	bool inside = addr_is_private(a) || addr_is_shared(a) || addr_is_link_local(a);
+	char text[ADDR_TEXT_MAX];
+
+	if (!plan->name)
+		return;
+	if (addr_is_set(&b->r->vantage.gateway) && addr_equal(a, &b->r->vantage.gateway))
+		add_note(b, list,
+			 arena_printf(&b->r->arena,
+				      "the name %s leads to %s, the gateway itself: its DNS answers so, as "
+				      "captive portals do",
+				      plan->name, addr_text(a, text)));
+	else if (addr_is_loopback(a) || inside)
+		add_note(b, list,
+			 arena_printf(&b->r->arena,
+				      "the name %s leads to %s, %s address: that is this network's own "
+				      "view of it",
+				      plan->name, addr_text(a, text),
+				      addr_is_loopback(a) ? "a loopback" : "a private"));
+	if (checked && checked->trust == DNS_FORGED)
+		add_note(b, list,
+			 arena_printf(&b->r->arena,
+				      "the resolver's address for %s is not what its signed zone says: a "
+				      "portal, a filter or this network's own view leads elsewhere",
+				      plan->name));
+}
+
 void build_notes(struct builder *b)
 {
 	const char **list = arena_alloc(&b->r->arena, NOTES_MAX * sizeof(*list));
 	const char *sandbox = b->d->tracker.plan->sandbox;
 
+	note_address(b, list);
 	note_injection(b, list);
 	if (sandbox)
 		add_note(b, list, arena_printf(&b->r->arena, "without the whole sandbox: %s", sandbox));

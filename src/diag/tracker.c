@@ -480,6 +480,11 @@ void tracker_feed(struct tracker *t, size_t index)
 	case EV_SESSION_END:
 		feed_session(t, ev, index);
 		break;
+	case EV_DNS:
+		t->dns[ev->dns.record].asked |= ev->dns.asked;
+		t->dns[ev->dns.record].has |= !ev->dns.asked;
+		t->dns[ev->dns.record].event = index;
+		break;
 	case EV_CANARY:
 		memcpy(t->canary.address, ev->canary.address, sizeof(t->canary.address));
 		break;
@@ -521,6 +526,11 @@ void tracker_feed(struct tracker *t, size_t index)
 bool tracker_port_greets(uint16_t port)
 {
 	return port == 25 || port == 587;
+}
+
+const struct ev_dns *tracker_dns(const struct tracker *t, enum dns_record record)
+{
+	return t->dns[record].has ? &t->log->events[t->dns[record].event].dns : NULL;
 }
 
 /* The higher, the more this flow knows about the port. */

@@ -152,6 +152,10 @@ struct tracker {
 
 	struct path path;
 	struct canary canary;
+	struct {
+		bool asked, has;
+		size_t event; /* the latest */
+	} dns[DNS_RECORD_COUNT];
 
 	size_t *host; /* events EV_HOST, in the order of the log */
 	unsigned n_host, host_size;
@@ -169,6 +173,9 @@ void tracker_clear(struct tracker *t); /* frees what is in it */
 
 /* Takes the event log->events[index]. Events may come a little out of order. */
 void tracker_feed(struct tracker *t, size_t index);
+
+/* What the DNS said of that; NULL: nothing yet, or nobody asked. */
+const struct ev_dns *tracker_dns(const struct tracker *t, enum dns_record record);
 
 /* The flow of this port whose conversation counts: the one with a session, else one that
  * connected, else the one with a result, else the first. NULL before any was started. */

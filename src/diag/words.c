@@ -505,6 +505,19 @@ static const char *w_expect_name(const struct words *w)
 	return name ? name : "";
 }
 
+/* "TLSA record of _25._tcp.mx.example.net" */
+static const char *w_dns_promise(const struct words *w)
+{
+	const struct tracker *t = w->tracker;
+	size_t event = w->facts->why[F_STARTTLS_PROMISED];
+
+	if (!fact_seen(w->facts, F_STARTTLS_PROMISED))
+		return "";
+	const struct ev_dns *d = &t->log->events[event].dns;
+	return d->record == DNS_RECORD_TLSA ? arena_printf(w->arena, "TLSA record of %s", d->name)
+					    : arena_printf(w->arena, "MTA-STS record of %s", d->name);
+}
+
 static const char *w_works_instead(const struct words *w)
 {
 	return w->works_instead;
@@ -546,6 +559,7 @@ static const struct {
 	{"stage", w_stage},
 	{"interceptor", w_interceptor},
 	{"product", w_product},
+	{"dns-promise", w_dns_promise},
 	{"greeting", w_greeting},
 	{"expect-banner", w_expect_banner},
 	{"expect-name", w_expect_name},
@@ -808,6 +822,33 @@ static const char *packet_words(struct arena *a, const struct tracker *t, const 
 	return arena_printf(a, "%s: %s", what, wire_text(&ev->packet, text, sizeof(text)));
 }
 
+static const char *dns_words(struct arena *a, const struct event *ev)
+{
+	static const char *const of[DNS_RECORD_COUNT] = {
+		[DNS_RECORD_MX] = "mail exchangers", [DNS_RECORD_ADDRESS] = "addresses",
+		[DNS_RECORD_CHECKED] = "addresses, with signatures checked",
+		[DNS_RECORD_TLSA] = "TLSA", [DNS_RECORD_MTA_STS] = "MTA-STS",
+	};
+	static const char *const without[DNS_STATUS_COUNT] = {
+		[DNS_FOUND] = "found",	       [DNS_NO_DATA] = "none",
+		[DNS_NO_NAME] = "none",	       [DNS_BOGUS] = "refused, for its signatures do not hold",
+		[DNS_FAILED] = "the resolver reports a failure", [DNS_SILENT] = "no answer in time",
+	};
+	static const char *const trust[DNS_TRUST_COUNT] = {
+		[DNS_UNCHECKED] = "signatures not checked", [DNS_UNSIGNED] = "its zone is not signed",
+		[DNS_SECURE] = "its signatures hold", [DNS_FORGED] = "its signatures do not hold",
+	};
+	const struct ev_dns *d = &ev->dns;
+
+	if (d->asked)
+		return NULL;
+	const char *what = d->text ? d->text : without[d->status];
+	/* what the C library or a file said has no signatures */
+	if (d->record == DNS_RECORD_ADDRESS || d->status > DNS_NO_NAME)
+		return arena_printf(a, "%s: %s: %s", d->name, of[d->record], what);
+	return arena_printf(a, "%s: %s: %s (%s)", d->name, of[d->record], what, trust[d->trust]);
+}
+
 const char *words_event(struct arena *a, const struct tracker *t, const struct event *ev,
 			enum source *source, unsigned *port)
 {
@@ -868,6 +909,9 @@ const char *words_event(struct arena *a, const struct tracker *t, const struct e
 		*source = SOURCE_CANARY;
 		*port = ev->probe.port;
 		return ev->probe.kind == PROBE_CANARY ? canary_words(a, t, ev) : NULL;
+	case EV_DNS:
+		*source = SOURCE_DNS;
+		return dns_words(a, ev);
 	case EV_CANARY:
 	case EV_ASN:
 	case EV_RUN_END:

@@ -14,6 +14,7 @@
 
 #include "base/addr.h"
 #include "base/arena.h"
+#include "model/dns.h"
 #include "model/host_facts.h"
 #include "model/host_record.h"
 #include "model/packet.h"
@@ -103,6 +104,8 @@ struct ev_tls {
 	const char *spki_sha256;  /* lower-case hex */
 	bool verified;
 	const char *error;        /* why not verified, NULL when verified */
+	/* the TLSA records that this chain fulfils ("3 1 1 0a1b..."), NULL at the end; may be NULL */
+	const char *const *tlsa;
 };
 
 /* FLOW_HELD has come to its stage: its kernel sends what is said there with a TTL of 1. */
@@ -135,6 +138,18 @@ struct ev_probe {
 	uint16_t window;    /* PROBE_ACK, PROBE_DATA: with ip_id what tells one from the others in a quote */
 	bool injected;      /* below this host's own firewall */
 	int error;          /* errno of the send, 0 sent */
+};
+
+/* One question to the DNS and what came of it. Asked: the answer may still come (`status` says
+ * nothing yet); each question that is asked gets a second event. */
+struct ev_dns {
+	enum dns_record record;
+	bool asked;
+	const char *name;
+	enum dns_status status;
+	enum dns_trust trust;
+	const char *text;         /* the answer in words; may be NULL */
+	const char *const *tlsa;  /* DNS_RECORD_TLSA: as text, "3 1 1 0a1b...", NULL at the end */
 };
 
 /* Documentation addresses that leave this host as the target does, and lie in no network that it or
@@ -183,6 +198,7 @@ enum event_kind {
 	EV_SESSION_END,  /* flow */
 	EV_HELD,         /* flow */
 	EV_PROBE,        /* path */
+	EV_DNS,
 	EV_CANARY,       /* path: addresses for PROBE_CANARY; none: there are no such probes */
 	EV_ASN,          /* path: AS of a hop, the target or our own address */
 	EV_HOST,         /* host: firewall, programs, settings, by the privileged process */
@@ -209,6 +225,7 @@ struct event {
 		struct ev_held held;
 		struct ev_probe probe;
 		struct ev_canary canary;
+		struct ev_dns dns;
 		struct ev_asn asn;
 		struct host_record *host; /* owned by the log */
 		struct ev_capture_stats capture_stats;

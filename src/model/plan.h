@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/addr.h"
+#include "model/dns.h"
 #include "model/signature.h"
 
 #define PLAN_MAX_PORTS 32 /* tested and control ports of one target */
@@ -30,6 +31,9 @@ struct plan {
 	const char *input; /* the target as the user wrote it, cleaned */
 	const char *name;  /* host name, NULL for a literal */
 	struct addr target;
+	const char *domain; /* whose exchanger it is, or NULL: not known */
+	const char *mx_words, *address_words; /* what the DNS said on the way to it, or NULL */
+	enum dns_trust mx_trust; /* of mx_words */
 	const char *interface;   /* -i, or NULL: by route */
 	struct addr source;      /* -s, or ADDR_NONE: by route */
 	const char *netns;       /* --netns, or NULL */

@@ -2,6 +2,7 @@
 #include "probe/tls.h"
 
 #include <openssl/err.h>
+#include <openssl/evp.h>
 #include <openssl/sha.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 #include "base/text.h"
 
 #define NAME_MAX_BYTES 256 /* kept of a subject, an issuer, a name */
+#define CHAIN_MAX 4  /* certificates of a chain that a TLSA record may name */
 #define NAMES_MAX 64       /* names of one certificate that are reported */
 
 int tls_new(struct tls **out, const char *ca_file, struct err *e)
@@ -130,6 +132,39 @@ static char *spki_sha256(struct arena *a, X509 *cert)
 	return out;
 }
 
+static const char *digest_text(struct arena *a, unsigned usage, unsigned selector, X509 *cert,
+			       const EVP_MD *md, unsigned matching)
+{
+	unsigned char hash[EVP_MAX_MD_SIZE], *der = NULL;
+	unsigned len = 0;
+	int size = selector ? i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert), &der) : i2d_X509(cert, &der);
+
+	if (size <= 0 || EVP_Digest(der, (size_t)size, hash, &len, md, NULL) != 1)
+		len = 0;
+	OPENSSL_free(der);
+	char *out = arena_printf(a, "%u %u %u %*s", usage, selector, matching, (int)(2 * len), "");
+	for (unsigned i = 0; i < len; i++)
+		snprintf(out + 6 + 2 * i, 3, "%02x", hash[i]);
+	return out;
+}
+
+/* RFC 6698 section 2.1: the records that would fit, for the server's own certificate (usage 3) and
+ * for any of its chain (usage 2). */
+static const char *const *tlsa_records(struct arena *a, SSL *ssl, X509 *cert)
+{
+	STACK_OF(X509) *chain = SSL_get_peer_cert_chain(ssl);
+	int n = chain ? sk_X509_num(chain) : 0;
+	const char **out = arena_alloc(a, ((size_t)CHAIN_MAX * 4 + 5) * sizeof(*out));
+	unsigned k = 0;
+
+	for (int i = -1; i < n && i < CHAIN_MAX; i++)
+		for (unsigned form = 0; form < 4; form++)
+			out[k++] = digest_text(a, i < 0 ? 3 : 2, form / 2,
+					       i < 0 ? cert : sk_X509_value(chain, i),
+					       form % 2 ? EVP_sha512() : EVP_sha256(), 1 + form % 2);
+	return out;
+}
+
 static X509_STORE *bundle_of(struct tls *t)
 {
 	if (t->bundle)
@@ -181,6 +216,7 @@ void tls_describe(struct tls *t, SSL *ssl, struct arena *a, struct ev_tls *out)
 	out->issuer = x509_name_text(a, X509_get_issuer_name(cert));
 	out->names = certificate_names(a, cert);
 	out->spki_sha256 = spki_sha256(a, cert);
+	out->tlsa = tlsa_records(a, ssl, cert);
 	X509_free(cert);
 }
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 #include <unbound.h>
 #include <unistd.h>
 
@@ -39,6 +40,7 @@ enum rcode { RCODE_OK = 0, RCODE_NXDOMAIN = 3 };
  */
 struct dns {
 	struct ub_ctx *plain, *checked; /* checked: NULL without a trust anchor */
+	bool no_resolver;               /* none is named, and this host has none of its own */
 	int root_passes;                /* do the resolvers pass signatures on? -1: not asked yet */
 };
 
@@ -75,26 +77,48 @@ static const char *find_anchor(void)
 	return NULL;
 }
 
+/* The kernel tells at once when nobody listens on loopback: reading gets the error of what was sent,
+ * a question for the root's name servers. */
+static bool is_silent_loopback(const struct addr *a)
+{
+	static const uint8_t question[] = {0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 1};
+	struct sockaddr_storage sa;
+	socklen_t len = addr_to_sockaddr(a, 53, &sa);
+	char answer;
+	int fd = addr_is_loopback(a) ? socket(sa.ss_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)
+				     : -1;
+	bool refused = fd >= 0 && connect(fd, (struct sockaddr *)&sa, len) == 0 &&
+		       send(fd, question, sizeof(question), 0) > 0 &&
+		       recv(fd, &answer, 1, 0) < 0 && errno == ECONNREFUSED;
+
+	if (fd >= 0)
+		close(fd);
+	return refused;
+}
+
 /* The C library's rules: without a nameserver it is this host's own. libunbound by itself would
  * then go and ask the root servers. */
-static int set_resolvers(struct ub_ctx *ctx)
+static int set_resolvers(struct ub_ctx *ctx, bool *none)
 {
 	FILE *f = fopen("/etc/resolv.conf", "re");
 	char line[512], word[ADDR_TEXT_MAX];
-	struct addr a;
-	unsigned n = 0;
+	struct addr a = addr_v4("\x7f\0\0\1");
+	unsigned n = 0, silent = 0;
 
 	for (int i = 0; f && i < MAX_LINES && n < MAX_NAMESERVERS && fgets(line, sizeof(line), f);
 	     i++)
 		if (sscanf(line, "nameserver %79s", word) == 1 && addr_parse(&a, word) &&
-		    ub_ctx_set_fwd(ctx, addr_text(&a, word)) == 0)
+		    ub_ctx_set_fwd(ctx, addr_text(&a, word)) == 0) {
 			n++;
+			silent += is_silent_loopback(&a);
+		}
 	if (f)
 		fclose(f);
+	*none = n ? silent == n : is_silent_loopback(&a);
 	return n > 0 ? 0 : ub_ctx_set_fwd(ctx, "127.0.0.1");
 }
 
-static struct ub_ctx *open_context(const char *anchor_file)
+static struct ub_ctx *open_context(const char *anchor_file, bool *no_resolver)
 {
 	struct ub_ctx *ctx = ub_ctx_create();
 	/* Names for private use, which libunbound otherwise denies by itself: whether there are
@@ -104,7 +128,7 @@ static struct ub_ctx *open_context(const char *anchor_file)
 	if (!ctx)
 		return NULL;
 	ub_ctx_debugout(ctx, NULL); /* standard error is for our own words */
-	int failed = ub_ctx_async(ctx, 1) || set_resolvers(ctx) ||
+	int failed = ub_ctx_async(ctx, 1) || set_resolvers(ctx, no_resolver) ||
 		     ub_ctx_set_option(ctx, "do-not-query-localhost:", "no") ||
 		     (anchor_file ? ub_ctx_add_ta_file(ctx, anchor_file)
 				  : ub_ctx_set_option(ctx, "module-config:", "iterator"));
@@ -128,9 +152,9 @@ int dns_open(struct dns **out, const char *anchor_file, struct err *e)
 		anchor_file = find_anchor();
 	d = xcalloc(1, sizeof(*d));
 	d->root_passes = -1;
-	d->plain = open_context(NULL);
+	d->plain = open_context(NULL, &d->no_resolver);
 	if (anchor_file)
-		d->checked = open_context(anchor_file);
+		d->checked = open_context(anchor_file, &d->no_resolver);
 	if (!d->plain) {
 		dns_close(d);
 		return err_set(e, ERR_RUN, "libunbound cannot be started");
@@ -190,25 +214,27 @@ static void wait_for_more(const struct dns *d, int64_t deadline_ns)
 		ub_process(d->checked);
 }
 
-/* All plain answers; those with checked signatures only for a while longer. */
+/* All plain answers have come, and those with checked signatures, or these had their time. */
+static bool nothing_pending(const struct lookup *l, unsigned n, int64_t *grace_end)
+{
+	bool plain = false, checked = false;
+	int64_t now = clock_mono_ns();
+
+	for (unsigned i = 0; i < n; i++) {
+		plain = plain || pending(&l[i].plain);
+		checked = checked || pending(&l[i].checked);
+	}
+	if (!plain && *grace_end == 0)
+		*grace_end = now + CHECK_GRACE_NS;
+	return !plain && (!checked || now >= *grace_end);
+}
+
 static void wait_for_answers(const struct dns *d, struct lookup *l, unsigned n, int64_t deadline_ns)
 {
 	int64_t grace_end = 0;
 
-	for (;;) {
-		bool plain = false, checked = false;
-		for (unsigned i = 0; i < n; i++) {
-			plain = plain || pending(&l[i].plain);
-			checked = checked || pending(&l[i].checked);
-		}
-		int64_t now = clock_mono_ns();
-		if (!plain && grace_end == 0)
-			grace_end = now + CHECK_GRACE_NS;
-		int64_t until = plain || deadline_ns < grace_end ? deadline_ns : grace_end;
-		if ((!plain && !checked) || now >= until)
-			return;
-		wait_for_more(d, until);
-	}
+	while (!nothing_pending(l, n, &grace_end) && clock_mono_ns() < deadline_ns)
+		wait_for_more(d, grace_end && grace_end < deadline_ns ? grace_end : deadline_ns);
 }
 
 static void give_up(struct ub_ctx *ctx, struct query *q)
@@ -270,19 +296,29 @@ static void conclude(struct dns *d, struct lookup *l, int64_t deadline_ns)
 							: DNS_SILENT;
 }
 
-static void lookup_all(struct dns *d, struct lookup *l, unsigned n, int64_t deadline_ns)
+static void ask_all(struct dns *d, struct lookup *l, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
 		ask(d->plain, &l[i].plain, l[i].name, l[i].type);
 		ask(d->checked, &l[i].checked, l[i].name, l[i].type);
 	}
-	wait_for_answers(d, l, n, deadline_ns);
+}
+
+static void conclude_all(struct dns *d, struct lookup *l, unsigned n, int64_t deadline_ns)
+{
 	for (unsigned i = 0; i < n; i++) {
 		give_up(d->plain, &l[i].plain);
 		give_up(d->checked, &l[i].checked);
 	}
 	for (unsigned i = 0; i < n; i++)
 		conclude(d, &l[i], deadline_ns);
+}
+
+static void lookup_all(struct dns *d, struct lookup *l, unsigned n, int64_t deadline_ns)
+{
+	ask_all(d, l, n);
+	wait_for_answers(d, l, n, deadline_ns);
+	conclude_all(d, l, n, deadline_ns);
 }
 
 static void lookup_free(struct lookup *l, unsigned n)
@@ -562,31 +598,92 @@ static void take_mta_sts(const struct lookup *l, struct dns_facts *out)
 		out->mta_sts_id[0] = '\0';
 }
 
-void dns_facts(struct dns *d, const char *name, uint16_t port, const char *domain,
-	       int64_t deadline_ns, struct dns_facts *out)
+/* ---- several questions at once ---- */
+
+#define QUESTIONS_MAX 3
+
+struct dns_pending {
+	struct lookup lookups[QUESTIONS_MAX];
+	enum dns_record record[QUESTIONS_MAX];
+	unsigned n;
+	struct query root; /* answers what d->root_passes is about */
+	int64_t grace_end;
+};
+
+static void add_question(struct dns_pending *p, enum dns_record record, enum rr_type type,
+			 const char *prefix, const char *name)
+{
+	p->record[p->n] = record;
+	p->lookups[p->n++] = make_lookup(type, prefix, name);
+}
+
+struct dns_pending *dns_begin(struct dns *d, const struct dns_question *q)
 {
 	char prefix[24];
-	struct lookup l[2];
-	unsigned n = 1;
 
+	if (d->no_resolver || strlen(q->name) >= DNS_NAME_MAX || (q->domain && strlen(q->domain) >= DNS_NAME_MAX))
+		return NULL;
+	struct dns_pending *p = xcalloc(1, sizeof(*p));
+	snprintf(prefix, sizeof(prefix), "_%u._tcp.", q->port);
+	if (q->address != ADDR_NONE)
+		add_question(p, DNS_RECORD_CHECKED, q->address == ADDR_V4 ? TYPE_A : TYPE_AAAA, "",
+			     q->name);
+	if (q->port)
+		add_question(p, DNS_RECORD_TLSA, TYPE_TLSA, prefix, q->name);
+	if (q->domain)
+		add_question(p, DNS_RECORD_MTA_STS, TYPE_TXT, "_mta-sts.", q->domain);
+	ask_all(d, p->lookups, p->n);
+	/* a signature that does not hold means something only where others do */
+	if (d->root_passes < 0)
+		ask(d->checked, &p->root, ".", TYPE_SOA);
+	return p;
+}
+
+bool dns_step(struct dns *d, struct dns_pending *p)
+{
+	wait_for_more(d, 0);
+	return nothing_pending(p->lookups, p->n, &p->grace_end);
+}
+
+static void take_answer(struct lookup *l, enum dns_record record, struct dns_facts *out)
+{
+	bool came = l->status <= DNS_NO_NAME;
+
+	out->said[record] = (struct dns_said){true, l->status, l->trust};
+	out->incomplete = out->incomplete || !came;
+	out->forged = out->forged || l->trust == DNS_FORGED;
+	out->validated = out->validated && came && l->trust != DNS_UNCHECKED;
+	if (record == DNS_RECORD_TLSA)
+		take_tlsa(l, out);
+	else if (record == DNS_RECORD_MTA_STS)
+		take_mta_sts(l, out);
+}
+
+void dns_end(struct dns *d, struct dns_pending *p, struct dns_facts *out)
+{
 	*out = (struct dns_facts){.validated = true};
-	if (strlen(name) >= DNS_NAME_MAX || (domain && strlen(domain) >= DNS_NAME_MAX)) {
-		out->incomplete = true;
+	if (p->root.done && d->root_passes < 0)
+		d->root_passes = p->root.result && p->root.result->secure;
+	give_up(d->checked, &p->root);
+	ub_resolve_free(p->root.result);
+	conclude_all(d, p->lookups, p->n, 0);
+	for (unsigned i = 0; i < p->n; i++)
+		take_answer(&p->lookups[i], p->record[i], out);
+	lookup_free(p->lookups, p->n);
+	free(p);
+}
+
+void dns_facts(struct dns *d, const struct dns_question *q, int64_t deadline_ns,
+	       struct dns_facts *out)
+{
+	struct dns_pending *p = dns_begin(d, q);
+
+	if (!p) {
+		*out = (struct dns_facts){.incomplete = true};
 		return;
 	}
-	snprintf(prefix, sizeof(prefix), "_%u._tcp.", port);
-	l[0] = make_lookup(TYPE_TLSA, prefix, name);
-	if (domain)
-		l[n++] = make_lookup(TYPE_TXT, "_mta-sts.", domain);
-	lookup_all(d, l, n, deadline_ns);
-	for (unsigned i = 0; i < n; i++) {
-		bool came = l[i].status <= DNS_NO_NAME;
-		out->incomplete = out->incomplete || !came;
-		out->forged = out->forged || l[i].trust == DNS_FORGED;
-		out->validated = out->validated && came && l[i].trust != DNS_UNCHECKED;
-	}
-	take_tlsa(&l[0], out);
-	if (domain)
-		take_mta_sts(&l[1], out);
-	lookup_free(l, n);
+	wait_for_answers(d, p->lookups, p->n, deadline_ns);
+	while (pending(&p->root) && clock_mono_ns() < deadline_ns)
+		wait_for_more(d, deadline_ns);
+	dns_end(d, p, out);
 }

@@ -14,31 +14,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/addr.h"
 #include "base/err.h"
+#include "model/dns.h"
 
 #define DNS_NAME_MAX       256 /* a name as text: letters, digits, '-', '_', dots, and a NUL */
 #define DNS_MAX_EXCHANGERS 16
 #define DNS_MAX_TLSA       16
 #define DNS_TLSA_DATA_MAX  64 /* SHA-512; a whole certificate is cut: only its length is kept */
-
-enum dns_status {
-	DNS_FOUND,
-	DNS_NO_DATA, /* the name is there, not this kind of record */
-	DNS_NO_NAME, /* NXDOMAIN */
-	DNS_BOGUS,   /* the resolvers refuse, and signatures do not hold: DNSSEC is to blame */
-	DNS_FAILED,  /* the resolvers report a failure */
-	DNS_SILENT,  /* no answer by the deadline */
-	DNS_STATUS_COUNT,
-};
-
-/* How far an answer can be trusted. */
-enum dns_trust {
-	DNS_UNCHECKED, /* no trust anchor, or the resolvers strip signatures */
-	DNS_UNSIGNED,  /* proven: this zone is not signed */
-	DNS_SECURE,    /* signatures hold, from the root down */
-	DNS_FORGED,    /* the resolvers gave it, although its signatures do not hold (often a network's
-			* own view of a public name); DANE must not be believed then */
-};
 
 struct dns;
 
@@ -77,12 +60,17 @@ struct dns_tlsa {
 	uint8_t data[DNS_TLSA_DATA_MAX];
 };
 
-/*
- * What the DNS promises about a server: for the core, as an event of its own
- * (EV_DNS, t_ns = when the last answer came, no flow). A TLSA record or a policy
- * promises STARTTLS; only a secure TLSA record is believed (RFC 7672 section 2.2).
- */
+/* What came of one question. */
+struct dns_said {
+	bool asked;
+	enum dns_status status;
+	enum dns_trust trust;
+};
+
+/* What the DNS promises about a server. A TLSA record or a policy promises STARTTLS; only a secure
+ * TLSA record is believed (RFC 7672 section 2.2). */
 struct dns_facts {
+	struct dns_said said[DNS_RECORD_COUNT]; /* CHECKED, TLSA, MTA_STS */
 	bool validated;       /* what was asked could be checked, whatever came of that */
 	bool forged;          /* one of the answers is DNS_FORGED */
 	bool incomplete;      /* one of the answers did not come: absence proves nothing */
@@ -93,9 +81,26 @@ struct dns_facts {
 	char mta_sts_id[33];
 };
 
-/* domain: whose mail it is, or NULL where that is not known (no policy is looked up then). */
-void dns_facts(struct dns *d, const char *name, uint16_t port, const char *domain,
-	       int64_t deadline_ns, struct dns_facts *out);
+struct dns_question {
+	const char *name;         /* of the server */
+	enum addr_family address; /* look up its addresses of that family, too; ADDR_NONE: don't */
+	uint16_t port;            /* for TLSA; 0: don't */
+	const char *domain;       /* whose mail it is, or NULL: no policy is looked up then */
+};
+
+/* Begins all lookups and returns at once; NULL when the names are no names, or
+ * this host has no resolver. Neither d nor the
+ * resolvers are waited for, before dns_end(). */
+struct dns_pending;
+struct dns_pending *dns_begin(struct dns *d, const struct dns_question *q);
+/* Takes what has come; true: there is nothing more to wait for. Never blocks. */
+bool dns_step(struct dns *d, struct dns_pending *p);
+/* Ends it, with what has come by now. */
+void dns_end(struct dns *d, struct dns_pending *p, struct dns_facts *out);
+
+/* The same in one go, waiting until the deadline. */
+void dns_facts(struct dns *d, const struct dns_question *q, int64_t deadline_ns,
+	       struct dns_facts *out);
 
 /* ---- for tests: records as they come ---- */
 

@@ -96,6 +96,7 @@ void run_free(struct live *l)
 	agent_stop(l->agent);
 	host_free(l->host);
 	asn_db_close(l->asn_db);
+	dns_close(l->dns);
 	free(l);
 }
 

@@ -256,6 +256,7 @@ static int close_books(struct run *r, struct err *e)
 	struct event stats = {.kind = EV_CAPTURE_STATS}, end = {.kind = EV_RUN_END};
 	struct capture_stats s;
 
+	witness_end(r);
 	if (!capture_sync(r->live->capture, SYNC_MS))
 		look_add_not_looked(r, LOOK_CAPTURE, "the capture thread did not keep up");
 	target_take_packets(r);
@@ -305,6 +306,7 @@ static bool probe(struct run *r, int64_t *wake)
 		send_probe(r, &advice->probes[i]);
 	int64_t until = mono + (advice->again_ns - now);
 	*wake = until < r->deadline ? until : r->deadline;
+	witness_step(r, wake);
 	return false;
 }
 
@@ -373,6 +375,7 @@ int target_start(struct run **out, struct live *l, const struct plan *plan, int6
 	    start_capture(r, e) != 0)
 		return -1;
 	start_all(r);
+	witness_begin(r);
 	return 0;
 }
 
@@ -408,6 +411,7 @@ void target_free(struct run *r)
 
 	if (!r)
 		return;
+	witness_end(r);
 	if (r->capturing)
 		capture_stop(r->live->capture, &ignored);
 	if (r->live->agent)

@@ -22,6 +22,7 @@
 #include "host/host.h"
 #include "probe/path.h"
 #include "probe/prober.h"
+#include "run/dns.h"
 #include "run/live.h"
 
 /* What all runs of this process share. */
@@ -31,6 +32,7 @@ struct live {
 	struct host *host;
 	struct agent *agent;        /* NULL: no process could be made */
 	struct asn_db *asn_db;      /* NULL: none installed */
+	struct dns *dns;            /* opened with the first name that is asked for */
 	struct path_sender *sender; /* NULL: no raw sockets here */
 	char no_sender[200];        /* why */
 };
@@ -66,6 +68,7 @@ struct run {
 	int egress;          /* interface index of the route */
 	uint32_t looking_at; /* PHASE_LOOKING: bits of the plan's ports */
 	int64_t look_until;
+	struct dns_pending *dns; /* questions that are out, or NULL */
 	int64_t deadline; /* clock_mono_ns() */
 };
 
@@ -92,6 +95,15 @@ void target_init(struct run *r, struct live *l, const struct plan *plan, int64_t
 void target_clear(struct run *r);
 
 void target_take_packets(struct run *r);
+
+/* ---- witness.c: what the DNS says of the target ---- */
+
+/* Asks, and goes on. */
+void witness_begin(struct run *r);
+/* Takes the answers when they have come; else *wake comes soon. */
+void witness_step(struct run *r, int64_t *wake);
+/* Whatever has not come by now does not come. */
+void witness_end(struct run *r);
 
 /* ---- look.c: what is asked about this host ---- */
 

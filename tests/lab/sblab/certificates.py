@@ -15,6 +15,7 @@
     re-unknown     the same by an authority that nobody has heard of
 """
 
+import hashlib
 import pathlib
 import subprocess
 
@@ -94,6 +95,14 @@ class Store:
         if name not in CERTIFICATES:
             raise CertificateError(f"unknown certificate: {name}")
         return self.pair(name, lambda place: self.make(place, *CERTIFICATES[name]))
+
+    def key_digest(self, name=None):
+        """SHA-256 of its public key, as TLSA records of selector 1 and matching type 1 have it."""
+        key = subprocess.run(["openssl", "x509", "-in", self.get(name)[0], "-noout", "-pubkey"], check=True,
+                             capture_output=True, timeout=30).stdout
+        der = subprocess.run(["openssl", "pkey", "-pubin", "-outform", "DER"], input=key, check=True,
+                             capture_output=True, timeout=30).stdout
+        return hashlib.sha256(der).hexdigest()
 
     def authority(self, name=ROOT):
         """An authority's own certificate and key."""

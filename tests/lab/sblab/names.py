@@ -7,6 +7,7 @@ directory is the trust anchor: the lab's commands find it in /usr/share/dns.
 """
 
 import pathlib
+import re
 import subprocess
 
 from . import process
@@ -61,8 +62,9 @@ remote-control:
 """
 
 
-def start_authority(service, directory, addresses):
-    """Keys, zones, then knotd: (children, ports). `addresses` of this node are the zones' name server's."""
+def start_authority(service, directory, addresses, certificates):
+    """Keys, zones, then knotd: (children, ports). `addresses` of this node are the zones' name server's.
+    In records, `{spki:NAME}` is the digest of a certificate's key."""
     place = pathlib.Path(directory, "knot")
     place.mkdir(parents=True)
     zones = service["zones"]
@@ -77,7 +79,7 @@ def start_authority(service, directory, addresses):
     head = "$TTL 300\n@ SOA ns.lab. admin.lab. 1 3600 900 86400 300\n@ NS ns.lab.\n"
     root = head + glue
     for name, zone in zones.items():
-        (place / file_name(name)).write_text(head + zone["records"])
+        (place / file_name(name)).write_text(head + with_digests(zone["records"], certificates))
         root += f"{name} NS ns.lab.\n"
         if zone.get("signed"):
             tag, algorithm, kind, digest = ds[name]
@@ -89,6 +91,10 @@ def start_authority(service, directory, addresses):
     (anchor / "root.key").write_text(f". IN DS {' '.join(ds['.'])}\n")
     with open(place / "knot.log", "wb") as log:
         return [process.start([KNOTD, "-c", str(conf)], stdout=log, stderr=log)], [53]
+
+
+def with_digests(records, certificates):
+    return re.sub(r"\{spki:([a-z0-9-]+)\}", lambda found: certificates.key_digest(found[1]), records)
 
 
 def file_name(zone):

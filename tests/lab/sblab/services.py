@@ -57,7 +57,7 @@ def start(service, directory, certificates, addresses=None):
     if kind == "holder":
         return [process.start_function(hold_ports, service["range"], log=pathlib.Path(directory, "holder.log"))], []
     if kind == "authority":
-        return names.start_authority(service, directory, addresses[node])
+        return names.start_authority(service, directory, addresses[node], certificates)
     if kind == "resolver":
         return names.start_resolver(service, directory, addresses[service["authority"]])
     raise ServiceError(f"unknown kind of service: {kind}")

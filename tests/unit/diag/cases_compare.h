@@ -120,8 +120,8 @@ static inline void session_taken(struct scene *s)
 	said(s, f, STAGE_UNOFFERED, 220, "go ahead", NULL);
 }
 
-/* 587 is tested, too, and the server itself answers it, over TLS that verifies. */
-static inline void with_good_587(struct scene *s)
+/* 587 is tested, too, and the server itself answers it, over TLS. */
+static inline void with_587(struct scene *s, const char *const *tlsa, bool verified)
 {
 	s->plan.ports[1] = (struct plan_port){.port = 587, .tested = true};
 	s->plan.ports[2] = (struct plan_port){.port = 443};
@@ -132,8 +132,14 @@ static inline void with_good_587(struct scene *s)
 	greeting(s, f, 220, "mx.example.com ESMTP");
 	said(s, f, STAGE_EHLO, 250, "mx.example.com", plain_ehlo);
 	said(s, f, STAGE_STARTTLS, 220, "go ahead", NULL);
-	shown(s, f, "CN=mx.example.com", "CN=Some Root", "aa", true);
+	shown(s, f, "CN=mx.example.com", "CN=Some Root", "aa", verified);
+	s->log.events[s->log.n - 1].tls.tlsa = tlsa;
 	session_end(s, f, STAGE_QUIT, SESSION_DONE, NULL);
+}
+
+static inline void with_good_587(struct scene *s)
+{
+	with_587(s, NULL, true);
 }
 
 /* The second hop answers 25 in the server's place; 587 is the server's own. */
@@ -226,7 +232,131 @@ static inline void name_unlike_rejects(struct scene *s)
 	session_end(s, f, STAGE_QUIT, SESSION_DONE, NULL);
 }
 
+/* ---- against the DNS ---- */
+
+static const char *const pinned_record[] = {"3 1 1 aa", NULL};
+static const char *const other_record[] = {"3 1 1 bb", "2 0 2 cc", NULL};
+
+static inline void dns_says(struct scene *s, enum dns_record record, enum dns_status status,
+			    enum dns_trust trust, const char *const *tlsa)
+{
+	add_event(s, EV_DNS, NO_FLOW)->dns = (struct ev_dns){
+		.record = record, .asked = true, .name = "_25._tcp.mx.example.com"};
+	add_event(s, EV_DNS, NO_FLOW)->dns =
+		(struct ev_dns){.record = record, .name = "_25._tcp.mx.example.com",
+				.status = status, .trust = trust, .tlsa = tlsa};
+}
+
+static inline void pinned(struct scene *s)
+{
+	dns_says(s, DNS_RECORD_TLSA, DNS_FOUND, DNS_SECURE, pinned_record);
+}
+
+static inline void in_clear(struct scene *s)
+{
+	session_end(s, greeted(s, "mx.example.com ESMTP", 250, bare_ehlo), STAGE_QUIT, SESSION_DONE,
+		    NULL);
+}
+
+static inline void dane_promises(struct scene *s)
+{
+	in_clear(s);
+	pinned(s);
+}
+
+static inline void policy_promises(struct scene *s)
+{
+	in_clear(s);
+	dns_says(s, DNS_RECORD_MTA_STS, DNS_FOUND, DNS_UNSIGNED, NULL);
+}
+
+/* Port 25 in TLS with this certificate; fits: the TLSA records that it fulfils. */
+static inline void encrypted_25(struct scene *s, unsigned f, const char *const *fits, bool verified)
+{
+	said(s, f, STAGE_EHLO, 250, "mx.example.com", plain_ehlo);
+	said(s, f, STAGE_STARTTLS, 220, "go ahead", NULL);
+	add_event(s, EV_TLS, f)->tls = (struct ev_tls){
+		.version = "TLSv1.3", .cipher = "TLS_AES_256_GCM_SHA384", .subject = "CN=mx.example.com",
+		.issuer = "CN=Nobody", .spki_sha256 = fits[0], .verified = verified, .tlsa = fits,
+		.error = verified ? NULL : "self-signed certificate"};
+	session_end(s, f, STAGE_QUIT, SESSION_DONE, NULL);
+}
+
+static inline void dane_elsewhere(struct scene *s)
+{
+	with_587(s, pinned_record, false);
+	unsigned f = answered(s, 25, FARTTL);
+	greeting(s, f, 220, "mx.example.com ESMTP");
+	encrypted_25(s, f, other_record, false);
+	pinned(s);
+}
+
+static inline void dane_decrypted(struct scene *s)
+{
+	usual_host(s);
+	answered(s, 443, FARTTL);
+	unsigned f = answered(s, 25, 62);
+	greeting(s, f, 220, "mx.example.com ESMTP");
+	encrypted_25(s, f, other_record, false);
+	early_syn_acks(s);
+	pinned(s);
+}
+
+static inline void dane_mismatch(struct scene *s)
+{
+	unsigned f = session(s);
+
+	greeting(s, f, 220, "mx.example.com ESMTP");
+	encrypted_25(s, f, other_record, false);
+	pinned(s);
+}
+
 /* ---- what must not be taken for it ---- */
+
+static inline void dane_fits(struct scene *s)
+{
+	unsigned f = session(s);
+
+	greeting(s, f, 220, "mx.example.com ESMTP");
+	encrypted_25(s, f, pinned_record, false);
+	pinned(s);
+}
+
+/* A public authority vouches for the server: its record is out of date. */
+static inline void dane_stale_but_verified(struct scene *s)
+{
+	unsigned f = session(s);
+
+	greeting(s, f, 220, "mx.example.com ESMTP");
+	encrypted_25(s, f, other_record, true);
+	pinned(s);
+}
+
+/* A record that nobody signed is no promise, nor is one whose signature does not hold. */
+static inline void dane_unsigned(struct scene *s)
+{
+	in_clear(s);
+	dns_says(s, DNS_RECORD_TLSA, DNS_FOUND, DNS_UNSIGNED, pinned_record);
+	dns_says(s, DNS_RECORD_MTA_STS, DNS_FOUND, DNS_FORGED, NULL);
+}
+
+/* One record names a whole certificate, which is not compared: then nothing is said. */
+static inline void dane_whole_certificate(struct scene *s)
+{
+	static const char *const records[] = {"3 1 1 aa", "3 0 0 3082", NULL};
+	unsigned f = session(s);
+
+	greeting(s, f, 220, "mx.example.com ESMTP");
+	encrypted_25(s, f, other_record, false);
+	dns_says(s, DNS_RECORD_TLSA, DNS_FOUND, DNS_SECURE, records);
+}
+
+static inline void dns_without_answer(struct scene *s)
+{
+	in_clear(s);
+	dns_says(s, DNS_RECORD_TLSA, DNS_NO_NAME, DNS_SECURE, NULL);
+	dns_says(s, DNS_RECORD_MTA_STS, DNS_SILENT, DNS_UNCHECKED, NULL);
+}
 
 static inline void as_expected(struct scene *s)
 {

@@ -247,7 +247,9 @@ static int print_facts(char **words)
 
 	if (dns_open(&d, NULL, &e) != 0)
 		return 1;
-	dns_facts(d, words[0], (uint16_t)atoi(words[1]), words[2], deadline, &f);
+	struct dns_question q = {
+		.name = words[0], .port = (uint16_t)atoi(words[1]), .domain = words[2]};
+	dns_facts(d, &q, deadline, &f);
 	dns_close(d);
 	printf("validated=%d forged=%d incomplete=%d n_tlsa=%u tlsa_secure=%d mta_sts=%d id=%s\n",
 	       f.validated, f.forged, f.incomplete, f.n_tlsa, f.tlsa_secure, f.mta_sts,
