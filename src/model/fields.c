@@ -56,6 +56,15 @@ WORDS(probe_kind, [PROBE_TRACE] = "trace", [PROBE_FULL] = "full", [PROBE_BORDER]
       [PROBE_LOOK] = "look", [PROBE_CANARY] = "canary",
       [PROBE_ACK] = "ack", [PROBE_DATA] = "data", [PROBE_SIZE] = "size");
 
+WORDS(dns_record, [DNS_RECORD_MX] = "mx", [DNS_RECORD_ADDRESS] = "address",
+      [DNS_RECORD_CHECKED] = "checked", [DNS_RECORD_TLSA] = "tlsa", [DNS_RECORD_MTA_STS] = "mta-sts");
+
+WORDS(dns_status, [DNS_FOUND] = "found", [DNS_NO_DATA] = "no-data", [DNS_NO_NAME] = "no-name",
+      [DNS_BOGUS] = "bogus", [DNS_FAILED] = "failed", [DNS_SILENT] = "silent");
+
+WORDS(dns_trust, [DNS_UNCHECKED] = "unchecked", [DNS_UNSIGNED] = "unsigned",
+      [DNS_SECURE] = "secure", [DNS_FORGED] = "forged");
+
 WORDS(look, [LOOK_CAPTURE] = "capture", [LOOK_ROUTE] = "route", [LOOK_LINK] = "link",
       [LOOK_NEIGHBOUR] = "neighbour", [LOOK_PATH] = "path");
 
@@ -100,7 +109,8 @@ WORDS(signature_kind, [SIGNATURE_GREETING] = "greeting", [SIGNATURE_EHLO] = "ehl
 FIELDS(plan_port, FIELD(plan_port, port), FIELD(plan_port, tested),
        FIELD(plan_port, implicit_tls));
 
-FIELDS(plan, REQUIRED(plan, input), FIELD(plan, name), FIELD(plan, target),
+FIELDS(plan, REQUIRED(plan, input), FIELD(plan, name), FIELD(plan, target), FIELD(plan, domain),
+       FIELD(plan, mx_words), FIELD(plan, address_words), ENUM(plan, mx_trust, dns_trust),
        FIELD(plan, interface), FIELD(plan, source), FIELD(plan, netns), FIELD(plan, hostname),
        ARRAY(plan, ports, n_ports, plan_port), FIELD(plan, timeout_ns), FIELD(plan, no_path),
        FIELD(plan, no_inject), FIELD(plan, no_trace), FIELD(plan, no_canary), FIELD(plan, ehlo_name),
@@ -150,7 +160,7 @@ FIELDS(ev_reply, ENUM(ev_reply, stage, session_stage), FIELD(ev_reply, code),
 
 FIELDS(ev_tls, FIELD(ev_tls, version), FIELD(ev_tls, cipher), FIELD(ev_tls, subject),
        FIELD(ev_tls, issuer), FIELD(ev_tls, names), FIELD(ev_tls, spki_sha256),
-       FIELD(ev_tls, verified), FIELD(ev_tls, error));
+       FIELD(ev_tls, verified), FIELD(ev_tls, error), FIELD(ev_tls, tlsa));
 
 FIELDS(ev_session_end, ENUM(ev_session_end, stage, session_stage),
        ENUM(ev_session_end, end, session_end), FIELD(ev_session_end, bytes),
@@ -161,6 +171,9 @@ FIELDS(ev_probe, ENUM(ev_probe, kind, probe_kind), FIELD(ev_probe, port), FIELD(
        FIELD(ev_probe, ip_id), FIELD(ev_probe, window), FIELD(ev_probe, injected), ERRNO(ev_probe, error));
 
 FIELDS(ev_held, ENUM(ev_held, stage, session_stage));
+FIELDS(ev_dns, ENUM(ev_dns, record, dns_record), FIELD(ev_dns, asked), REQUIRED(ev_dns, name),
+       ENUM(ev_dns, status, dns_status), ENUM(ev_dns, trust, dns_trust), FIELD(ev_dns, text),
+       FIELD(ev_dns, tlsa));
 
 FIELDS(ev_canary, FIELD(ev_canary, address));
 
@@ -247,6 +260,7 @@ const struct fact_kind fact_kinds[] = {
 	EVENT("session-end", EV_SESSION_END, session_end, ev_session_end),
 	EVENT("held", EV_HELD, held, ev_held),
 	EVENT("probe", EV_PROBE, probe, ev_probe),
+	EVENT("dns", EV_DNS, dns, ev_dns),
 	EVENT("canary", EV_CANARY, canary, ev_canary),
 	EVENT("asn", EV_ASN, asn, ev_asn),
 	EVENT("capture-stats", EV_CAPTURE_STATS, capture_stats, ev_capture_stats),
