@@ -17,7 +17,7 @@ static const struct {
 	[CF_ONE_SIDED] = {"one-sided", "the capture shows one side's packets only"},
 	[CF_NO_BEGINNING] = {"no-beginning", "the connection began before the capture"},
 	[CF_CUT_OFF] = {"cut-off", "the capture ends while the connection goes on"},
-	[CF_PROBES] = {"probes", "the SYNs have different TTLs: a path probe"},
+	[CF_PROBES] = {"probes", "the SYNs have different TTLs, or few hops left: a path probe"},
 	[CF_SYN] = {"syn", "the SYN was seen"},
 	[CF_SILENT] = {"silent", "nothing came back"},
 	[CF_SILENT_LONG] = {"silent-long", "loss alone does not explain the silence"},
@@ -146,7 +146,10 @@ static void vantage(struct capture_facts *f)
 		f->server_distance = f->context->distance;
 	capture_note(f, CF_AT_CLIENT, client->dir == PACKET_OUT || (client->dir != PACKET_IN && is_initial(ttl)));
 	capture_note(f, CF_ON_LOOPBACK, c->loopback);
-	capture_note(f, CF_PROBES, c->syns > 1 && !conn_seen(c->established) && client->ttl_min != client->ttl_max);
+	/* each may be a connection of its own, for probes keep their number where the reply returns it */
+	bool short_lived = c->syn_print.ttl && c->syn_print.ttl <= CAPTURE_PROBE_TTL;
+	bool changing = c->syns > 1 && client->ttl_min != client->ttl_max;
+	capture_note(f, CF_PROBES, (short_lived || changing) && !conn_seen(c->established));
 }
 
 /* ---- completeness ---- */

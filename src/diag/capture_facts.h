@@ -25,7 +25,7 @@ enum capture_fact {
 	CF_ONE_SIDED,      /* only one side's packets were seen, though the other one spoke */
 	CF_NO_BEGINNING,   /* neither SYN nor SYN-ACK was seen */
 	CF_CUT_OFF,        /* the capture ended, or lost sight of it, while it went on */
-	CF_PROBES,         /* SYNs of different TTLs: a path probe, no connection */
+	CF_PROBES,         /* SYNs of different TTLs, or with few hops left: a path probe, no connection */
 	/* the handshake */
 	CF_SYN,
 	CF_SILENT,         /* no answer of any kind to the SYNs */
@@ -133,6 +133,8 @@ const char *capture_fact_text(unsigned f);
 #define CAPTURE_DEAD_SERVERS 3
 /* A SYN that left the client after the answer had long been there (RTO is 1 s: it did not cross it). */
 #define CAPTURE_SYN_AGAIN_NS (200 * NS_PER_MS)
+/* No stack of this century begins with less than 64, and no real path is longer than 32 hops. */
+#define CAPTURE_PROBE_TTL 32
 /* In vain: 1, 3, 7 s after the first. */
 #define CAPTURE_SYNACKS_IN_VAIN 3
 /* Repetitions in vain from which loss is out of question, where the connection lost nothing else: over

@@ -170,8 +170,8 @@ const struct rule capture_rule_table[] = {
 		.need = B(CF_PROBES),
 		.state = STATE_INCONCLUSIVE, .mechanism = MECH_UNKNOWN, .place = PLACE_UNKNOWN,
 		.culprit = CULPRIT_UNKNOWN, .confidence = NOWHERE,
-		.summary = "These SYNs have different TTLs: probes of a path (traceroute, smtpblame), no connection to judge.",
-		.why = "a stack sends every SYN of a connection with the same TTL",
+		.summary = "A SYN whose TTL is no connection's: a probe of the path (traceroute, smtpblame), nothing to judge.",
+		.why = "a stack sends every SYN of a connection with the same TTL, of 64 or more",
 	},
 	{
 		.id = "capture-answer-nearer", .layer = LAYER_PATH,

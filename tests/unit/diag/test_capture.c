@@ -209,6 +209,13 @@ static void probes(struct sample *s)
 	s->c.half[CONN_CLIENT].ttl_max = 8;
 }
 
+static void probe_expired(struct sample *s)
+{
+	sample_syn(s);
+	s->c.syn_print.ttl = s->c.half[CONN_CLIENT].ttl_min = s->c.half[CONN_CLIENT].ttl_max = 3;
+	sample_icmp(s, v4(203, 0, 113, 9), 11, 0, 62, 1);
+}
+
 static void answer_nearer(struct sample *s)
 {
 	healthy(s);
@@ -674,6 +681,7 @@ static const struct test_case cases[] = {
 	{"input drop", "capture-host-drop-in", PLACE_HOST, ALONE, host_drop_in},
 	{"input drop after the handshake", "capture-host-session", PLACE_HOST, ALONE, host_session},
 	{"probes", "capture-probes", UNKNOWN, ALONE, probes},
+	{"a probe whose TTL ran out", "capture-probes", UNKNOWN, ALONE, probe_expired},
 	{"transparent proxy", "capture-answer-nearer", PLACE_ISP, PORT_ANSWERS_FAR, answer_nearer},
 	{"two SYN-ACKs", "capture-two-answers", UNKNOWN, ALONE, two_answers},
 	{"RST, then SYN-ACK", "capture-syn-reset-forged", UNKNOWN, ALONE, syn_reset_forged},
