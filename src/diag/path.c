@@ -238,14 +238,15 @@ static void feed_tcp(struct path *p, struct path_probe *probe, const struct pack
 	}
 }
 
-void path_feed_drawn(struct path *p, int port, const struct packet *k, size_t event)
+void path_feed_drawn(struct path *p, int port, const struct packet *k, size_t event, bool sure)
 {
 	int trace = path_trace_of(p, PROBE_DATA, port);
 
 	for (unsigned i = p->n_probes; i-- > 0;) {
 		if (p->probes[i].trace != trace)
 			continue;
-		feed_tcp(p, &p->probes[i], k, event);
+		if (sure || p->probes[i].ttl == PLAN_MAX_HOPS)
+			feed_tcp(p, &p->probes[i], k, event);
 		return;
 	}
 }

@@ -110,8 +110,10 @@ bool path_feed_own(struct path *p, const struct packet *packet);
 /* True when the packet answers one of our probes. */
 bool path_feed_packet(struct path *p, const struct packet *packet, size_t event);
 
-/* A RST on a connection whose words go out as PROBE_DATA, one TTL after another: the latest drew it. */
-void path_feed_drawn(struct path *p, int port, const struct packet *packet, size_t event);
+/* A RST on a connection whose words go out as PROBE_DATA, one TTL after another: the latest drew it.
+ * Unless that one reached the target, only where it is sure that no reset of the target's own came in
+ * between. */
+void path_feed_drawn(struct path *p, int port, const struct packet *packet, size_t event, bool sure);
 
 /* The probe that this packet is, or that it answers; NULL: neither. */
 const struct path_probe *path_probe_of(const struct path *p, const struct packet *packet);

@@ -942,6 +942,15 @@ const struct rule rule_table[] = {
 		.why = "keep-alives and repetitions on the open connection draw no answer, and loss does not explain it: a server that is merely silent would have to answer them",
 	},
 	{
+		.id = "session-large-in", .layer = LAYER_SESSION,
+		.need = B(F_CONNECTED) | B(F_STALLED) | B(F_LARGE_LOST) | B(F_REPLY_LOST), .absent = B(F_UNHEARD) | B(F_PEER_GONE) | B(F_ACK_NOT_LEFT) | B(F_DATA_NOT_READ) | B(F_RULE_STOPS_SESSION) | B(F_PEER_DIFFERS),
+		.state = STATE_NO_SERVICE, .mechanism = MECH_SESSION_STALL, .place = PLACE_UNKNOWN, .direction = DIR_INBOUND,
+		.culprit = CULPRIT_UNKNOWN, .confidence = NOWHERE,
+		.summary = "Port {port} takes the connection, and {stage} only small packets come through: {lost-words}.",
+		.remedy = {REMEDY_MTU, REMEDY_SUBMISSION},
+		.why = "what got lost is larger than anything that arrived on this connection, and small packets still do: nothing says that somebody does it on purpose",
+	},
+	{
 		.id = "session-large-lost", .layer = LAYER_SESSION,
 		.need = B(F_CONNECTED) | B(F_STALLED) | B(F_LARGE_LOST), .absent = B(F_PEER_GONE) | B(F_ACK_NOT_LEFT) | B(F_DATA_NOT_READ) | B(F_RULE_STOPS_SESSION) | B(F_PEER_DIFFERS),
 		.state = STATE_NO_SERVICE, .mechanism = MECH_SESSION_STALL, .place = PLACE_UNKNOWN,

@@ -280,6 +280,14 @@ static void note_answer(struct answer *a, const struct flow *f, const struct pac
 	};
 }
 
+/* A RST that acknowledges what never got to the target, or that comes from another distance. */
+static bool is_elsewhere(const struct flow *f, const struct packet *p)
+{
+	bool acks = (p->tcp.flags & TCP_ACK) && (int32_t)(p->tcp.ack - f->talk.said_end) > 0;
+
+	return acks || path_distance(p->ttl) != path_distance(f->synack.ttl);
+}
+
 static void feed_answer(struct tracker *t, const struct packet *p, size_t index)
 {
 	struct flow *f = flow_of_answer(t, p);
@@ -293,7 +301,7 @@ static void feed_answer(struct tracker *t, const struct packet *p, size_t index)
 	} else if (p->tcp.flags & TCP_RST) {
 		note_answer(&f->rst, f, p, index);
 		if (f->role == FLOW_HELD && f->held_ns)
-			path_feed_drawn(&t->path, f->port_index, p, index);
+			path_feed_drawn(&t->path, f->port_index, p, index, is_elsewhere(f, p));
 	}
 }
 
