@@ -220,6 +220,24 @@ class Errors(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual([port["state"] for d in self.documents(done) for port in d["ports"]], ["open"] * 6)
 
+    def test_the_page(self):
+        """Written at the end, whole; until then what was there before stays."""
+        sys.path.insert(0, str(HERE.parent / "unit" / "report"))
+        import page
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "page.html"
+            path.write_text("older")
+            self.assert_wrong("--html", str(path), "-i", "nope0", TARGET4)
+            self.assertEqual(path.read_text(), "older")
+            self.assert_wrong("--html", folder + "/no/page.html", TARGET4, says="--html")
+            done = self.call("-q", "--html", str(path), TARGET4, "no such target")
+            self.assertEqual(done.returncode, 2)
+            text = path.read_text()
+            self.assertEqual(page.complaints(text), [])
+            self.assertIn(TARGET4, text)
+            self.assertIn("no such target", text)
+            self.assertIn('class="lanes"', text)
+
     def test_output_that_cannot_be_written(self):
         for words in (("--json", TARGET4), (TARGET4,)):
             with open("/dev/full", "wb") as full:
