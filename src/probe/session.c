@@ -738,11 +738,35 @@ static bool answers_in_clear(struct session *s)
 	return true;
 }
 
+/* OpenSSL would read at once behind its ClientHello, and take a greeting in the clear that has just
+ * come, before anybody could look at it. */
+static void say_hello(struct session *s)
+{
+	BIO *socket = SSL_get_rbio(s->ssl), *nothing = BIO_new(BIO_s_mem());
+
+	if (!nothing || BIO_up_ref(socket) != 1) {
+		BIO_free(nothing);
+		end_session(s, SESSION_TLS_ERROR, "OpenSSL is out of memory");
+		return;
+	}
+	BIO_set_mem_eof_return(nothing, -1);
+	SSL_set0_rbio(s->ssl, nothing);
+	ERR_clear_error();
+	errno = 0;
+	(void)ssl_result(s, SSL_do_handshake(s->ssl));
+	SSL_set0_rbio(s->ssl, socket);
+	s->hello_said = !s->want_write;
+}
+
 /* False: not yet, or over. */
 static bool shake_hands(struct session *s)
 {
 	if (answers_in_clear(s))
 		return false;
+	if (!s->hello_said) {
+		say_hello(s);
+		return false;
+	}
 	hold_back(s);
 	ERR_clear_error();
 	errno = 0;

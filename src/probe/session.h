@@ -55,6 +55,7 @@ struct session {
 	bool told;       /* EV_SESSION_END is in the log */
 	bool unoffered;  /* EHLO was taken, and its reply offers no STARTTLS */
 	bool helo;       /* EHLO is not known */
+	bool hello_said; /* our ClientHello is on its way */
 	bool in_clear;   /* what answers a ClientHello is plain SMTP */
 	bool unasked;    /* what the parser has came before the command that it would answer */
 	bool resetting;  /* RSET is said, and QUIT comes after its reply */
