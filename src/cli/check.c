@@ -155,7 +155,8 @@ static int judge(struct check *c, const char *input, const char *name, const str
 			html_add(c->page.page, r);
 	}
 	if (!failed && save)
-		failed = save_case(c->store, save, r, e);
+		failed = c->opt.redact ? save_redacted(c->store, save, r, NULL, e)
+				       : save_case(c->store, save, r, e);
 	saved_case_clear(&saved);
 	report_free(r);
 	return failed;

@@ -69,6 +69,8 @@ static const struct option_row check_rows[] = {
 	{"write", 'w', OPT_STRING, AT(write_file), "FILE.pcap", "keep the packets"},
 	{"save", 0, OPT_STRING, AT(save_dir), "DIR",
 	 "keep a case: packets, facts and report, for `replay`"},
+	{"redact", 0, OPT_FLAG, AT(redact), NULL,
+	 "save no names, mail addresses, AUTH data, nor payload beyond the dialogue's words"},
 	{"ca-file", 0, OPT_STRING, AT(ca_file), "FILE", "trust anchors in PEM, not the system's"},
 	{"json", 0, OPT_FLAG, AT(json), NULL, "JSON Lines: one document for each address"},
 	{"html", 0, OPT_STRING, AT(html_file), "FILE",
@@ -124,6 +126,8 @@ static const struct option_row replay_rows[] = {
 	{"quiet", 'q', OPT_FLAG, AT(quiet), NULL, "one line a port"},
 	{"verbose", 'v', OPT_FLAG, AT(verbose), NULL, "text, with all evidence"},
 	{"color", 0, OPT_WHEN, AT(colour), "WHEN", "auto, always or never"},
+	{"redact", 0, OPT_STRING, AT(redact_dir), "NEWDIR",
+	 "save the case there without names, as check --redact does"},
 	{"help", 'h', OPT_FLAG, AT(help), NULL, "this text"},
 };
 
@@ -410,6 +414,8 @@ static int check_together(const struct options *o, struct err *e)
 	if ((o->password_file || o->password_fd >= 0) && !o->auth_user)
 		return err_set(e, ERR_USAGE, "a password without --auth USER");
 	/* a login in every round may lock the account, and a refusal in one would look like a limit */
+	if (o->redact && !o->save_dir)
+		return err_set(e, ERR_USAGE, "--redact needs --save DIR");
 	if (o->repeat > 1 && o->save_dir)
 		return err_set(e, ERR_USAGE, "--repeat and --save exclude each other");
 	if (o->repeat > 1 && (o->auth_user || o->mail_from))
@@ -508,6 +514,8 @@ int options_parse_replay(struct options *o, int argc, char **argv, struct err *e
 			return -1;
 	if (o->n_targets == 0 && !o->help)
 		return err_set(e, ERR_USAGE, "no case; try: smtpblame replay DIR");
+	if (o->redact_dir && o->n_targets > 1)
+		return err_set(e, ERR_USAGE, "--redact takes one case");
 	bool text = o->text || o->ticket || o->quiet || o->verbose;
 	if (o->json && text)
 		return err_set(e, ERR_USAGE, "--json and text (--text, --ticket, -q, -v) exclude each other");

@@ -46,6 +46,8 @@ struct options {
 	unsigned max_hops;
 	enum when colour;
 	bool any_port, summary; /* read */
+	bool redact;            /* of what --save keeps */
+	const char *redact_dir; /* replay */
 	bool help, version;
 	const char **targets;
 	unsigned n_targets;

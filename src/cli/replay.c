@@ -6,31 +6,53 @@
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/page.h"
+#include "cli/save.h"
 #include "diag/diag.h"
 #include "run/replay.h"
 #include "run/sandbox.h"
 
-/* -1: the report can't be written. A case that can't be read is said, and costs the status. */
-static int replay(const struct options *o, const char *folder, struct html_page *page,
-		  unsigned *n, int *status, struct err *e)
+struct replay {
+	struct options opt;
+	struct page_file page;       /* --html */
+	struct case_store *redacted; /* NULL: nothing is saved */
+	unsigned n_reports;
+	int status;
+};
+
+static int show(struct replay *p, struct saved_case *saved, struct err *e)
+{
+	struct report *r = diag_judge(&saved->plan, &saved->log, saved->inspect, SMTPBLAME_VERSION);
+	struct report *redacted = NULL;
+	int failed = 0;
+
+	if (p->redacted)
+		failed = save_redacted(p->redacted, saved, r, &redacted, e);
+	const struct report *shown = redacted ? redacted : r;
+	if (!failed) {
+		p->status = exit_status_worse(p->status, report_exit_status(shown));
+		failed = output_report(&p->opt, shown, p->n_reports++ == 0, e);
+	}
+	if (!failed && p->page.page)
+		html_add(p->page.page, shown);
+	report_free(redacted);
+	report_free(r);
+	return failed;
+}
+
+/* A case that can't be read is said, and costs the status. */
+static int replay(struct replay *p, const char *folder, struct err *e)
 {
 	struct saved_case saved;
 	struct err unreadable;
 	int failed = 0;
 
 	saved_case_init(&saved);
-	if (replay_load(folder, false, &saved, &unreadable) != 0) {
-		fprintf(stderr, "smtpblame: %s\n", unreadable.text);
-		*status = exit_status_worse(*status, (int)unreadable.status);
+	if (replay_load(folder, p->redacted != NULL, &saved, &unreadable) == 0) {
+		saved.plan.packets = p->page.page != NULL;
+		failed = show(p, &saved, e);
 	} else {
-		saved.plan.packets = page != NULL;
-		struct report *r =
-			diag_judge(&saved.plan, &saved.log, saved.inspect, SMTPBLAME_VERSION);
-		*status = exit_status_worse(*status, report_exit_status(r));
-		failed = output_report(o, r, (*n)++ == 0, e);
-		if (page)
-			html_add(page, r);
-		report_free(r);
+		fprintf(stderr, "smtpblame: %s\n", unreadable.text);
+		p->status = exit_status_worse(p->status, (int)unreadable.status);
 	}
 	saved_case_clear(&saved);
 	return failed;
@@ -39,7 +61,7 @@ static int replay(const struct options *o, const char *folder, struct html_page 
 /* What is read was made by somebody else. */
 static void confine(const struct options *o)
 {
-	struct sandbox sandbox = {.uses = 0};
+	struct sandbox sandbox = {.uses = o->redact_dir ? SANDBOX_WRITE : 0, .write = {o->redact_dir}};
 	struct sandbox_held held;
 
 	for (unsigned i = 0; i < o->n_targets && i < SANDBOX_MAX_PATHS; i++)
@@ -51,25 +73,30 @@ static void confine(const struct options *o)
 
 int replay_main(int argc, char **argv, int *status, struct err *e)
 {
-	struct options o;
-	struct page_file page = {0};
-	unsigned n = 0;
+	struct replay p = {.status = 0};
 	int result = -1;
 
+	if (options_parse_replay(&p.opt, argc, argv, e) != 0)
+		goto out;
 	*status = 0;
-	if (options_parse_replay(&o, argc, argv, e) != 0)
-		goto out;
-	if (o.help)
+	if (p.opt.help) {
 		options_print_replay_help(stdout);
-	if (page_open(&page, o.html_file, e) != 0)
+		result = 0;
 		goto out;
-	confine(&o);
-	for (unsigned i = 0; i < o.n_targets; i++)
-		if (replay(&o, o.targets[i], page.page, &n, status, e) != 0)
+	}
+	if (page_open(&p.page, p.opt.html_file, e) != 0)
+		goto out;
+	if (p.opt.redact_dir && case_store_create(&p.redacted, p.opt.redact_dir, (uid_t)-1, (gid_t)-1, e) != 0)
+		goto out;
+	confine(&p.opt);
+	for (unsigned i = 0; i < p.opt.n_targets; i++)
+		if (replay(&p, p.opt.targets[i], e) != 0)
 			goto out;
-	result = page_write(&page, e);
+	*status = p.status;
+	result = page_write(&p.page, e);
 out:
-	page_close(&page);
-	options_clear(&o);
+	case_store_free(p.redacted);
+	page_close(&p.page);
+	options_clear(&p.opt);
 	return result;
 }

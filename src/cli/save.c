@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "case/redact.h"
+#include "diag/diag.h"
 #include "report/render.h"
 
 struct text {
@@ -66,5 +68,50 @@ int save_case(struct case_store *store, const struct saved_case *c, const struct
 out:
 	free(facts.bytes);
 	free(report.bytes);
+	return failed;
+}
+
+static bool same_findings(const struct report_port *a, const struct report_port *b)
+{
+	if (a->n_findings != b->n_findings)
+		return false;
+	for (unsigned i = 0; i < a->n_findings; i++) {
+		const struct finding *x = &a->findings[i], *y = &b->findings[i];
+		if (x->mechanism != y->mechanism || x->place != y->place ||
+		    x->culprit.kind != y->culprit.kind || x->confidence != y->confidence ||
+		    strcmp(x->rule, y->rule) != 0)
+			return false;
+	}
+	return true;
+}
+
+static bool same_verdict(const struct report *a, const struct report *b)
+{
+	for (unsigned i = 0; i < a->n_ports; i++)
+		if (a->ports[i].state != b->ports[i].state ||
+		    a->ports[i].would != b->ports[i].would ||
+		    !same_findings(&a->ports[i], &b->ports[i]))
+			return false;
+	return a->n_ports == b->n_ports;
+}
+
+int save_redacted(struct case_store *store, struct saved_case *c, const struct report *r,
+		  struct report **out, struct err *e)
+{
+	struct report *now = NULL;
+	int failed = saved_case_redact(c, e);
+
+	if (!failed) {
+		now = diag_judge(&c->plan, &c->log, c->inspect, SMTPBLAME_VERSION);
+		failed = same_verdict(r, now)
+				 ? save_case(store, c, now, e)
+				 : err_set(e, ERR_RUN, "--redact: without the names the verdict would be "
+						       "another one: not saved");
+	}
+	if (!failed && out) {
+		*out = now;
+		return 0;
+	}
+	report_free(now);
 	return failed;
 }

@@ -118,6 +118,27 @@ class Replay(unittest.TestCase):
             self.assertIn(done.returncode, (0, 1, 4), f"without line {gone + 1}: {done.stderr}")
             json.loads(done.stdout)
 
+    def test_redacted(self):
+        """The verdict stays, names and payload go, and the new case replays like any other."""
+        for number, case in enumerate(sorted(path.parent for path in PCAPS.glob("*/facts.jsonl"))):
+            new = self.place / str(number)
+            done = self.call("--redact", new, case)
+            old = json.loads((case / "report.json").read_bytes())
+            now = json.loads(done.stdout)
+            self.assertEqual([(port.get("state"), [(f["mechanism"], f["place"], f["rule"]) for f in port["findings"]])
+                              for port in now["ports"]],
+                             [(port.get("state"), [(f["mechanism"], f["place"], f["rule"]) for f in port["findings"]])
+                              for port in old["ports"]], case)
+            self.assertEqual((new / "report.json").read_bytes(), done.stdout)
+            again = self.call(new)
+            self.assertEqual((again.returncode, again.stdout), (done.returncode, done.stdout))
+            self.assertTrue(json.loads(self.lines(new)[0])["redacted"])
+            for name in ("facts.jsonl", "packets.pcap", "report.json"):
+                self.assertNotIn(b"mx.example", (new / name).read_bytes(), f"{case}: {name}")
+            self.assertEqual((new / "packets.pcap").stat().st_size, (case / "packets.pcap").stat().st_size)
+        self.assert_refused("it has something in it already", "--redact", new, case)
+        self.assert_refused("takes one case", "--redact", self.place / "x", case, case)
+
     def test_text_is_made_harmless(self):
         case = self.copy()
         whole = self.lines(case)
