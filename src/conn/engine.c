@@ -546,28 +546,114 @@ static void decode(struct engine *e, const struct frame *f)
 	}
 }
 
-void engine_frames(struct engine *e, const struct frame *frames, size_t n)
+/* ---- many packets at a time ---- */
+
+/*
+ * A packet's track is rarely in the cache, and what it points to neither. So a
+ * batch goes through several passes, each of which asks for the memory that
+ * the next one looks at: slots, tracks, bodies; then all is taken in order.
+ */
+struct sighted {
+	enum peek peek;
+	uint32_t frame; /* index in the batch */
+	struct segment segment;
+	struct key key;
+};
+
+static void prefetch(const void *at, size_t size)
 {
-	struct segment s;
-	struct key k;
+	for (size_t i = 0; i < size; i += 64)
+		__builtin_prefetch((const char *)at + i);
+}
+
+static size_t sight(struct engine *e, const struct frame *frames, size_t n, struct sighted *out)
+{
+	size_t found = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		const struct frame *f = &frames[i];
+		struct sighted *x = &out[found];
+		struct segment *s = &x->segment;
 
-		e->number++;
-		e->t_ns = f->t_ns;
-		if (e->number % TICK_PACKETS == 1)
-			tick(e);
-		switch (wire_peek(f, &e->wanted, &s)) {
-		case PEEK_NOTHING: break;
-		case PEEK_SEGMENT:
-			table_key(&e->table, s.family, s.src, s.sport, s.dst, s.dport, &k);
-			take_segment(e, &k, &s);
-			break;
-		case PEEK_DECODE: decode(e, f); break;
-		}
+		x->peek = wire_peek(&frames[i], &e->wanted, s);
+		if (x->peek == PEEK_NOTHING)
+			continue;
+		x->frame = (uint32_t)i;
+		found++;
+		if (x->peek != PEEK_SEGMENT)
+			continue;
+		table_key(&e->table, s->family, s->src, s->sport, s->dst, s->dport, &x->key);
+		table_prefetch(&e->table, &x->key);
 	}
+	return found;
+}
+
+static void prefetch_tracks(const struct engine *e, const struct sighted *x, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (x[i].peek == PEEK_SEGMENT)
+			table_prefetch_track(&e->table, &x[i].key);
+}
+
+static void prefetch_bodies(const struct engine *e, const struct sighted *x, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct track *t =
+			x[i].peek == PEEK_SEGMENT ? table_likely(&e->table, &x[i].key) : NULL;
+		if (t && t->body)
+			prefetch(t->body, sizeof(*t->body));
+	}
+}
+
+static void prefetch_talks(const struct engine *e, const struct sighted *x, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct track *t = x[i].peek == PEEK_SEGMENT && x[i].segment.payload_len
+						? table_likely(&e->table, &x[i].key)
+						: NULL;
+		if (t && t->body && t->body->talk)
+			prefetch(t->body->talk, sizeof(*t->body->talk));
+	}
+}
+
+/* Up to TICK_PACKETS frames, between two ticks. */
+static void take_batch(struct engine *e, const struct frame *frames, size_t n)
+{
+	struct sighted x[TICK_PACKETS];
+	uint64_t before = e->number;
+	size_t found = sight(e, frames, n, x);
+
+	prefetch_tracks(e, x, found);
+	prefetch_bodies(e, x, found);
+	prefetch_talks(e, x, found);
+	for (size_t i = 0; i < found; i++) {
+		const struct frame *f = &frames[x[i].frame];
+
+		e->number = before + x[i].frame + 1;
+		e->t_ns = f->t_ns;
+		if (x[i].peek == PEEK_SEGMENT)
+			take_segment(e, &x[i].key, &x[i].segment);
+		else
+			decode(e, f);
+	}
+	e->number = before + n;
+}
+
+void engine_frames(struct engine *e, const struct frame *frames, size_t n)
+{
 	e->stats.packets += n;
+	if (e->now_ns == 0 && n > 0)
+		e->now_ns = frames[0].t_ns;
+	while (n > 0) {
+		size_t room = TICK_PACKETS - e->number % TICK_PACKETS;
+		size_t batch = n < room ? n : room;
+
+		take_batch(e, frames, batch);
+		frames += batch;
+		n -= batch;
+		e->t_ns = frames[-1].t_ns;
+		if (e->number % TICK_PACKETS == 0)
+			tick(e);
+	}
 }
 
 /* ---- begin and end ---- */

@@ -26,7 +26,7 @@
 #define CONN_IDLE_NS     (660 * NS_PER_S)
 /* Stragglers after a reset or the last FIN still belong to it: a forged RST is told by the genuine
  * packets that follow. */
-#define CONN_LINGER_NS (10 * NS_PER_S)
+#define CONN_LINGER_NS (3 * NS_PER_S)
 
 #define CONN_PORTS_MAX      32
 #define CONN_MEMORY_DEFAULT ((size_t)40 << 20)

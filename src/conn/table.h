@@ -55,6 +55,26 @@ static inline struct track *table_at(const struct table *t, uint32_t id)
 	return &t->chunks[id / TRACKS_PER_CHUNK][id % TRACKS_PER_CHUNK];
 }
 
+/* The track in the key's home slot: most often the one that table_find() finds, and nothing but a
+ * guess what to prefetch. */
+static inline const struct track *table_likely(const struct table *t, const struct key *k)
+{
+	const struct slot *s = &t->slots[(uint32_t)k->hash & t->mask];
+
+	return s->tag == (uint32_t)k->hash && s->id != NO_TRACK ? table_at(t, s->id) : NULL;
+}
+
+static inline void table_prefetch_track(const struct table *t, const struct key *k)
+{
+	const struct track *track = table_likely(t, k);
+
+	if (track) {
+		__builtin_prefetch(track);
+		__builtin_prefetch((const char *)track + 64);
+		__builtin_prefetch((const char *)track + 128);
+	}
+}
+
 static inline void table_prefetch(const struct table *t, const struct key *k)
 {
 	__builtin_prefetch(&t->slots[(uint32_t)k->hash & t->mask]);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -15,8 +16,8 @@
 /* Frames taken at a time: their headers' addresses fit the first-level cache. */
 #define FRAMES 64
 
-/* Records on their way to the other thread. A batch is handed over when it is full, and whenever the
- * reader's buffer is used up, so that no record waits for a pipe that is silent. */
+/* Records on their way to the other thread. A batch is handed over when it is full, and of a pipe,
+ * which may be silent for long, whenever all that came is used up. */
 #define BATCH_BYTES ((size_t)128 << 10)
 #define BATCHES     4
 
@@ -33,6 +34,7 @@ struct queue {
 	unsigned from, to;
 	bool over;
 	struct batch *batches;
+	bool at_once; /* no waiting for full batches */
 	conn_done *done;
 	void *ctx;
 };
@@ -105,7 +107,7 @@ static void read_frames(struct reader *r, struct engine *e, struct queue *q)
 
 	while ((n = reader_next(r, frames, FRAMES)) > 0) {
 		engine_frames(e, frames, n);
-		if (n < FRAMES)
+		if (q->at_once && n < FRAMES)
 			hand_over(q);
 	}
 	engine_finish(e);
@@ -188,7 +190,9 @@ int read_fd(int fd, const char *name, const struct engine_options *o, conn_done 
 			  .done = done,
 			  .ctx = ctx};
 	struct reader *r;
+	struct stat st;
 
+	q.at_once = fstat(fd, &st) != 0 || !S_ISREG(st.st_mode);
 	if (reader_open(&r, fd, name, e) != 0)
 		return -1;
 	q.batches = xcalloc(BATCHES, sizeof(*q.batches));
