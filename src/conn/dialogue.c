@@ -224,7 +224,7 @@ static void end_reply(struct engine *e, struct track *t, struct talk *k)
 {
 	const struct smtp_scan *s = &k->scan;
 	struct conn_reply r = {
-		.at = track_mark(e, t),
+		.at = e->mark,
 		.code = s->code,
 		.lines = s->n_lines,
 		.cut = k->reply_cut,
@@ -265,7 +265,7 @@ static void end_smtp(struct engine *e, struct track *t, struct talk *k, const ui
 {
 	t->body->text_len = k->reply_at;
 	if (!conn_seen(k->smtp.not_smtp)) {
-		k->smtp.not_smtp = track_mark(e, t);
+		k->smtp.not_smtp = e->mark;
 		k->smtp.server_first = odd_bytes(e, t, &k->scan, rest - 1, len + 1);
 	}
 	k->scan = (struct smtp_scan){0};
@@ -343,7 +343,7 @@ static const struct word words[] = {
 static const struct word *word_of(const char verb[8])
 {
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (strncmp(verb, words[i].verb, 8) == 0)
+		if (memcmp(verb, words[i].verb, 8) == 0) /* padded with NULs, both */
 			return &words[i];
 	return NULL;
 }
@@ -457,7 +457,7 @@ static void asked(struct engine *e, struct track *t, struct talk *k, unsigned st
 {
 	struct conn_smtp *smtp = &k->smtp;
 
-	smtp->last_command = track_mark(e, t);
+	smtp->last_command = e->mark;
 	if (stage != STAGE_OTHER) {
 		smtp->asked[stage] = smtp->last_command;
 		if (stage > smtp->stage)
@@ -495,7 +495,7 @@ static void command(struct engine *e, struct track *t, struct talk *k, const cha
 		smtp->commands++;
 	memcpy(smtp->verb, verb, sizeof(smtp->verb));
 	if (!k->ever_replied && t->begin != CONN_FROM_MIDDLE && !conn_seen(smtp->early))
-		smtp->early = track_mark(e, t);
+		smtp->early = e->mark;
 	if (!w)
 		odd_command(e, t, k, line, len);
 	asked(e, t, k, w ? obey(e, t, k, w, line, len, verb_len) : STAGE_OTHER);

@@ -141,6 +141,7 @@ static void let_go(struct engine *e, struct track *t)
 /* Hands it over and forgets it. */
 static void finish(struct engine *e, struct track *t)
 {
+	e->mark = track_mark(e, t);
 	if (t->body)
 		close_books(e, t);
 	if (t->proof == PROOF_LISTED || t->proof >= PROOF_GREETED) {
@@ -247,8 +248,8 @@ static struct track *oldest(struct engine *e)
 	return half_open->last_ns < going->last_ns ? half_open : going;
 }
 
-/* Makes room: what has ended first. False when there is nobody left. */
-static bool reclaim(struct engine *e)
+/* What has ended goes first. False when there is nobody left. */
+static bool give_up_one(struct engine *e)
 {
 	struct list *ended = &e->lists[LIST_ENDED];
 	struct track *t = ended->head != NO_TRACK ? table_at(&e->table, ended->head) : NULL;
@@ -268,6 +269,15 @@ static bool reclaim(struct engine *e)
 	t->end = CONN_EVICTED;
 	finish(e, t);
 	return true;
+}
+
+static bool reclaim(struct engine *e)
+{
+	struct conn_mark mark = e->mark;
+	bool done = give_up_one(e);
+
+	e->mark = mark;
+	return done;
 }
 
 void *engine_take(struct engine *e, struct pool *p)

@@ -41,6 +41,7 @@ struct engine {
 	/* the packet at hand */
 	uint64_t number;
 	int64_t t_ns;
+	struct conn_mark mark;  /* it, as its track counts */
 	uint32_t at_hand; /* the track that it belongs to: not to be given up for memory */
 	/* the clock: packet times without their outliers */
 	int64_t now_ns;

@@ -19,6 +19,7 @@ void track_icmp(struct engine *e, struct track *t, const struct packet *p, enum 
 	enum conn_phase phase = track_phase(t);
 	struct notes *n = track_notes(e, t);
 
+	e->mark = track_mark(e, t);
 	if (!n)
 		return;
 	if (e->t_ns > t->last_ns)
@@ -35,7 +36,7 @@ void track_icmp(struct engine *e, struct track *t, const struct packet *p, enum 
 		return;
 	const struct stream *s = &t->body->stream[side];
 	n->icmp[n->n_icmp++] = (struct conn_icmp){
-		.at = track_mark(e, t),
+		.at = e->mark,
 		.from = p->src,
 		.type = m->type,
 		.code = m->code,

@@ -105,7 +105,7 @@ static void client_hello(struct engine *e, struct track *t, struct reader r)
 	struct conn_tls *tls = &t->body->cipher->tls;
 
 	if (!conn_seen(tls->client_hello))
-		tls->client_hello = track_mark(e, t);
+		tls->client_hello = e->mark;
 	tls->offered = (uint16_t)take_number(&r, 2);
 	take(&r, 32);       /* random */
 	take_vector(&r, 1); /* session id */
@@ -159,7 +159,7 @@ static void server_hello(struct engine *e, struct track *t, struct reader r)
 		return;
 	}
 	c->server_chose = true;
-	tls->server_hello = track_mark(e, t);
+	tls->server_hello = e->mark;
 }
 
 /* ---- the certificate ---- */
@@ -189,7 +189,7 @@ static void certificate(struct engine *e, struct track *t, struct reader r)
 
 	if (conn_seen(tls->certificate))
 		return;
-	tls->certificate = track_mark(e, t);
+	tls->certificate = e->mark;
 	take_number(&r, 3); /* of the whole chain, of which only the first is needed */
 	struct reader der = take_vector(&r, 3);
 	if (der.failed || x509_read(&x, der.at, der.left) != 0) {
@@ -307,7 +307,7 @@ static void add_alert(struct engine *e, struct track *t, enum conn_side side, ui
 
 	if (tls->n_alerts == CONN_ALERTS_MAX)
 		return;
-	tls->alerts[tls->n_alerts++] = (struct conn_alert){.at = track_mark(e, t),
+	tls->alerts[tls->n_alerts++] = (struct conn_alert){.at = e->mark,
 							   .side = (uint8_t)side,
 							   .level = level,
 							   .description = description};
@@ -338,7 +338,7 @@ static void begin_record(struct engine *e, struct track *t, enum conn_side side,
 	    r->left > RECORD_MAX) {
 		r->broken = true;
 		if (!conn_seen(c->tls.broken)) {
-			c->tls.broken = track_mark(e, t);
+			c->tls.broken = e->mark;
 			c->tls.broken_side = (uint8_t)side;
 			keep_broken(e, t, r->header, rest, len);
 		}
@@ -348,7 +348,7 @@ static void begin_record(struct engine *e, struct track *t, enum conn_side side,
 	if (r->left == 0)
 		r->header_len = 0;
 	if (type == RECORD_DATA && !conn_seen(c->tls.app_data[side]))
-		c->tls.app_data[side] = track_mark(e, t);
+		c->tls.app_data[side] = e->mark;
 	/* In TLS 1.3 it means nothing, and after a HelloRetryRequest another hello follows it. */
 	if (type == RECORD_CHANGE_CIPHER && !(c->tls.retry && !c->server_chose))
 		r->ciphered = true;

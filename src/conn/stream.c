@@ -81,16 +81,16 @@ static void skip_to(struct engine *e, struct track *t, enum conn_side side, uint
 	uint32_t missing = seq - s->parsed;
 
 	if (!conn_seen(h->hole))
-		h->hole = track_mark(e, t);
+		h->hole = e->mark;
 	h->hole_bytes += missing;
 	s->parsed = seq;
 	talk_hole(e, t, side, missing);
 	drain(e, t, side);
 }
 
-static bool hole_is_due(struct engine *e, const struct track *t, struct stream *s)
+static bool hole_is_due(const struct engine *e, struct stream *s)
 {
-	struct conn_mark now = track_mark(e, t);
+	struct conn_mark now = e->mark;
 
 	if (!s->hole) {
 		s->hole = true;
@@ -114,7 +114,7 @@ void stream_holes(struct engine *e, struct track *t, enum conn_side side, bool n
 			end = s->early->seq;
 		if (diff(end, s->parsed) <= 0)
 			break;
-		if (!now && !hole_is_due(e, t, s))
+		if (!now && !hole_is_due(e, s))
 			return;
 		skip_to(e, t, side, end);
 	}

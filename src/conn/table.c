@@ -78,20 +78,42 @@ static uint64_t hash_of(const struct table *t, const struct key *k)
 	return mix(ports ^ seed[1], h ^ 0x9e3779b97f4a7c15);
 }
 
+static void key_v4(const uint8_t *src, uint16_t sport, const uint8_t *dst, uint16_t dport,
+		   struct key *out)
+{
+	uint32_t a, b;
+
+	memcpy(&a, src, sizeof(a));
+	memcpy(&b, dst, sizeof(b));
+	/* any order will do, as long as it is always the same */
+	unsigned first = a < b || (a == b && sport <= dport) ? 0 : 1;
+	memset(out->addr, 0, sizeof(out->addr));
+	memcpy(out->addr[first], &a, sizeof(a));
+	memcpy(out->addr[!first], &b, sizeof(b));
+	out->src = (uint8_t)first;
+}
+
+static void key_v6(const uint8_t *src, uint16_t sport, const uint8_t *dst, uint16_t dport,
+		   struct key *out)
+{
+	int order = memcmp(src, dst, 16);
+	unsigned first = order < 0 || (order == 0 && sport <= dport) ? 0 : 1;
+
+	memcpy(out->addr[first], src, 16);
+	memcpy(out->addr[!first], dst, 16);
+	out->src = (uint8_t)first;
+}
+
 void table_key(const struct table *t, uint8_t family, const uint8_t *src, uint16_t sport,
 	       const uint8_t *dst, uint16_t dport, struct key *out)
 {
-	size_t len = family == ADDR_V4 ? 4 : 16;
-	int order = memcmp(src, dst, len);
-	unsigned first = order < 0 || (order == 0 && sport <= dport) ? 0 : 1;
-
-	memset(out->addr, 0, sizeof(out->addr));
-	memcpy(out->addr[first], src, len);
-	memcpy(out->addr[!first], dst, len);
-	out->port[first] = sport;
-	out->port[!first] = dport;
+	if (family == ADDR_V4)
+		key_v4(src, sport, dst, dport, out);
+	else
+		key_v6(src, sport, dst, dport, out);
+	out->port[out->src] = sport;
+	out->port[!out->src] = dport;
 	out->family = family;
-	out->src = (uint8_t)first;
 	out->hash = hash_of(t, out);
 }
 
@@ -106,8 +128,11 @@ void table_key_of(const struct table *t, const struct track *track, struct key *
 
 static bool matches(const struct track *t, const struct key *k)
 {
-	return memcmp(t->addr, k->addr, sizeof(t->addr)) == 0 &&
-	       memcmp(t->port, k->port, sizeof(t->port)) == 0 && t->family == k->family;
+	const uint8_t *a = t->addr[0], *b = k->addr[0];
+
+	return get64(a) == get64(b) && get64(a + 16) == get64(b + 16) &&
+	       get64(a + 8) == get64(b + 8) && get64(a + 24) == get64(b + 24) &&
+	       t->port[0] == k->port[0] && t->port[1] == k->port[1] && t->family == k->family;
 }
 
 /* ---- the slots ---- */

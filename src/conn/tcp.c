@@ -155,13 +155,14 @@ void track_twin(struct engine *e, struct track *t, const struct track *other)
 
 /* ---- every packet ---- */
 
-/* True when the capture shows this packet for the second time. */
-static bool seen_twice(struct stream *st, const struct segment *s, struct conn_mark m)
+/* True when the capture shows this packet for the second time, which only one that says nothing new
+ * `may`. */
+static bool seen_twice(struct stream *st, const struct segment *s, struct conn_mark m, bool may)
 {
 	uint32_t sum = (s->seq * 31 + s->ack) * 31 + (uint32_t)(s->flags << 16 | s->window);
 
 	sum = sum * 31 + s->payload_len;
-	for (unsigned i = 0; i < SIGHT_COUNT; i++) {
+	for (unsigned i = 0; may && i < SIGHT_COUNT; i++) {
 		const struct sight *old = &st->sights[i];
 		bool same = old->sum == sum && old->ip_id == s->ip_id && old->ttl;
 		bool moved = old->interface != s->interface || old->ttl != s->ttl || s->ip_id;
@@ -259,7 +260,7 @@ static void synack(struct track *t, const struct segment *s, struct conn_mark m)
 	struct conn_half *h = &b->half[CONN_SERVER];
 	struct stream *client = &b->stream[CONN_CLIENT];
 
-	if (seen_twice(&b->stream[CONN_SERVER], s, m)) {
+	if (seen_twice(&b->stream[CONN_SERVER], s, m, true)) {
 		t->duplicates++;
 		return;
 	}
@@ -307,7 +308,7 @@ static void rst(struct engine *e, struct track *t, const struct segment *s, enum
 	struct conn_half *h = &b->half[side];
 	struct stream *own = &b->stream[side], *other = &b->stream[!side];
 
-	if (seen_twice(own, s, m)) {
+	if (seen_twice(own, s, m, true)) {
 		t->duplicates++;
 		return;
 	}
@@ -499,6 +500,12 @@ static void take_payload(struct engine *e, struct track *t, const struct segment
 	stream_bytes(e, t, side, s->seq, s->payload, s->payload_cap, s->payload_len);
 }
 
+/* Something was acknowledged that the dialogue has not seen. */
+static bool misses_bytes(const struct stream *s)
+{
+	return s->hole || (s->acked && diff(s->una, s->parsed) > 0);
+}
+
 static void segment(struct engine *e, struct track *t, const struct segment *s, enum conn_side side,
 		    struct conn_mark m)
 {
@@ -508,7 +515,7 @@ static void segment(struct engine *e, struct track *t, const struct segment *s, 
 
 	if (!st->known)
 		stream_begin(st, s->seq);
-	if (seen_twice(st, s, m) && nothing_new(st, other, s)) {
+	if (seen_twice(st, s, m, nothing_new(st, other, s))) {
 		t->duplicates++;
 		return;
 	}
@@ -533,13 +540,15 @@ static void segment(struct engine *e, struct track *t, const struct segment *s, 
 		take_payload(e, t, s, side, m);
 	if (s->flags & TCP_FIN)
 		take_fin(e, t, s, side, m);
-	stream_holes(e, t, CONN_CLIENT, false);
-	stream_holes(e, t, CONN_SERVER, false);
+	if (misses_bytes(st))
+		stream_holes(e, t, side, false);
+	if (misses_bytes(other))
+		stream_holes(e, t, !side, false);
 }
 
 void track_segment(struct engine *e, struct track *t, const struct segment *s, enum conn_side side)
 {
-	struct conn_mark m = track_mark(e, t);
+	struct conn_mark m = e->mark = track_mark(e, t);
 	uint8_t kind = s->flags & (TCP_SYN | TCP_ACK | TCP_RST);
 
 	if (e->t_ns > t->last_ns)

@@ -92,6 +92,24 @@ static void take_prefix(struct smtp_scan *s, char b, struct smtp_sink *sink)
 	s->last = b;
 }
 
+/* "250-x" at the beginning of a line, all at once; 0: it is something else, or ends early. */
+static size_t take_usual_prefix(struct smtp_scan *s, const char *b, struct smtp_sink *sink)
+{
+	bool usual = b[0] >= '2' && b[0] <= '5' && b[1] >= '0' && b[1] <= '9' && b[2] >= '0' &&
+		     b[2] <= '9' && (b[3] == ' ' || b[3] == '-') && b[4] != '\n';
+
+	if (!usual)
+		return 0;
+	if (s->n_lines > 0)
+		keep(sink, "\n", 1);
+	memcpy(s->digits, b, CODE_LEN);
+	s->separator = b[CODE_LEN];
+	keep(sink, b + PREFIX, 1);
+	s->line_len = PREFIX + 1;
+	s->last = b[PREFIX];
+	return PREFIX + 1;
+}
+
 size_t smtp_scan_line(struct smtp_scan *s, const char *bytes, size_t len, struct smtp_sink *sink)
 {
 	uint8_t lines = s->n_lines;
@@ -99,6 +117,8 @@ size_t smtp_scan_line(struct smtp_scan *s, const char *bytes, size_t len, struct
 
 	if (len > SMTP_REPLY_BYTES_MAX - s->bytes)
 		len = SMTP_REPLY_BYTES_MAX - s->bytes;
+	if (s->line_len == 0 && len > PREFIX)
+		n = take_usual_prefix(s, bytes, sink);
 	while (s->status == SMTP_MORE && s->n_lines == lines && n < len) {
 		if (s->line_len <= PREFIX || bytes[n] == '\n') {
 			take_prefix(s, bytes[n++], sink);
