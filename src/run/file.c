@@ -157,7 +157,9 @@ static void take(void *ctx, const struct conn *c)
 		}
 		judge_oldest(r);
 	}
-	while (room_oldest(&r->room)->last_ns + ROOM_TIME_NS < c->until_ns)
+	/* c itself, too: one that ended by silence may be the only one, and old */
+	while (!room_is_empty(&r->room) &&
+	       room_oldest(&r->room)->last_ns + ROOM_TIME_NS < c->until_ns)
 		judge_oldest(r);
 }
 

@@ -386,7 +386,7 @@ static void begin(uint32_t n, uint64_t at, unsigned v6_percent, FILE *truth)
 		.seq = {(uint32_t)draw(), (uint32_t)draw()},
 		.id = {(uint16_t)draw(), (uint16_t)draw()},
 		.port = (uint16_t)(20000 + n % 40000),
-		.ttl = {64, (uint8_t)(64 - 5 - draw() % 20)},
+		.ttl = {64, (uint8_t)(64 - 5 - server_v4(n) * 7 % 20)}, /* a server's distance is its own */
 		.v6 = draw() % 100 < v6_percent,
 	};
 	char client[64], server[64];
