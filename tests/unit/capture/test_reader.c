@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Capture files of every kind, whole, cut at every byte, and broken. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <zlib.h>
+#include <zstd.h>
+
+#include "base/clock.h"
+#include "capture/reader.h"
+#include "model/packet.h"
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+struct file {
+	uint8_t bytes[65536];
+	size_t len;
+	bool big; /* byte order */
+};
+
+static void put16(struct file *f, unsigned v)
+{
+	f->bytes[f->len++] = (uint8_t)(f->big ? v >> 8 : v);
+	f->bytes[f->len++] = (uint8_t)(f->big ? v : v >> 8);
+}
+
+static void put32(struct file *f, uint32_t v)
+{
+	put16(f, f->big ? v >> 16 : v & 0xffff);
+	put16(f, f->big ? v & 0xffff : v >> 16);
+}
+
+static void fill(struct file *f, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		f->bytes[f->len++] = (uint8_t)i;
+}
+
+struct seen {
+	size_t n;
+	struct frame last;
+	uint8_t first_byte;
+	char fault[300];
+	bool truncated;
+	int opened;
+	char error[600];
+};
+
+/* Reads them from a descriptor, a few at a time. */
+static void read_bytes(const void *bytes, size_t len, struct seen *s)
+{
+	int fd = memfd_create("capture", MFD_CLOEXEC);
+	struct frame frames[3];
+	struct reader *r;
+	struct err e;
+	size_t n;
+
+	*s = (struct seen){0};
+	assert_int_equal(write(fd, bytes, len), len);
+	lseek(fd, 0, SEEK_SET);
+	s->opened = reader_open(&r, fd, "test", &e);
+	if (s->opened != 0) {
+		strcpy(s->error, e.text);
+		close(fd);
+		return;
+	}
+	while ((n = reader_next(r, frames, COUNT(frames))) > 0) {
+		s->n += n;
+		s->last = frames[n - 1];
+		s->first_byte = s->last.caplen ? s->last.bytes[0] : 0xff;
+	}
+	const char *fault = reader_fault(r, &s->truncated);
+	if (fault)
+		strcpy(s->fault, fault);
+	reader_free(r);
+	close(fd);
+}
+
+/* ---- pcap ---- */
+
+static void pcap(struct file *f, bool big, uint32_t magic, unsigned packets)
+{
+	*f = (struct file){.big = big};
+	put32(f, magic);
+	put16(f, 2);
+	put16(f, 4);
+	put32(f, 0);
+	put32(f, 0);
+	put32(f, 65535);
+	put32(f, 101);
+	for (unsigned i = 0; i < packets; i++) {
+		put32(f, 1700000000 + i);
+		put32(f, 7);
+		put32(f, 10 + i);
+		put32(f, 100 + i);
+		if (magic == 0xa1b2cd34)
+			fill(f, 8);
+		fill(f, 10 + i);
+	}
+}
+
+static void pcap_kinds(void **state)
+{
+	static const struct {
+		uint32_t magic;
+		int64_t ns;
+	} kinds[] = {{0xa1b2c3d4, 7000}, {0xa1b23c4d, 7}, {0xa1b2cd34, 7000}};
+	struct file f;
+	struct seen s;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(kinds); i++) {
+		for (int big = 0; big < 2; big++) {
+			pcap(&f, big, kinds[i].magic, 5);
+			read_bytes(f.bytes, f.len, &s);
+			assert_int_equal(s.n, 5);
+			assert_string_equal(s.fault, "");
+			assert_int_equal(s.last.caplen, 14);
+			assert_int_equal(s.last.wire_len, 104);
+			assert_int_equal(s.last.link_type, 101);
+			assert_int_equal(s.last.t_ns, 1700000004 * NS_PER_S + kinds[i].ns);
+			assert_int_equal(s.first_byte, 0);
+		}
+	}
+}
+
+/* Each byte more brings as many frames or one more, and the end is told. */
+static void cut_anywhere(const struct file *f, size_t frames)
+{
+	size_t before = 0;
+	struct seen s;
+
+	for (size_t len = 0; len <= f->len; len++) {
+		read_bytes(f->bytes, len, &s);
+		if (s.opened != 0) {
+			assert_int_equal(before, 0);
+			continue;
+		}
+		assert_true(s.n == before || s.n == before + 1);
+		before = s.n;
+		assert_true((s.fault[0] != '\0') == s.truncated);
+	}
+	assert_int_equal(before, frames);
+	assert_false(s.truncated);
+}
+
+static void pcap_cut(void **state)
+{
+	struct file f;
+
+	(void)state;
+	pcap(&f, false, 0xa1b2c3d4, 3);
+	cut_anywhere(&f, 3);
+}
+
+static void pcap_broken(void **state)
+{
+	struct file f;
+	struct seen s;
+
+	(void)state;
+	pcap(&f, false, 0xa1b2c3d4, 3);
+	memset(f.bytes + 24 + 16 + 10 + 8, 0xee, 4); /* the second one's length */
+	read_bytes(f.bytes, f.len, &s);
+	assert_int_equal(s.n, 1);
+	assert_false(s.truncated);
+	assert_non_null(strstr(s.fault, "byte 50"));
+	read_bytes("", 0, &s);
+	assert_int_equal(s.opened, -1);
+	assert_non_null(strstr(s.error, "empty"));
+	read_bytes("From: somebody <a@example.org>\n", 31, &s);
+	assert_non_null(strstr(s.error, "neither pcap nor pcapng"));
+}
+
+/* ---- pcapng ---- */
+
+static void section(struct file *f)
+{
+	put32(f, 0x0a0d0d0a);
+	put32(f, 28);
+	put32(f, 0x1a2b3c4d);
+	put32(f, 1);
+	put32(f, 0xffffffff);
+	put32(f, 0xffffffff);
+	put32(f, 28);
+}
+
+/* resolution: if_tsresol, 0 to leave it out */
+static void interface(struct file *f, unsigned link, uint32_t snaplen, uint8_t resolution)
+{
+	uint32_t len = resolution ? 32 : 20;
+
+	put32(f, 1);
+	put32(f, len);
+	put16(f, link);
+	put16(f, 0);
+	put32(f, snaplen);
+	if (resolution) {
+		put16(f, 9);
+		put16(f, 1);
+		f->bytes[f->len++] = resolution;
+		memset(f->bytes + f->len, 0, 3);
+		f->len += 3;
+		put32(f, 0);
+	}
+	put32(f, len);
+}
+
+static void enhanced(struct file *f, uint32_t interface_id, uint64_t stamp, uint32_t caplen)
+{
+	uint32_t padded = (caplen + 3) / 4 * 4;
+
+	put32(f, 6);
+	put32(f, 32 + padded);
+	put32(f, interface_id);
+	put32(f, (uint32_t)(stamp >> 32));
+	put32(f, (uint32_t)stamp);
+	put32(f, caplen);
+	put32(f, caplen + 50);
+	fill(f, padded);
+	put32(f, 32 + padded);
+}
+
+static void unknown(struct file *f, uint32_t len)
+{
+	put32(f, 0x7777);
+	put32(f, len);
+	fill(f, len - 12);
+	put32(f, len);
+}
+
+static void pcapng_interfaces(void **state)
+{
+	struct file f = {0};
+	struct seen s;
+
+	(void)state;
+	for (int big = 0; big < 2; big++) {
+		f.len = 0;
+		f.big = big;
+		section(&f);
+		interface(&f, 1, 96, 0);
+		interface(&f, 101, 262144, 9);
+		unknown(&f, 4000);
+		enhanced(&f, 0, 1700000000000001, 30);
+		read_bytes(f.bytes, f.len, &s);
+		assert_int_equal(s.n, 1);
+		assert_int_equal(s.last.link_type, 1);
+		assert_int_equal(s.last.t_ns, 1700000000000001000);
+		enhanced(&f, 1, 1700000000000000002, 41);
+		read_bytes(f.bytes, f.len, &s);
+		assert_int_equal(s.n, 2);
+		assert_int_equal(s.last.link_type, 101);
+		assert_int_equal(s.last.interface, 1);
+		assert_int_equal(s.last.caplen, 41);
+		assert_int_equal(s.last.wire_len, 91);
+		assert_int_equal(s.last.t_ns, 1700000000000000002);
+		/* a packet of an interface that nobody described */
+		enhanced(&f, 7, 0, 20);
+		read_bytes(f.bytes, f.len, &s);
+		assert_int_equal(s.n, 3);
+		assert_int_equal(s.last.link_type, UINT16_MAX);
+		/* another section, of the other byte order, counts its interfaces anew */
+		f.big = !f.big;
+		section(&f);
+		interface(&f, 113, 0, 0x80 | 10);
+		enhanced(&f, 0, 1024 * 5 + 512, 16);
+		read_bytes(f.bytes, f.len, &s);
+		assert_int_equal(s.n, 4);
+		assert_string_equal(s.fault, "");
+		assert_int_equal(s.last.link_type, 113);
+		assert_int_equal(s.last.interface, 2);
+		assert_int_equal(s.last.t_ns, 5 * NS_PER_S + NS_PER_S / 2);
+		cut_anywhere(&f, 4);
+	}
+}
+
+static void pcapng_broken(void **state)
+{
+	struct file f = {0};
+	struct seen s;
+
+	(void)state;
+	section(&f);
+	interface(&f, 1, 0, 0);
+	enhanced(&f, 0, 1, 30);
+	size_t second = f.len;
+	enhanced(&f, 0, 2, 30);
+	f.bytes[second + 4] ^= 1; /* its length */
+	read_bytes(f.bytes, f.len, &s);
+	assert_int_equal(s.n, 1);
+	assert_non_null(strstr(s.fault, "impossible length"));
+	f.bytes[second + 4] ^= 1;
+	f.bytes[f.len - 4] ^= 4; /* the length behind it */
+	read_bytes(f.bytes, f.len, &s);
+	assert_int_equal(s.n, 1);
+	assert_non_null(strstr(s.fault, "lengths of a block differ"));
+}
+
+/* ---- compressed ---- */
+
+static void compressed(void **state)
+{
+	struct file f;
+	struct seen s;
+	uint8_t packed[65536];
+	uLongf len = sizeof(packed);
+	z_stream z = {0};
+
+	(void)state;
+	pcap(&f, false, 0xa1b2c3d4, 40);
+	assert_int_equal(deflateInit2(&z, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
+	z.next_in = f.bytes;
+	z.avail_in = (uInt)f.len;
+	z.next_out = packed;
+	z.avail_out = sizeof(packed);
+	assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
+	len = z.total_out;
+	deflateEnd(&z);
+	read_bytes(packed, len, &s);
+	assert_int_equal(s.n, 40);
+	assert_string_equal(s.fault, "");
+	read_bytes(packed, len - 20, &s);
+	assert_true(s.truncated);
+	assert_non_null(strstr(s.fault, "middle"));
+	packed[len / 2] ^= 0x55;
+	read_bytes(packed, len, &s);
+	assert_true(s.opened != 0 || s.fault[0]);
+
+	size_t z_len = ZSTD_compress(packed, sizeof(packed), f.bytes, f.len, 3);
+	read_bytes(packed, z_len, &s);
+	assert_int_equal(s.n, 40);
+	assert_string_equal(s.fault, "");
+	read_bytes(packed, z_len - 5, &s);
+	assert_true(s.opened != 0 || s.fault[0]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(pcap_kinds),    cmocka_unit_test(pcap_cut),
+		cmocka_unit_test(pcap_broken),   cmocka_unit_test(pcapng_interfaces),
+		cmocka_unit_test(pcapng_broken), cmocka_unit_test(compressed),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
