@@ -15,9 +15,11 @@ enum err_status {
 	ERR_RUN = 3,   /* missing privilege, capture or netlink failure */
 };
 
+#define ERR_TEXT_MAX 600
+
 struct err {
 	enum err_status status;
-	char text[600];
+	char text[ERR_TEXT_MAX];
 };
 
 /* Fills *e and returns -1, so that `return err_set(e, ...)` reads well. */

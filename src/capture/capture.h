@@ -30,12 +30,23 @@
 
 struct capture; /* opaque */
 
+/* How much is kept, and for how many packets there is room: see live.c for what it costs. */
+struct capture_room {
+	unsigned snaplen; /* bytes of a frame */
+	size_t buffer;    /* bytes of the kernel's ring */
+	size_t queue;     /* packets */
+	unsigned nap_us;  /* so long the thread lets packets gather that come one upon the other */
+};
+/* One run; a whole frame of a 1500-byte link. */
+extern const struct capture_room capture_room_one;
+/* Many runs at once: headers only, or whole frames for a file. */
+extern const struct capture_room capture_room_many, capture_room_many_whole;
+
 /* Opens the tap on every interface of the current network namespace (DLT_LINUX_SLL2: interface
  * index and direction come with each packet, and a SYN-ACK on the wrong interface is seen too).
- * Immediate mode, nanosecond stamps; snap length and buffer are chosen together, see
- * CAPTURE_SNAPLEN in live.c. Captures nothing until capture_start(). Needs CAP_NET_RAW; -1 with
+ * Immediate mode, nanosecond stamps; Captures nothing until capture_start(). Needs CAP_NET_RAW; -1 with
  * ERR_RUN and how to grant it otherwise. This is the only call that needs a privilege. */
-int capture_open_live(struct capture **out, struct err *e);
+int capture_open_live(struct capture **out, const struct capture_room *room, struct err *e);
 
 /* Writes every packet that passes the filter to this pcap file too (nanosecond stamps, SLL2) and
  * lets packet->number begin anew, so that it is the packet's number in the file. ERR_USAGE when it
@@ -71,14 +82,19 @@ size_t capture_take(struct capture *c, struct packet *out, struct frame_copy **f
  * and only when nothing was dropped. */
 bool capture_sync(struct capture *c, int timeout_ms);
 
+/* The same without waiting: asks for it, and gives a number that capture_synced() knows; capture_fd()
+ * becomes readable when it is so far. */
+uint64_t capture_sync_ask(struct capture *c);
+bool capture_synced(struct capture *c, uint64_t number); /* or the capture has failed */
+bool capture_has_failed(struct capture *c);
+
 struct capture_stats {
 	uint64_t received;       /* passed the filter */
 	uint64_t dropped_kernel; /* no room in the kernel's ring (ps_drop + ps_ifdrop) */
 	uint64_t dropped_queue;  /* no room in ours */
 	uint64_t undecodable;
 };
-/* Since capture_start(), or since the file was opened. Exact after capture_sync() and after
- * capture_stop(). */
+/* Since capture_start(), or since the file was opened. Exact after a sync and after capture_stop(). */
 void capture_get_stats(struct capture *c, struct capture_stats *out);
 
 /* Stops and joins the thread, reads what is left into the queue (capture_take() still works),

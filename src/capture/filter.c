@@ -8,7 +8,8 @@
 
 #include "base/arena.h"
 
-extern const char filter_probe[]; /* bpf/probe.filter, see cmake/embed.cmake */
+/* the files of bpf/, see cmake/embed.cmake */
+extern const char filter_probe[], filter_crowd[];
 
 static const char *find_var(const struct filter_var *vars, size_t n_vars, const char *name,
 			    size_t len)
@@ -75,30 +76,57 @@ char *filter_expand(const char *text, const struct filter_var *vars, size_t n_va
 	return buf;
 }
 
+/* "(WORD 1 or WORD 2)", malloc'd. */
+static char *port_list(const char *word, const uint16_t *ports, size_t n_ports)
+{
+	size_t size = n_ports * (strlen(word) + sizeof(" or  65535")) + sizeof("(less 0)"), n = 0;
+	char *list = xcalloc(1, size);
+
+	if (n_ports == 0) /* never true, and unlike "1 = 0" not refused as a constant */
+		snprintf(list, size, "(less 0)");
+	for (size_t i = 0; i < n_ports; i++)
+		n += (size_t)snprintf(list + n, size - n, "%s%s %u", i ? " or " : "(", word,
+				      ports[i]);
+	if (n_ports)
+		snprintf(list + n, size - n, ")");
+	return list;
+}
+
+static char *expand_own(const char *text, const struct filter_var *vars, size_t n_vars)
+{
+	struct err e;
+	char *filter = filter_expand(text, vars, n_vars, &e);
+
+	if (!filter) /* the file is part of the program: a test sees that this can't be */
+		abort();
+	return filter;
+}
+
 char *filter_for_probe(const struct addr *target, const uint16_t *local_ports, size_t n_ports)
 {
 	struct addr bare = *target;
 	char address[ADDR_TEXT_MAX];
-	/* " or tcp port 65535" for each, and the brackets */
-	size_t size = n_ports * sizeof(" or tcp port 65535") + sizeof("(less 0)"), n = 0;
-	char *ports = xcalloc(1, size);
-	struct err e;
+	char *ports = port_list("tcp port", local_ports, n_ports);
 
 	bare.scope = 0; /* pcap-filter knows no zones */
 	addr_text(&bare, address);
-	if (n_ports == 0) /* never true, and unlike "1 = 0" not refused as a constant */
-		snprintf(ports, size, "(less 0)");
-	for (size_t i = 0; i < n_ports; i++)
-		n += (size_t)snprintf(ports + n, size - n, "%stcp port %u", i ? " or " : "(",
-				      local_ports[i]);
-	if (n_ports)
-		snprintf(ports + n, size - n, ")");
-
 	const struct filter_var vars[] = {{"TARGET", address}, {"LOCAL_PORTS", ports}};
-	char *text = filter_expand(filter_probe, vars, sizeof(vars) / sizeof(vars[0]), &e);
+	char *text = expand_own(filter_probe, vars, sizeof(vars) / sizeof(vars[0]));
 	free(ports);
-	if (!text) /* the file is part of the program: a test sees that this can't be */
-		abort();
+	return text;
+}
+
+char *filter_for_crowd(struct filter_range connections, struct filter_range traces,
+		       const uint16_t *ports, size_t n_ports)
+{
+	char *list = port_list("port", ports, n_ports), ours[24], probes[24];
+
+	snprintf(ours, sizeof(ours), "%u-%u", connections.low, connections.high);
+	snprintf(probes, sizeof(probes), "%u-%u", traces.low, traces.high);
+	const struct filter_var vars[] = {
+		{"CONNECTIONS", ours}, {"TRACES", probes}, {"PORTS", list}};
+	char *text = expand_own(filter_crowd, vars, sizeof(vars) / sizeof(vars[0]));
+	free(list);
 	return text;
 }
 

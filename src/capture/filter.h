@@ -28,6 +28,14 @@ char *filter_expand(const char *text, const struct filter_var *vars, size_t n_va
  * with 64. */
 char *filter_for_probe(const struct addr *target, const uint16_t *local_ports, size_t n_ports);
 
+/* Filter of many runs at once, bpf/crowd.filter: their source ports come from these ranges (both ends
+ * included), `ports` are those that they call. The same promises; about 1 ms. */
+struct filter_range {
+	uint16_t low, high;
+};
+char *filter_for_crowd(struct filter_range connections, struct filter_range traces,
+		       const uint16_t *ports, size_t n_ports);
+
 /* Does it compile for this link type? For tests and early errors. */
 int filter_check(const char *text, int link_type, struct err *e);
 

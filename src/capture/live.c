@@ -25,15 +25,19 @@
  * number and doubles the memory that the ring really takes. 1920 holds any
  * frame of a 1500-byte link whole, and 4 MiB of them are 2064 packets: with the
  * filter in the kernel that is seconds of one probe run, and the ring counts
- * as this process's memory.
+ * as this process's memory. Many runs at once bring tens of thousands of packets
+ * a second, and this process may have to wait for a processor for 100 ms and
+ * more: 400 bytes hold all headers, and those of an ICMP error's quote; eight
+ * such slots fit into a page.
+ *
+ * The queue takes what the kernel's ring holds twice over, 208 bytes a packet,
+ * touched as it fills: the main loop may sleep through a burst. While the thread
+ * naps, nobody waits at the tap, and a packet costs no wake-up: that is as much
+ * as all the rest of what a packet costs.
  */
-#define CAPTURE_SNAPLEN (1920)
-#define CAPTURE_BUFFER  (4 * 1024 * 1024)
-#define CAPTURE_SLOTS   (CAPTURE_BUFFER / 2032 + 1)
-
-/* About 1 MB of struct packet, touched as it fills: the main loop may sleep through a burst of the
- * kernel ring twice over. */
-#define QUEUE_SIZE 4096
+const struct capture_room capture_room_one = {1920, 4 << 20, 4096, 0};
+const struct capture_room capture_room_many = {400, 8 << 20, 32768, 2000};
+const struct capture_room capture_room_many_whole = {1920, 32 << 20, 32768, 2000};
 
 /* Between two looks for a request to stop. */
 #define DISPATCH_BATCH 256
@@ -41,6 +45,8 @@
 struct live {
 	/* main thread only */
 	bool running;
+	size_t slots;   /* of the kernel's ring, about */
+	unsigned nap_us;
 	pthread_t thread;
 	int ready_fd;   /* eventfd: the queue is not empty, or the capture has failed */
 	int control_fd; /* eventfd: stop or sync_asked has changed */
@@ -153,13 +159,13 @@ static int count_drops(struct capture *c)
 /* Reads what the ring holds now: at most its size, so that a flood can't keep us here. */
 static int read_ring(struct capture *c)
 {
-	for (int seen = 0; seen < CAPTURE_SLOTS;) {
+	for (size_t seen = 0; seen < c->live->slots;) {
 		int n = pcap_dispatch(c->pcap, DISPATCH_BATCH, on_frame, (u_char *)c);
 		if (n < 0)
 			return -1;
 		if (n == 0)
 			break;
-		seen += n;
+		seen += (size_t)n;
 	}
 	return 0;
 }
@@ -211,10 +217,13 @@ static void *capture_main(void *arg)
 			pthread_mutex_lock(&l->lock);
 			l->sync_done = asked;
 			pthread_cond_broadcast(&l->synced);
+			signal_fd(l->ready_fd);
 			pthread_mutex_unlock(&l->lock);
 		}
 		if (stop)
 			return NULL;
+		if (l->nap_us)
+			nanosleep(&(struct timespec){.tv_nsec = l->nap_us * 1000L}, NULL);
 	}
 }
 
@@ -243,15 +252,15 @@ static int let_nothing_in(struct capture *c)
 	return pcap_setfilter(c->pcap, &none);
 }
 
-static int open_tap(struct capture *c, struct err *e)
+static int open_tap(struct capture *c, const struct capture_room *room, struct err *e)
 {
 	char text[PCAP_ERRBUF_SIZE];
 
 	c->pcap = pcap_create("any", text);
 	if (!c->pcap)
 		return err_set(e, ERR_RUN, "capture: %s", text);
-	pcap_set_snaplen(c->pcap, CAPTURE_SNAPLEN);
-	pcap_set_buffer_size(c->pcap, CAPTURE_BUFFER);
+	pcap_set_snaplen(c->pcap, (int)room->snaplen);
+	pcap_set_buffer_size(c->pcap, (int)room->buffer);
 	pcap_set_immediate_mode(c->pcap, 1);
 	pcap_set_promisc(c->pcap, 0);
 	if (pcap_set_tstamp_precision(c->pcap, PCAP_TSTAMP_PRECISION_NANO) != 0)
@@ -277,7 +286,7 @@ static int open_tap(struct capture *c, struct err *e)
 	return 0;
 }
 
-int capture_open_live_sized(struct capture **out, size_t queue_size, struct err *e)
+int capture_open_live(struct capture **out, const struct capture_room *room, struct err *e)
 {
 	struct capture *c = xcalloc(1, sizeof(*c));
 	struct live *l = xcalloc(1, sizeof(*l));
@@ -289,8 +298,10 @@ int capture_open_live_sized(struct capture **out, size_t queue_size, struct err 
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&l->synced, &attr);
 	pthread_condattr_destroy(&attr);
-	l->queue_size = queue_size;
-	l->queue = xcalloc(queue_size, sizeof(*l->queue));
+	l->slots = room->buffer / room->snaplen + 1;
+	l->nap_us = room->nap_us;
+	l->queue_size = room->queue;
+	l->queue = xcalloc(room->queue, sizeof(*l->queue));
 	l->control_fd = -1;
 	l->ready_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (l->ready_fd < 0) {
@@ -302,18 +313,13 @@ int capture_open_live_sized(struct capture **out, size_t queue_size, struct err 
 		err_set(e, ERR_RUN, "eventfd: %s", strerror(errno));
 		goto out;
 	}
-	if (open_tap(c, e) != 0)
+	if (open_tap(c, room, e) != 0)
 		goto out;
 	*out = c;
 	return 0;
 out:
 	capture_free(c);
 	return -1;
-}
-
-int capture_open_live(struct capture **out, struct err *e)
-{
-	return capture_open_live_sized(out, QUEUE_SIZE, e);
 }
 
 /* -1 with ERR_RUN when the file is not whole. */
@@ -459,8 +465,10 @@ size_t capture_take(struct capture *c, struct packet *out, struct frame_copy **f
 		l->queue_head = (l->queue_head + 1) % l->queue_size;
 		l->queue_len--;
 	}
-	if (l->queue_len == 0)
+	if (l->queue_len == 0) {
+		l->queue_head = 0; /* the rest of it is never touched where it is never needed */
 		clear_fd(l->ready_fd);
+	}
 	pthread_mutex_unlock(&l->lock);
 	return n;
 }
@@ -482,6 +490,35 @@ bool capture_sync(struct capture *c, int timeout_ms)
 	bool ok = !l->failed && l->sync_done == l->sync_asked;
 	pthread_mutex_unlock(&l->lock);
 	return ok;
+}
+
+uint64_t capture_sync_ask(struct capture *c)
+{
+	struct live *l = c->live;
+
+	pthread_mutex_lock(&l->lock);
+	uint64_t mine = ++l->sync_asked;
+	pthread_mutex_unlock(&l->lock);
+	signal_fd(l->control_fd);
+	return mine;
+}
+
+bool capture_synced(struct capture *c, uint64_t number)
+{
+	struct live *l = c->live;
+
+	pthread_mutex_lock(&l->lock);
+	bool done = l->failed || l->sync_done >= number;
+	pthread_mutex_unlock(&l->lock);
+	return done;
+}
+
+bool capture_has_failed(struct capture *c)
+{
+	pthread_mutex_lock(&c->live->lock);
+	bool failed = c->live->failed;
+	pthread_mutex_unlock(&c->live->lock);
+	return failed;
 }
 
 void capture_get_stats(struct capture *c, struct capture_stats *out)

@@ -25,9 +25,6 @@ struct capture {
 bool capture_decode(struct capture *c, const struct pcap_pkthdr *h, const uint8_t *frame,
 		    struct packet *out);
 
-/* capture_open_live() with another size of the queue, in packets. */
-int capture_open_live_sized(struct capture **out, size_t queue_size, struct err *e);
-
 /* Stops and frees c->live and closes its -w file. */
 void live_free(struct capture *c);
 

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "run/fleet.h"
 
 #define TIMEOUT_DEFAULT_S 8
 #define INTERVAL_DEFAULT_S 1
@@ -25,7 +26,9 @@ enum option_type {
 	OPT_WORD,      /* the same, of what an SMTP command may hold: no blank, no <>, no control */
 	OPT_FD,        /* int, an open descriptor */
 	OPT_PORTS,     /* struct port_list */
-	OPT_ADDRESS,   /* struct addr */
+	OPT_SOURCE,    /* appended to sources[] */
+	OPT_COUNT,     /* unsigned, 1..FLEET_MAX_CONCURRENCY */
+	OPT_RATE,      /* double, a second */
 	OPT_SECONDS,   /* int64_t, ns */
 	OPT_HOPS,      /* unsigned, 1..255 */
 	OPT_ROUNDS,    /* unsigned, 1..1000 */
@@ -56,7 +59,7 @@ static const struct option_row check_rows[] = {
 	 "every address of a name, not just the first of each family"},
 	{"file", 'f', OPT_FILE, 0, "FILE", "read targets, one a line; - is standard input"},
 	{"interface", 'i', OPT_INTERFACE, 0, "IF", "leave through IF; repeat it for a report each"},
-	{"source", 's', OPT_ADDRESS, AT(source), "ADDR", "source address"},
+	{"source", 's', OPT_SOURCE, 0, "ADDR", "source address; repeat it for a report each"},
 	{"netns", 0, OPT_STRING, AT(netns), "NAME|PID", "do all of it in that network namespace"},
 	{"uid", 0, OPT_STRING, AT(user), "USER",
 	 "connect as that user (name or number): rules may tell users apart"},
@@ -66,6 +69,9 @@ static const struct option_row check_rows[] = {
 	 "connect N times, one after the other: shows limits on connections"},
 	{"interval", 0, OPT_SECONDS, AT(interval_ns), "SECONDS",
 	 "from one of them to the next (1); it lengthens the time of -t 8, not one given"},
+	{"concurrency", 0, OPT_COUNT, AT(concurrency), "N",
+	 "targets at a time: 1 for up to four, which then are looked at most closely, else 256"},
+	{"rate", 0, OPT_RATE, AT(rate), "N", "targets begun in a second at most"},
 	{"write", 'w', OPT_STRING, AT(write_file), "FILE.pcap", "keep the packets"},
 	{"save", 0, OPT_STRING, AT(save_dir), "DIR",
 	 "keep a case: packets, facts and report, for `replay`"},
@@ -230,6 +236,17 @@ static int parse_count(unsigned *out, unsigned max, const char *wanted,
 	return 0;
 }
 
+static int parse_rate(double *out, const struct option_row *row, const char *value, struct err *e)
+{
+	char *end;
+	double n = strtod(value, &end);
+
+	if (end == value || *end || !isfinite(n) || n < 0.001 || n > 1e6)
+		return bad_value(row, value, "no number from 0.001 to 1000000", e);
+	*out = n;
+	return 0;
+}
+
 static int parse_when(enum when *out, const struct option_row *row, const char *value,
 		      struct err *e)
 {
@@ -334,8 +351,15 @@ static int take_option(struct options *o, const struct option_row *row, const ch
 		return parse_fd(field, row, value, e);
 	case OPT_PORTS:
 		return parse_ports(field, row, value, e);
-	case OPT_ADDRESS:
-		return addr_parse(field, value) ? 0 : bad_value(row, value, "no IP address", e);
+	case OPT_SOURCE:
+		if (o->n_sources == OPTIONS_MAX_WAYS)
+			return bad_value(row, value, "one address too many: 8 at most", e);
+		return addr_parse(&o->sources[o->n_sources++], value)
+			       ? 0 : bad_value(row, value, "no IP address", e);
+	case OPT_COUNT:
+		return parse_count(field, FLEET_MAX_CONCURRENCY, "no number from 1 to 4096", row, value, e);
+	case OPT_RATE:
+		return parse_rate(field, row, value, e);
 	case OPT_SECONDS:
 		return parse_seconds(field, row, value, e);
 	case OPT_HOPS:
@@ -345,7 +369,7 @@ static int take_option(struct options *o, const struct option_row *row, const ch
 	case OPT_WHEN:
 		return parse_when(field, row, value, e);
 	case OPT_INTERFACE:
-		if (o->n_interfaces == OPTIONS_MAX_INTERFACES)
+		if (o->n_interfaces == OPTIONS_MAX_WAYS)
 			return bad_value(row, value, "one interface too many: 8 at most", e);
 		o->interfaces[o->n_interfaces++] = value;
 		return 0;
@@ -409,8 +433,8 @@ static int compile_banner(struct options *o, struct err *e)
 
 static int check_together(const struct options *o, struct err *e)
 {
-	if (o->only_v4 && o->only_v6)
-		return err_set(e, ERR_USAGE, "-4 and -6 exclude each other");
+	if (o->n_interfaces > 1 && o->n_sources > 1)
+		return err_set(e, ERR_USAGE, "several -i and several -s exclude each other");
 	if ((o->password_file || o->password_fd >= 0) && !o->auth_user)
 		return err_set(e, ERR_USAGE, "a password without --auth USER");
 	/* a login in every round may lock the account, and a refusal in one would look like a limit */

@@ -15,7 +15,7 @@
 #include "base/err.h"
 #include "model/plan.h"
 
-#define OPTIONS_MAX_INTERFACES 8
+#define OPTIONS_MAX_WAYS       8 /* interfaces, or source addresses */
 #define OPTIONS_MAX_TESTED     24 /* judged ports; the rest of a plan is for controls */
 
 enum when { WHEN_AUTO, WHEN_ALWAYS, WHEN_NEVER };
@@ -29,9 +29,10 @@ struct port_list {
 struct options {
 	struct port_list tested, control;
 	bool only_v4, only_v6, all_addresses;
-	const char *interfaces[OPTIONS_MAX_INTERFACES];
+	const char *interfaces[OPTIONS_MAX_WAYS];
 	unsigned n_interfaces;
-	struct addr source;
+	struct addr sources[OPTIONS_MAX_WAYS];
+	unsigned n_sources;
 	const char *netns, *user, *ca_file, *write_file, *save_dir, *html_file, *asn_db;
 	const char *expect_banner, *expect_name;
 	regex_t *expect_banner_regex; /* the same, compiled */
@@ -41,11 +42,14 @@ struct options {
 	int64_t timeout_ns;
 	unsigned repeat; /* --repeat, 1: once */
 	int64_t interval_ns;
+	unsigned concurrency; /* 0: as many as fit the number of targets */
+	double rate;          /* targets a second, 0: no limit */
 	bool json, text, ticket, quiet, verbose, no_progress;
 	bool no_path, no_trace, no_inject, no_canary, no_sandbox; /* what can be turned off */
 	unsigned max_hops;
 	enum when colour;
-	bool any_port, summary; /* read */
+	bool any_port; /* read */
+	bool summary;  /* and nothing else */
 	bool redact;            /* of what --save keeps */
 	const char *redact_dir; /* replay */
 	bool help, version;

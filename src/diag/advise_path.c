@@ -325,6 +325,23 @@ static bool trace_open(struct ctx *c, int port)
 	return busy;
 }
 
+/* Among many targets the way is not traced for each port that is open or refused: the first few
+ * show who sits there. But answers of one address that have come from different distances do. */
+static bool shows_nothing(const struct tracker *t, const struct port_facts *p)
+{
+	unsigned own = distance_ttl(p->flow);
+
+	if (!t->plan->thrifty)
+		return false;
+	for (unsigned i = 0; i < t->n_flows; i++) {
+		unsigned other = distance_ttl(&t->flows[i]);
+		if (other && other != own)
+			return false;
+	}
+	return fact_seen(p, F_CONNECTED) ||
+	       (fact_seen(p, F_RST_LIKE_CONTROL) && p->control_flow->synack.seen);
+}
+
 /* Which is the smallest TTL that draws the answer? */
 static bool trace_answer(struct ctx *c, int port, unsigned dest)
 {
@@ -533,7 +550,8 @@ void advise_path(const struct tracker *t, const struct port_facts *facts, unsign
 		bool busy = false;
 		c.patience = c.due;
 		c.control = choose_control(&c, classes, n_tested, (int)i);
-		if (c.control < 0)
+		if (c.control < 0 || ((classes[i] == CLASS_OPEN || classes[i] == CLASS_ANSWER) &&
+				      shows_nothing(t, &facts[i])))
 			continue;
 		const struct flow *control = tracker_main_flow(t, c.control);
 		c.control_dest = distance_ttl(control);

@@ -16,10 +16,11 @@
 
 void canary_feed_probe(struct canary *c, const struct event *ev)
 {
-	if (ev->probe.error || c->n == CANARY_MAX)
+	if (c->n == CANARY_MAX)
 		return;
 	c->syn[c->n++] = (struct canary_syn){
-		.dst = ev->probe.dst, .port = ev->probe.port, .seq = ev->probe.seq, .t_ns = ev->t_ns};
+		.dst = ev->probe.dst, .port = ev->probe.port, .seq = ev->probe.seq,
+		.t_ns = ev->t_ns, .failed = ev->probe.error != 0};
 }
 
 static struct canary_syn *syn_by_seq(struct canary *c, uint32_t seq, const struct addr *dst,
@@ -61,7 +62,7 @@ bool canary_feed_packet(struct canary *c, const struct packet *k, size_t event)
 struct record {
 	unsigned sent;
 	int64_t first_ns, last_ns;
-	bool refused;
+	bool refused, failed; /* failed: this host let one of them not out */
 	const struct canary_syn *taken;
 };
 
@@ -72,6 +73,9 @@ static struct record record_of(const struct canary *c, const struct addr *dst, u
 	for (unsigned i = 0; i < c->n; i++) {
 		const struct canary_syn *s = &c->syn[i];
 		if (s->port != port || !addr_equal(&s->dst, dst))
+			continue;
+		r.failed |= s->failed;
+		if (s->failed)
 			continue;
 		if (!r.sent++)
 			r.first_ns = s->t_ns;
@@ -193,7 +197,7 @@ static bool want(const struct ask *a, const struct addr *dst, uint16_t port, int
 	struct record r = record_of(&a->t->canary, dst, port);
 	int64_t next = r.last_ns + patience;
 
-	if (r.taken || r.refused)
+	if (r.taken || r.refused || r.failed)
 		return false;
 	for (unsigned i = 0; i < a->advice->n_probes; i++) {
 		const struct diag_probe *asked = &a->advice->probes[i];
@@ -223,6 +227,8 @@ static bool ask_first(const struct ask *a, const struct addr *dst, uint16_t port
 	struct record first = record_of(&a->t->canary, dst, port);
 	int64_t rtt = f->result_ns - f->start_ns;
 
+	if (first.failed)
+		return false;
 	if (!first.sent)
 		return want(a, dst, port, 0);
 	int64_t until = first.first_ns + PATIENCE_NS + (rtt < a->due ? rtt : a->due);

@@ -29,6 +29,7 @@ struct canary_syn {
 	int64_t t_ns;
 	bool taken;   /* by a SYN-ACK */
 	bool refused; /* by a RST or an ICMP error */
+	bool failed;  /* this host did not send it */
 	uint8_t ttl;  /* of the SYN-ACK on arrival */
 	size_t event; /* the SYN-ACK */
 };

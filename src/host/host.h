@@ -39,6 +39,10 @@ struct route_query {
 int host_get_route(struct host *h, const struct route_query *q, struct host_route *out,
 		   struct err *e);
 
+/* Whether an ip rule of this family looks at ports, so that each port of an address may take another
+ * route; true when that can't be told. */
+bool host_rules_see_ports(struct host *h, enum addr_family family);
+
 /* An ip rule that would forbid this connection if the firewall gave its packets the right mark. */
 bool host_get_mark_rule(struct host *h, const struct route_query *q, struct host_mark_rule *out);
 

@@ -10,6 +10,7 @@
 
 #include "host/host.h"
 #include "host/netlink.h"
+#include "host/rule.h"
 #include "host/words.h"
 
 struct lookup {
@@ -175,6 +176,22 @@ static void describe(struct host *h, const struct route_query *q, struct host_ro
 		line_add(&line, "src %s", addr_text(&out->prefsrc, text));
 	if (out->mtu)
 		line_add(&line, "mtu %u", out->mtu);
+}
+
+bool host_rules_see_ports(struct host *h, enum addr_family family)
+{
+	struct rules rules;
+	struct err ignored;
+	bool see = false;
+
+	if (rules_read(h, family == ADDR_V6 ? AF_INET6 : AF_INET, &rules, &ignored) != 0)
+		return true;
+	for (size_t i = 0; i < rules.n; i++) {
+		const struct rule *r = &rules.list[i];
+		see |= r->unknown || r->sport.start || r->sport.mask || r->dport.start || r->dport.mask;
+	}
+	rules_clear(&rules);
+	return see;
 }
 
 int host_get_route(struct host *h, const struct route_query *query, struct host_route *out,

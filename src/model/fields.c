@@ -38,26 +38,25 @@
 
 /* ---- words: part of the format of saved cases, so that none may change ---- */
 
-
 WORDS(flow_role, [FLOW_TESTED] = "tested", [FLOW_CONTROL] = "control", [FLOW_REPEAT] = "repeat",
       [FLOW_TLS_TRY] = "tls-try", [FLOW_HELD] = "held");
 
 WORDS(session_stage, [STAGE_GREETING] = "greeting", [STAGE_EHLO] = "ehlo",
       [STAGE_STARTTLS] = "starttls", [STAGE_TLS] = "tls", [STAGE_EHLO_TLS] = "ehlo-tls",
-      [STAGE_AUTH] = "auth", [STAGE_MAIL] = "mail", [STAGE_RCPT] = "rcpt",
-      [STAGE_DATA] = "data", [STAGE_MESSAGE] = "message", [STAGE_QUIT] = "quit",
-      [STAGE_UNOFFERED] = "unoffered");
+      [STAGE_AUTH] = "auth", [STAGE_MAIL] = "mail", [STAGE_RCPT] = "rcpt", [STAGE_DATA] = "data",
+      [STAGE_MESSAGE] = "message", [STAGE_QUIT] = "quit", [STAGE_UNOFFERED] = "unoffered");
 
-WORDS(session_end, [SESSION_DONE] = "done", [SESSION_CLOSED] = "closed",
-      [SESSION_RESET] = "reset", [SESSION_STALLED] = "stalled", [SESSION_NOT_SMTP] = "not-smtp",
+WORDS(session_end, [SESSION_DONE] = "done", [SESSION_CLOSED] = "closed", [SESSION_RESET] = "reset",
+      [SESSION_STALLED] = "stalled", [SESSION_NOT_SMTP] = "not-smtp",
       [SESSION_TLS_ERROR] = "tls-error", [SESSION_ICMP] = "icmp");
 
 WORDS(probe_kind, [PROBE_TRACE] = "trace", [PROBE_FULL] = "full", [PROBE_BORDER] = "border",
-      [PROBE_LOOK] = "look", [PROBE_CANARY] = "canary",
-      [PROBE_ACK] = "ack", [PROBE_DATA] = "data", [PROBE_SIZE] = "size");
+      [PROBE_LOOK] = "look", [PROBE_CANARY] = "canary", [PROBE_ACK] = "ack", [PROBE_DATA] = "data",
+      [PROBE_SIZE] = "size");
 
 WORDS(dns_record, [DNS_RECORD_MX] = "mx", [DNS_RECORD_ADDRESS] = "address",
-      [DNS_RECORD_CHECKED] = "checked", [DNS_RECORD_TLSA] = "tlsa", [DNS_RECORD_MTA_STS] = "mta-sts");
+      [DNS_RECORD_CHECKED] = "checked", [DNS_RECORD_TLSA] = "tlsa",
+      [DNS_RECORD_MTA_STS] = "mta-sts");
 
 WORDS(dns_status, [DNS_FOUND] = "found", [DNS_NO_DATA] = "no-data", [DNS_NO_NAME] = "no-name",
       [DNS_BOGUS] = "bogus", [DNS_FAILED] = "failed", [DNS_SILENT] = "silent");
@@ -69,8 +68,7 @@ WORDS(look, [LOOK_CAPTURE] = "capture", [LOOK_ROUTE] = "route", [LOOK_LINK] = "l
       [LOOK_NEIGHBOUR] = "neighbour", [LOOK_PATH] = "path");
 
 WORDS(route_stop, [ROUTE_STOP_NONE] = "none", [ROUTE_STOP_ROUTE] = "route",
-      [ROUTE_STOP_RULE] = "rule", [ROUTE_STOP_NO_ROUTE] = "no-route",
-      [ROUTE_STOP_OTHER] = "other");
+      [ROUTE_STOP_RULE] = "rule", [ROUTE_STOP_NO_ROUTE] = "no-route", [ROUTE_STOP_OTHER] = "other");
 
 WORDS(fw_backend, [FW_NFT] = "nft", [FW_IPTABLES_NFT] = "iptables-nft",
       [FW_IPTABLES_LEGACY] = "iptables-legacy");
@@ -83,9 +81,9 @@ WORDS(waypoint, [WAY_NONE] = "none", [WAY_OUT_FIRST] = "out-first",
       [WAY_OUT_TRACKED] = "out-tracked", [WAY_OUT_LAST] = "out-last",
       [WAY_POST_FIRST] = "post-first", [WAY_POST_LAST] = "post-last",
       [WAY_EGRESS_FIRST] = "egress-first", [WAY_EGRESS_LAST] = "egress-last",
-      [WAY_INGRESS] = "ingress", [WAY_INGRESS_LAST] = "ingress-last",
-      [WAY_PRE_FIRST] = "pre-first", [WAY_PRE_TRACKED] = "pre-tracked",
-      [WAY_PRE_LAST] = "pre-last", [WAY_IN_FIRST] = "in-first", [WAY_IN_LAST] = "in-last");
+      [WAY_INGRESS] = "ingress", [WAY_INGRESS_LAST] = "ingress-last", [WAY_PRE_FIRST] = "pre-first",
+      [WAY_PRE_TRACKED] = "pre-tracked", [WAY_PRE_LAST] = "pre-last", [WAY_IN_FIRST] = "in-first",
+      [WAY_IN_LAST] = "in-last");
 
 WORDS(program_hook, [PROG_TC_EGRESS] = "tc-egress", [PROG_TC_INGRESS] = "tc-ingress",
       [PROG_TCX_EGRESS] = "tcx-egress", [PROG_TCX_INGRESS] = "tcx-ingress", [PROG_XDP] = "xdp",
@@ -98,24 +96,24 @@ WORDS(host_would, [WOULD_PASS] = "pass", [WOULD_STOP] = "stop", [WOULD_REDIRECT]
 
 WORDS(host_look, [HOST_LOOK_TRACE] = "trace", [HOST_LOOK_IPTABLES] = "iptables",
       [HOST_LOOK_PROGRAMS] = "programs", [HOST_LOOK_DROPS] = "drops",
-      [HOST_LOOK_CONNTRACK] = "conntrack", [HOST_LOOK_RULES] = "rules",
-      [HOST_LOOK_XFRM] = "xfrm");
+      [HOST_LOOK_CONNTRACK] = "conntrack", [HOST_LOOK_RULES] = "rules", [HOST_LOOK_XFRM] = "xfrm");
 
 WORDS(signature_kind, [SIGNATURE_GREETING] = "greeting", [SIGNATURE_EHLO] = "ehlo",
       [SIGNATURE_ISSUER] = "issuer");
 
 /* ---- the plan ---- */
 
-FIELDS(plan_port, FIELD(plan_port, port), FIELD(plan_port, tested),
-       FIELD(plan_port, implicit_tls));
+FIELDS(plan_port, FIELD(plan_port, port), FIELD(plan_port, tested), FIELD(plan_port, implicit_tls));
 
 FIELDS(plan, REQUIRED(plan, input), FIELD(plan, name), FIELD(plan, target), FIELD(plan, domain),
        FIELD(plan, mx_words), FIELD(plan, address_words), ENUM(plan, mx_trust, dns_trust),
        FIELD(plan, interface), FIELD(plan, source), FIELD(plan, netns), FIELD(plan, hostname),
        ARRAY(plan, ports, n_ports, plan_port), FIELD(plan, timeout_ns), FIELD(plan, no_path),
-       FIELD(plan, no_inject), FIELD(plan, no_trace), FIELD(plan, no_canary), FIELD(plan, ehlo_name),
-       FIELD(plan, starttls_required), FIELD(plan, auth_user), FIELD(plan, expect_banner), FIELD(plan, expect_name), FIELD(plan, mail_from),
-       FIELD(plan, rcpt_to), FIELD(plan, user), FIELD(plan, sandbox), FIELD(plan, packets), FIELD(plan, max_hops));
+       FIELD(plan, thrifty), FIELD(plan, no_inject), FIELD(plan, no_trace), FIELD(plan, no_canary),
+       FIELD(plan, ehlo_name), FIELD(plan, starttls_required), FIELD(plan, auth_user),
+       FIELD(plan, expect_banner), FIELD(plan, expect_name), FIELD(plan, mail_from),
+       FIELD(plan, rcpt_to), FIELD(plan, user), FIELD(plan, sandbox), FIELD(plan, packets),
+       FIELD(plan, max_hops));
 NOT_SAVED(plan, auth_secret)
 NOT_SAVED(plan, signatures)          /* a line each */
 NOT_SAVED(plan, expect_banner_regex) /* compiled anew */
@@ -134,9 +132,9 @@ FIELDS(host_link, FIELD(host_link, ifindex), FIELD(host_link, name), FIELD(host_
        FIELD(host_link, needs_neighbour), FIELD(host_link, mac), FIELD(host_link, mac_len));
 
 FIELDS(host_route, FIELD(host_route, port), ERRNO(host_route, error), FIELD(host_route, local),
-       FIELD(host_route, assumed_on_link), FIELD(host_route, multipath),
-       FIELD(host_route, table), FIELD(host_route, oif), FIELD(host_route, gateway),
-       FIELD(host_route, prefsrc), FIELD(host_route, prefix_len), FIELD(host_route, mtu), FIELD(host_route, text),
+       FIELD(host_route, assumed_on_link), FIELD(host_route, multipath), FIELD(host_route, table),
+       FIELD(host_route, oif), FIELD(host_route, gateway), FIELD(host_route, prefsrc),
+       FIELD(host_route, prefix_len), FIELD(host_route, mtu), FIELD(host_route, text),
        ENUM(host_route, stop, route_stop), FIELD(host_route, stop_type),
        FIELD(host_route, stop_table), FIELD(host_route, stop_priority),
        FIELD(host_route, stop_text), FIELD(host_route, would_text));
@@ -149,8 +147,8 @@ FIELDS(ev_flow_start, ENUM(ev_flow_start, role, flow_role), FIELD(ev_flow_start,
        FIELD(ev_flow_start, local), FIELD(ev_flow_start, remote), FIELD(ev_flow_start, lport),
        FIELD(ev_flow_start, rport));
 
-FIELDS(ev_connect, ERRNO(ev_connect, error), FIELD(ev_connect, at_once),
-       FIELD(ev_connect, peer), FIELD(ev_connect, peer_port), FIELD(ev_connect, local));
+FIELDS(ev_connect, ERRNO(ev_connect, error), FIELD(ev_connect, at_once), FIELD(ev_connect, peer),
+       FIELD(ev_connect, peer_port), FIELD(ev_connect, local));
 
 FIELDS(ev_icmp_error, ERRNO(ev_icmp_error, error), FIELD(ev_icmp_error, type),
        FIELD(ev_icmp_error, code), FIELD(ev_icmp_error, from));
@@ -167,8 +165,8 @@ FIELDS(ev_session_end, ENUM(ev_session_end, stage, session_stage),
        FIELD(ev_session_end, text), FIELD(ev_session_end, more), FIELD(ev_session_end, in_clear));
 
 FIELDS(ev_probe, ENUM(ev_probe, kind, probe_kind), FIELD(ev_probe, port), FIELD(ev_probe, dst),
-       FIELD(ev_probe, sport), FIELD(ev_probe, ttl), FIELD(ev_probe, seq),
-       FIELD(ev_probe, ip_id), FIELD(ev_probe, window), FIELD(ev_probe, injected), ERRNO(ev_probe, error));
+       FIELD(ev_probe, sport), FIELD(ev_probe, ttl), FIELD(ev_probe, seq), FIELD(ev_probe, ip_id),
+       FIELD(ev_probe, window), FIELD(ev_probe, injected), ERRNO(ev_probe, error));
 
 FIELDS(ev_held, ENUM(ev_held, stage, session_stage));
 FIELDS(ev_dns, ENUM(ev_dns, record, dns_record), FIELD(ev_dns, asked), REQUIRED(ev_dns, name),
@@ -179,8 +177,8 @@ FIELDS(ev_canary, FIELD(ev_canary, address));
 
 FIELDS(ev_asn, FIELD(ev_asn, address), FIELD(ev_asn, asn), FIELD(ev_asn, name));
 
-FIELDS(ev_capture_stats, FIELD(ev_capture_stats, received),
-       FIELD(ev_capture_stats, dropped_kernel), FIELD(ev_capture_stats, dropped_queue));
+FIELDS(ev_capture_stats, FIELD(ev_capture_stats, received), FIELD(ev_capture_stats, dropped_kernel),
+       FIELD(ev_capture_stats, dropped_queue));
 
 FIELDS(ev_not_looked, ENUM(ev_not_looked, what, look), REQUIRED(ev_not_looked, why));
 
@@ -194,11 +192,10 @@ FIELDS(host_rule, ENUM(host_rule, backend, fw_backend), ENUM(host_rule, verdict,
        FIELD(host_rule, priority), FIELD(host_rule, handle), FIELD(host_rule, number),
        FIELD(host_rule, text));
 
-FIELDS(host_packet, FIELD(host_packet, src), FIELD(host_packet, dst),
-       FIELD(host_packet, sport), FIELD(host_packet, dport), FIELD(host_packet, tcp_flags),
-       FIELD(host_packet, inbound), FIELD(host_packet, iif), FIELD(host_packet, oif),
-       ENUM(host_packet, last, waypoint), FIELD(host_packet, egress_watched),
-       FIELD(host_packet, stopped), FIELD(host_packet, turned),
+FIELDS(host_packet, FIELD(host_packet, src), FIELD(host_packet, dst), FIELD(host_packet, sport),
+       FIELD(host_packet, dport), FIELD(host_packet, tcp_flags), FIELD(host_packet, inbound),
+       FIELD(host_packet, iif), FIELD(host_packet, oif), ENUM(host_packet, last, waypoint),
+       FIELD(host_packet, egress_watched), FIELD(host_packet, stopped), FIELD(host_packet, turned),
        STRUCT(host_packet, stop, host_rule), STRUCT(host_packet, turn, host_rule));
 
 FIELDS(host_counted, STRUCT(host_counted, rule, host_rule), FIELD(host_counted, inbound),

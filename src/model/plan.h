@@ -42,6 +42,7 @@ struct plan {
 	unsigned n_ports;
 	int64_t timeout_ns;      /* -t */
 	bool no_path;            /* --no-path */
+	bool thrifty;            /* one of many targets: the way is traced where something shows there */
 	bool no_inject;          /* --no-inject */
 	bool no_canary;          /* --no-canary */
 	bool no_trace;           /* --no-trace */

@@ -10,6 +10,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "base/arena.h"
 #include "base/clock.h"
 #include "probe/session.h"
 #include "probe/source.h"
@@ -17,10 +18,13 @@
 
 #define RESERVED_MAX 64
 #define ATTEMPTS_MAX 512
-#define EVENTS_AT_ONCE 32
+#define EVENTS_AT_ONCE 256
+#define ROUNDS_AT_ONCE 64
 /* Ports bound before the start are kept from everybody else: no more than one in so many. */
 #define BIND_SHARE 4
 #define HOLD_TRIES 64
+/* Ports of a shared range that somebody else may have, one after the other. */
+#define RANGE_TRIES 256
 /* Tries to share a port when none is free; a try takes some 3 us. */
 #define SHARE_TRIES 4096
 /* Linux forgets an unanswered SYN after 120 s (nf_conntrack_tcp_timeout_syn_sent). */
@@ -29,13 +33,14 @@
 enum attempt_state { CONNECTING, TALKING, CLOSED };
 
 struct attempt {
+	struct prober *prober;
 	int fd;
 	uint16_t flow;
 	uint16_t lport; /* 0: it got none */
 	unsigned port_index;
 	enum flow_role role;
 	enum attempt_state state;
-	struct session session;
+	struct session *session; /* once it talks */
 };
 
 /* A source port that the capture knows. */
@@ -44,20 +49,29 @@ struct reserved {
 	uint16_t port; /* 0: used up */
 };
 
+struct prober_share {
+	int epoll;
+	const char *ca_file;
+	struct tls *tls;  /* made when the first port connects */
+	struct port_range ephemeral, traces;
+	struct ports *connections, *trace_ports; /* NULL: each prober by itself */
+};
+
 struct prober {
+	struct prober_share *share;
 	const struct plan *plan;
 	struct event_log *log;
-	int epoll;
-	struct tls *tls;  /* made when the first port connects */
-	const char *ca_file;
+	void *owner;
 	struct port_range ephemeral, traces;
 	unsigned cursor; /* of next_number() */
 	struct reserved reserved[RESERVED_MAX];
 	size_t n_reserved;
 	int held[PLAN_MAX_PORTS];
 	unsigned n_held;
-	struct attempt *attempts[ATTEMPTS_MAX];
-	unsigned n_attempts;
+	uint16_t held_shared; /* 0: none */
+	struct attempt **attempts;
+	unsigned n_attempts, attempts_size;
+	unsigned n_busy; /* not CLOSED */
 	unsigned per_port[PLAN_MAX_PORTS];   /* attempts made */
 	bool talked[PLAN_MAX_PORTS];         /* a dialogue was begun */
 	enum session_stage hold_stage[PLAN_MAX_PORTS]; /* of FLOW_HELD */
@@ -182,49 +196,130 @@ int prober_hold(struct prober *p, uint16_t *ports, struct err *e)
 	return 0;
 }
 
-void prober_warm_up(void)
+size_t prober_reserve_shared(struct prober *p, size_t n, uint16_t *ports)
 {
-	struct err ignored;
-	struct tls *t = NULL;
+	size_t got = 0;
 
-	if (tls_new(&t, NULL, &ignored) == 0)
-		SSL_free(SSL_new(t->ctx));
-	tls_free(t);
+	while (got < n && p->n_reserved < RESERVED_MAX) {
+		uint16_t port = ports_take(p->share->connections, p->owner);
+		if (!port)
+			break;
+		ports[got++] = port;
+		p->reserved[p->n_reserved++] = (struct reserved){.fd = -1, .port = port};
+	}
+	return got;
 }
 
-int prober_new(struct prober **out, const struct plan *plan, struct event_log *log,
-	       const char *ca_file, struct err *e)
+void prober_hold_shared(struct prober *p, uint16_t *ports)
 {
-	struct prober *p = xcalloc(1, sizeof(*p));
+	struct prober_share *share = p->share;
+	struct err ignored;
+	uint16_t port = 0;
+	int fd = source_socket(p->plan, &ignored), error = EADDRINUSE;
 
-	p->plan = plan;
-	p->log = log;
-	p->ca_file = ca_file;
-	p->ephemeral = source_ephemeral();
-	p->traces = source_for_traces(p->ephemeral);
-	p->cursor = (unsigned)(clock_mono_ns() / 1000);
-	/* trust anchors that somebody names must be good before anything is sent */
-	if (ca_file && tls_new(&p->tls, ca_file, e) != 0) {
-		free(p);
-		return -1;
+	for (int tries = 0; fd >= 0 && tries < HOLD_TRIES && error == EADDRINUSE; tries++) {
+		p->held_shared = ports_take(share->trace_ports, p->owner);
+		error = p->held_shared ? source_bind(fd, p->plan, p->held_shared, &port)
+				       : EADDRNOTAVAIL;
+		if (error)
+			ports_give_back(share->trace_ports, p->held_shared);
 	}
-	p->epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (p->epoll < 0) {
-		tls_free(p->tls);
-		free(p);
+	if (error)
+		p->held_shared = port = 0;
+	if (fd >= 0 && error)
+		close(fd);
+	else if (fd >= 0)
+		p->held[p->n_held++] = fd;
+	for (unsigned i = 0; i < p->plan->n_ports; i++)
+		ports[i] = port;
+}
+
+/* ---- what all share ---- */
+
+int prober_share_new(struct prober_share **out, const char *ca_file, struct err *e)
+{
+	struct prober_share *s = xcalloc(1, sizeof(*s));
+
+	s->ca_file = ca_file;
+	s->ephemeral = source_ephemeral();
+	s->traces = source_for_traces(s->ephemeral);
+	s->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (s->epoll < 0) {
+		free(s);
 		return err_set(e, ERR_RUN, "epoll: %s", strerror(errno));
 	}
+	*out = s;
+	return 0;
+}
+
+void prober_share_free(struct prober_share *s)
+{
+	if (!s)
+		return;
+	tls_free(s->tls);
+	close(s->epoll);
+	free(s);
+}
+
+void prober_share_ports(struct prober_share *s, struct ports *connections, struct ports *traces)
+{
+	s->connections = connections;
+	s->trace_ports = traces;
+}
+
+/* Made late, where it is not warmed up: many runs never see a port connect before all is decided. */
+static struct tls *tls_of(struct prober_share *s)
+{
+	struct err ignored;
+
+	if (!s->tls)
+		tls_new(&s->tls, s->ca_file, &ignored);
+	return s->tls;
+}
+
+void prober_share_warm_up(struct prober_share *s)
+{
+	/* a file that somebody names is read when privileges are dropped */
+	if (!s->ca_file && tls_of(s))
+		SSL_free(SSL_new(s->tls->ctx));
+}
+
+int prober_share_fd(const struct prober_share *s)
+{
+	return s->epoll;
+}
+
+int prober_new(struct prober **out, struct prober_share *share, const struct plan *plan,
+	       struct event_log *log, void *owner, struct err *e)
+{
+	/* trust anchors that somebody names must be good before anything is sent */
+	if (share->ca_file && !share->tls && tls_new(&share->tls, share->ca_file, e) != 0)
+		return -1;
+	struct prober *p = xcalloc(1, sizeof(*p));
+	*p = (struct prober){.share = share,
+			     .plan = plan,
+			     .log = log,
+			     .owner = owner,
+			     .ephemeral = share->ephemeral,
+			     .traces = share->traces,
+			     .cursor = (unsigned)(clock_mono_ns() / 1000)};
 	*out = p;
 	return 0;
 }
 
 static void close_attempt(struct attempt *a)
 {
-	if (a->state == TALKING)
-		session_clear(&a->session);
+	struct prober *p = a->prober;
+
+	if (a->session) {
+		session_clear(a->session);
+		free(a->session);
+		a->session = NULL;
+	}
 	if (a->fd >= 0)
 		close(a->fd);
 	a->fd = -1;
+	p->n_busy -= a->state != CLOSED;
 	a->state = CLOSED;
 }
 
@@ -234,21 +329,27 @@ void prober_free(struct prober *p)
 		return;
 	for (unsigned i = 0; i < p->n_attempts; i++) {
 		close_attempt(p->attempts[i]);
+		if (p->share->connections)
+			ports_give_back(p->share->connections, p->attempts[i]->lport);
 		free(p->attempts[i]);
 	}
+	free(p->attempts);
 	for (unsigned i = 0; i < p->n_held; i++)
 		close(p->held[i]);
-	for (size_t i = 0; i < p->n_reserved; i++)
+	if (p->held_shared)
+		ports_give_back(p->share->trace_ports, p->held_shared);
+	for (size_t i = 0; i < p->n_reserved; i++) {
 		if (p->reserved[i].fd >= 0)
 			close(p->reserved[i].fd);
-	tls_free(p->tls);
-	close(p->epoll);
+		if (p->share->connections)
+			ports_give_back(p->share->connections, p->reserved[i].port);
+	}
 	free(p);
 }
 
-int prober_fd(const struct prober *p)
+bool prober_is_idle(const struct prober *p)
 {
-	return p->epoll;
+	return p->n_busy == 0;
 }
 
 /* ---- one attempt ---- */
@@ -257,7 +358,7 @@ static void watch(struct prober *p, struct attempt *a, uint32_t events, int op)
 {
 	struct epoll_event ev = {.events = events, .data.ptr = a};
 
-	epoll_ctl(p->epoll, op, a->fd, &ev);
+	epoll_ctl(p->share->epoll, op, a->fd, &ev);
 }
 
 static struct addr local_address(int fd)
@@ -286,16 +387,6 @@ static void note_result(struct prober *p, struct attempt *a, int error, bool at_
 	add_event(p, a->flow, t_ns, &ev);
 }
 
-/* Made late: many runs never see a port connect before all is decided. */
-static struct tls *tls_of(struct prober *p)
-{
-	struct err ignored;
-
-	if (!p->tls)
-		tls_new(&p->tls, p->ca_file, &ignored);
-	return p->tls;
-}
-
 /* A tested port is spoken to once, by whichever attempt connects first. */
 static void on_connected(struct prober *p, struct attempt *a)
 {
@@ -312,11 +403,12 @@ static void on_connected(struct prober *p, struct attempt *a)
 	/* from here on an ICMP error is a hint, as for any other connection (RFC 5927) */
 	setsockopt(a->fd, IPPROTO_IPV6, IPV6_RECVERR, &zero, sizeof(zero));
 	a->state = TALKING;
-	session_begin(&a->session, &(struct session_setup){.fd = a->fd,
+	a->session = xcalloc(1, sizeof(*a->session));
+	session_begin(a->session, &(struct session_setup){.fd = a->fd,
 							    .flow = a->flow,
 							    .log = p->log,
 							    .plan = p->plan,
-							    .tls = tls_of(p),
+							    .tls = tls_of(p->share),
 							    .implicit_tls = port->implicit_tls || tls_try,
 							    .hold = held ? p->hold_stage[a->port_index]
 									 : STAGE_COUNT});
@@ -435,6 +527,43 @@ static int connect_shared(struct prober *p, int fd, uint16_t to, enum flow_role 
 	return role == FLOW_REPEAT ? EADDRNOTAVAIL : source_connect(fd, p->plan, to, 0, lport);
 }
 
+static uint16_t next_of_range(struct prober *p)
+{
+	for (size_t i = 0; i < p->n_reserved; i++) {
+		uint16_t port = p->reserved[i].port;
+		p->reserved[i].port = 0;
+		if (port)
+			return port;
+	}
+	return ports_take(p->share->connections, p->owner);
+}
+
+/* From the next port of the shared range. Nobody else is kept from these numbers: they are bound as
+ * SO_REUSEADDR lets, and connections to other destinations may have them still. */
+static int connect_from_range(struct prober *p, uint16_t to, int *fd, uint16_t *lport)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = addr_to_sockaddr(&p->plan->target, to, &sa);
+	int one = 1, error = EADDRINUSE;
+	struct err ignored;
+
+	*fd = source_socket(p->plan, &ignored);
+	if (*fd < 0)
+		return EMFILE;
+	setsockopt(*fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	for (int tries = 0; tries < RANGE_TRIES && error == EADDRINUSE; tries++) {
+		uint16_t port = next_of_range(p);
+		if (!port)
+			return EADDRNOTAVAIL;
+		error = source_bind(*fd, p->plan, port, lport);
+		if (error)
+			ports_give_back(p->share->connections, port);
+	}
+	if (error)
+		return error == EADDRINUSE ? EADDRNOTAVAIL : error;
+	return connect(*fd, (struct sockaddr *)&sa, len) != 0 ? errno : 0;
+}
+
 /* 0 or an errno, as connect() says it; *fd is -1 when there is no socket for it. */
 static int connect_attempt(struct prober *p, uint16_t to, enum flow_role role, int *fd,
 			   uint16_t *lport)
@@ -444,6 +573,8 @@ static int connect_attempt(struct prober *p, uint16_t to, enum flow_role role, i
 	struct err ignored;
 	int error;
 
+	if (p->share->connections)
+		return connect_from_range(p, to, fd, lport);
 	*fd = -1;
 	for (size_t i = 0; i < p->n_reserved && *fd < 0; i++) {
 		if (p->reserved[i].fd < 0)
@@ -491,12 +622,15 @@ void prober_start(struct prober *p, unsigned port_index, enum flow_role role)
 		return;
 	}
 	struct attempt *a = xcalloc(1, sizeof(*a));
-	*a = (struct attempt){.fd = fd,
+	*a = (struct attempt){.prober = p,
+			      .fd = fd,
 			      .flow = (uint16_t)p->n_attempts,
 			      .lport = lport,
 			      .port_index = port_index,
 			      .role = role};
+	p->attempts = array_grow(p->attempts, p->n_attempts, &p->attempts_size, sizeof(*p->attempts));
 	p->attempts[p->n_attempts++] = a;
+	p->n_busy++;
 
 	struct event ev = {.kind = EV_FLOW_START,
 			   .flow_start = {.role = role,
@@ -526,29 +660,40 @@ static void advance(struct prober *p, struct attempt *a)
 		advance_connecting(p, a);
 	if (a->state != TALKING)
 		return;
-	session_advance(&a->session);
-	if (a->session.over) {
+	session_advance(a->session);
+	if (a->session->over) {
 		close_attempt(a);
 		return;
 	}
 	/* connecting watched for EPOLLOUT, a dialogue mostly waits for the server */
-	watch(p, a, EPOLLIN | (a->session.want_write ? EPOLLOUT : 0u), EPOLL_CTL_MOD);
+	watch(p, a, EPOLLIN | (a->session->want_write ? EPOLLOUT : 0u), EPOLL_CTL_MOD);
 }
 
-void prober_dispatch(struct prober *p)
+/* All that is ready now, not only the first of them: what the tap tells is judged against what the
+ * sockets know, and these must not be behind. */
+void prober_share_dispatch(struct prober_share *s, void (*touched)(void *owner))
 {
 	struct epoll_event ready[EVENTS_AT_ONCE];
-	int n = epoll_wait(p->epoll, ready, EVENTS_AT_ONCE, 0);
+	int n = EVENTS_AT_ONCE;
 
-	for (int i = 0; i < n; i++)
-		advance(p, ready[i].data.ptr);
+	for (int rounds = 0; n == EVENTS_AT_ONCE && rounds < ROUNDS_AT_ONCE; rounds++) {
+		n = epoll_wait(s->epoll, ready, EVENTS_AT_ONCE, 0);
+		for (int i = 0; i < n; i++) {
+			struct attempt *a = ready[i].data.ptr;
+			/* a sibling that connected may have ended it meanwhile */
+			if (a->state == CLOSED)
+				continue;
+			advance(a->prober, a);
+			touched(a->prober->owner);
+		}
+	}
 }
 
 size_t prober_sent(const struct prober *p, uint16_t flow, uint32_t from, uint8_t *out, size_t size)
 {
 	for (unsigned i = 0; i < p->n_attempts; i++)
 		if (p->attempts[i]->flow == flow && p->attempts[i]->state == TALKING)
-			return session_sent(&p->attempts[i]->session, from, out, size);
+			return session_sent(p->attempts[i]->session, from, out, size);
 	return 0;
 }
 
@@ -559,7 +704,7 @@ void prober_finish(struct prober *p)
 		if (a->state == CONNECTING)
 			drain_error_queue(p, a);
 		if (a->state == TALKING)
-			session_stall(&a->session);
+			session_stall(a->session);
 		close_attempt(a);
 	}
 }

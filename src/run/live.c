@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/capability.h>
-#include <sys/epoll.h>
 #include <sys/fsuid.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -23,10 +22,10 @@ static void *close_sender(void *sender)
 	return NULL;
 }
 
-static void *warm_up_tls(void *unused)
+static void *warm_up_tls(void *probers)
 {
-	prober_warm_up();
-	return unused;
+	prober_share_warm_up(probers);
+	return NULL;
 }
 
 /* Rules and routes match the user of a raw socket as it was when that was made. */
@@ -57,9 +56,15 @@ int run_open(struct live **out, const struct live_options *opt, struct err *e)
 	if (agent_start(&l->agent, &no_agent) != 0)
 		l->agent = NULL;
 	/* joined before privileges are dropped: they belong to each thread */
-	bool warming = !opt->inspect && pthread_create(&warm_up, NULL, warm_up_tls, NULL) == 0;
+	if (!opt->inspect && prober_share_new(&l->probers, opt->ca_file, e) != 0)
+		goto out;
+	bool warming =
+		!opt->inspect && pthread_create(&warm_up, NULL, warm_up_tls, l->probers) == 0;
+	const struct capture_room *room = !opt->many ? &capture_room_one
+					  : opt->write_file || opt->save ? &capture_room_many_whole
+									 : &capture_room_many;
 	int opened = host_open(&l->host, e) == 0 &&
-		     (opt->inspect || capture_open_live(&l->capture, e) == 0);
+		     (opt->inspect || capture_open_live(&l->capture, room, e) == 0);
 	if (warming)
 		pthread_join(warm_up, NULL);
 	if (!opened)
@@ -94,6 +99,7 @@ void run_free(struct live *l)
 	else
 		path_sender_free(l->sender);
 	agent_stop(l->agent);
+	prober_share_free(l->probers);
 	host_free(l->host);
 	asn_db_close(l->asn_db);
 	dns_close(l->dns);
@@ -170,63 +176,6 @@ int run_check_source(struct live *l, const struct addr *a, struct err *e)
 	return yes ? 0
 		   : err_set(e, ERR_USAGE, "source address %s is not one of this host's",
 			     addr_text(a, text));
-}
-
-/* ---- the outer loop ---- */
-
-static int watch(int epoll, int fd, struct err *e)
-{
-	struct epoll_event ev = {.events = EPOLLIN, .data.fd = fd};
-
-	if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &ev) != 0)
-		return err_set(e, ERR_RUN, "epoll: %s", strerror(errno));
-	return 0;
-}
-
-/* Until a packet comes, a socket wants something, or the time is there. */
-static int wait_for_something(int epoll, int64_t until, struct err *e)
-{
-	struct epoll_event ready[4];
-	int64_t left = until - clock_mono_ns();
-	int ms = left <= 0 ? 0 : (int)((left + NS_PER_MS - 1) / NS_PER_MS);
-
-	if (epoll_wait(epoll, ready, 4, ms) < 0 && errno != EINTR)
-		return err_set(e, ERR_RUN, "epoll: %s", strerror(errno));
-	return 0;
-}
-
-int run_judge(struct live *l, const struct plan *plan, int64_t deadline_ns,
-	      struct saved_case *saved, struct report **out, struct err *e)
-{
-	struct run *r = NULL;
-	int result = -1, epoll = epoll_create1(EPOLL_CLOEXEC);
-
-	if (epoll < 0) {
-		err_set(e, ERR_RUN, "epoll: %s", strerror(errno));
-		goto out;
-	}
-	if (target_start(&r, l, plan, deadline_ns, e) != 0 ||
-	    watch(epoll, prober_fd(r->prober), e) != 0 ||
-	    watch(epoll, capture_fd(l->capture), e) != 0)
-		goto out;
-	for (;;) {
-		int64_t wake = deadline_ns;
-		if (target_step(r, &wake, e) != 0)
-			goto out;
-		if (r->phase == PHASE_OVER)
-			break;
-		if (wait_for_something(epoll, wake, e) != 0)
-			goto out;
-	}
-	*out = target_report(r);
-	if (saved)
-		target_save(r, saved);
-	result = 0;
-out:
-	target_free(r);
-	if (epoll >= 0)
-		close(epoll);
-	return result;
 }
 
 int run_inspect(struct live *l, const struct plan *plan, int64_t deadline_ns,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What a run asks about this host: the kernel by netlink, and the agent. */
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -7,10 +8,15 @@
 #include "run/target.h"
 
 #define NEIGHBOUR_LOOK_NS (200 * NS_PER_MS)
-/* The tap is read this long before this host is asked. */
-#define SYNC_MS 200
+/* In a crowd, how long an answer about links and rules is good. */
+#define LINK_GOOD_NS      (1 * NS_PER_S)
+/* In a crowd: how long an answer about programs on an interface is good. */
+#define PROGRAMS_LOOK_NS (10 * NS_PER_S)
+/* ... and the source ports of attempts that are looked at closer. */
+#define CROWD_LPORTS 16
 /* The privileged process gets no longer than this for one question, and no shorter. */
 #define AGENT_MAX_MS  3000
+#define AGENT_MAX_CROWD_MS 500 /* all others wait meanwhile */
 #define AGENT_MIN_MS  200
 #define AGENT_LATE_MS 20
 /* What this host does to a packet of its own, it has done by then. */
@@ -33,15 +39,36 @@ void look_add_not_looked(struct run *r, enum look what, const char *why)
 	look_add(r, &ev);
 }
 
-/* -1 and nothing in *route when the kernel could not be asked. */
-static int look_at_route(struct run *r, uint16_t port, int oif, struct host_route *route)
+static bool rules_see_ports(struct run *r)
+{
+	struct crowd *c = r->live->crowd;
+	enum addr_family family = r->plan->target.family;
+	int which = family == ADDR_V6;
+	int64_t now = clock_mono_ns();
+
+	if (!c)
+		return true;
+	if (!c->rules[which].known || now >= c->rules[which].until) {
+		c->rules[which].known = true;
+		c->rules[which].see_ports = host_rules_see_ports(r->live->host, family);
+		c->rules[which].until = now + LINK_GOOD_NS;
+	}
+	return c->rules[which].see_ports;
+}
+
+/* -1 and nothing in *route when the kernel could not be asked. same: what it said of another port,
+ * or NULL. */
+static int look_at_route(struct run *r, uint16_t port, int oif, const struct host_route *same,
+			 struct host_route *route)
 {
 	struct event ev = {.flow = NO_FLOW};
 	struct route_query q = {
 		.dst = r->plan->target, .src = r->plan->source, .oif = oif, .dport = port};
 	struct err e;
 
-	if (host_get_route(r->live->host, &q, route, &e) != 0) {
+	if (same)
+		*route = *same;
+	else if (host_get_route(r->live->host, &q, route, &e) != 0) {
 		look_add_not_looked(r, LOOK_ROUTE, e.text);
 		return -1;
 	}
@@ -51,12 +78,55 @@ static int look_at_route(struct run *r, uint16_t port, int oif, struct host_rout
 	return 0;
 }
 
+/* In a crowd an answer of the kernel is good for a moment: most targets share the link. */
+static int get_link(struct run *r, int ifindex, const char *name, struct host_link *link,
+		    struct err *e)
+{
+	struct crowd *c = r->live->crowd;
+	int64_t now = clock_mono_ns();
+
+	if (c && ifindex && c->link.ifindex == ifindex && now < c->link.until) {
+		*link = c->link.link;
+		return 0;
+	}
+	if (host_get_link(r->live->host, ifindex, name, link, e) != 0)
+		return -1;
+	if (c) {
+		c->link.ifindex = link->ifindex;
+		c->link.link = *link;
+		c->link.until = now + LINK_GOOD_NS;
+	}
+	return 0;
+}
+
+static int get_neighbour(struct run *r, struct host_neighbour *neighbour, struct err *e)
+{
+	struct crowd *c = r->live->crowd;
+	int64_t now = clock_mono_ns();
+
+	if (c && c->neighbour.ifindex == r->next_hop_ifindex && now < c->neighbour.until &&
+	    addr_equal(&c->neighbour.address, &r->next_hop)) {
+		*neighbour = c->neighbour.neighbour;
+		return 0;
+	}
+	if (host_get_neighbour(r->live->host, r->next_hop_ifindex, &r->next_hop, neighbour, e) != 0)
+		return -1;
+	/* one that is not resolved yet may be so at any moment */
+	if (c && neighbour_is_usable(neighbour)) {
+		c->neighbour.ifindex = r->next_hop_ifindex;
+		c->neighbour.address = r->next_hop;
+		c->neighbour.neighbour = *neighbour;
+		c->neighbour.until = now + NEIGHBOUR_LOOK_NS;
+	}
+	return 0;
+}
+
 static void look_at_link(struct run *r, int ifindex, const char *name)
 {
 	struct event ev = {.kind = EV_LINK};
 	struct err e;
 
-	if (host_get_link(r->live->host, ifindex, name, &ev.link, &e) != 0) {
+	if (get_link(r, ifindex, name, &ev.link, &e) != 0) {
 		look_add_not_looked(r, LOOK_LINK, e.text);
 		return;
 	}
@@ -74,8 +144,7 @@ void look_at_neighbour(struct run *r)
 	if (!r->has_next_hop)
 		return;
 	r->next_neighbour_look = clock_wall_ns() + NEIGHBOUR_LOOK_NS;
-	if (host_get_neighbour(r->live->host, r->next_hop_ifindex, &r->next_hop, &ev.neighbour,
-			       &e) != 0) {
+	if (get_neighbour(r, &ev.neighbour, &e) != 0) {
 		look_add_not_looked(r, LOOK_NEIGHBOUR, e.text);
 		r->has_next_hop = false;
 		return;
@@ -122,10 +191,13 @@ void look_at_host(struct run *r)
 
 	if (plan->interface && host_get_link(r->live->host, 0, plan->interface, &given, &e) == 0)
 		r->oif = given.ifindex;
-	for (unsigned i = 0; i < plan->n_ports; i++)
-		if (look_at_route(r, plan->ports[i].port, given.ifindex, &routes[i]) == 0 &&
+	for (unsigned i = 0; i < plan->n_ports; i++) {
+		const struct host_route *same =
+			first && !first->multipath && !rules_see_ports(r) ? first : NULL;
+		if (look_at_route(r, plan->ports[i].port, given.ifindex, same, &routes[i]) == 0 &&
 		    !routes[i].error && !first)
 			first = &routes[i];
+	}
 	if (first) {
 		r->has_next_hop = !first->local;
 		r->next_hop_ifindex = first->oif;
@@ -152,9 +224,11 @@ static int agent_time_ms(const struct run *r)
 {
 	int64_t left = (r->deadline - clock_mono_ns()) / NS_PER_MS;
 
+	int64_t max = r->live->crowd ? AGENT_MAX_CROWD_MS : AGENT_MAX_MS;
+
 	if (left < -AGENT_MIN_MS) /* the grace is used up */
 		return AGENT_LATE_MS;
-	return left < AGENT_MIN_MS ? AGENT_MIN_MS : left > AGENT_MAX_MS ? AGENT_MAX_MS : (int)left;
+	return (int)(left < AGENT_MIN_MS ? AGENT_MIN_MS : left > max ? max : left);
 }
 
 static void fill_watch(const struct run *r, const uint16_t *lports, size_t n, struct host_watch *w)
@@ -184,6 +258,18 @@ void look_watch(struct run *r, const uint16_t *lports, size_t n)
 		return;
 	fill_watch(r, lports, n, &w);
 	agent_watch(r->live->agent, &w, !r->plan->no_trace, agent_time_ms(r), add_record, r);
+}
+
+void look_unwatch(struct run *r)
+{
+	struct crowd *crowd = r->live->crowd;
+
+	if (crowd && crowd->looking != r)
+		return;
+	if (r->live->agent)
+		agent_unwatch(r->live->agent);
+	if (crowd)
+		crowd->looking = NULL;
 }
 
 /* ---- who on this host? ---- */
@@ -221,10 +307,45 @@ void look_for_mark_rules(struct run *r, uint32_t ports)
 	}
 }
 
+enum look_turn look_closer_turn(const struct run *r)
+{
+	const struct crowd *crowd = r->live->crowd;
+
+	if (!crowd)
+		return LOOK_NOW;
+	if (crowd->looking)
+		return crowd->looks < CROWD_LOOKS ? LOOK_LATER : LOOK_NEVER;
+	return crowd->looks < CROWD_LOOKS ? LOOK_NOW : LOOK_NEVER;
+}
+
+void look_not_closer(struct run *r)
+{
+	struct host_record none = {.t_ns = clock_wall_ns(), .kind = HOST_NOT_LOOKED};
+
+	none.not_looked.what = HOST_LOOK_TRACE;
+	snprintf(none.not_looked.why, sizeof(none.not_looked.why),
+		 "of the many targets of this call only %d that this machine stops were looked at "
+		 "closer", CROWD_LOOKS);
+	event_log_add_host(&r->log, &none);
+}
+
+/* In a crowd the agent begins with this run only now. */
+static void take_agent(struct run *r)
+{
+	uint16_t lports[CROWD_LPORTS];
+
+	r->live->crowd->looking = r;
+	r->live->crowd->looks++;
+	look_watch(r, lports, prober_reserve_shared(r->prober, CROWD_LPORTS, lports));
+}
+
 int64_t look_closer_begin(struct run *r, uint32_t ports)
 {
 	int64_t wait = facts_answer_due_ns(&r->diag.tracker);
 
+	if (r->live->crowd)
+		take_agent(r);
+	r->looked = true;
 	agent_look_begin(r->live->agent, agent_time_ms(r), add_record, r);
 	for (unsigned i = 0; i < r->plan->n_ports; i++)
 		if (ports & (UINT32_C(1) << i))
@@ -252,26 +373,69 @@ void look_for_rules(struct run *r)
 	agent_inspect(r->live->agent, &w, agent_time_ms(r), add_record, r);
 }
 
-uint32_t look_at_culprits(struct run *r)
+static void add_program(void *crowd, const struct host_record *record)
 {
+	struct crowd *c = crowd;
+
+	event_log_add_host(&c->programs, record);
+}
+
+/* What stands on the interface itself is the same for all runs: it is asked for now and then. */
+static void look_at_programs_for_all(struct run *r)
+{
+	struct crowd *c = r->live->crowd;
+	struct agent *a = r->live->agent;
+	int64_t now = clock_mono_ns();
+	struct host_watch w;
+
+	if (c->programs_ifindex != r->egress || now - c->programs_ns > PROGRAMS_LOOK_NS ||
+	    !c->programs_ns) {
+		event_log_clear(&c->programs);
+		event_log_init(&c->programs);
+		fill_watch(r, NULL, 0, &w);
+		agent_watch(a, &w, false, agent_time_ms(r), add_program, c);
+		agent_programs(a, agent_time_ms(r), add_program, c);
+		agent_unwatch(a);
+		c->programs_ifindex = r->egress;
+		c->programs_ns = now;
+	}
+	for (size_t i = 0; i < c->programs.n; i++) {
+		struct host_record record = *c->programs.events[i].host;
+		bool for_all = record.kind == HOST_NOT_LOOKED ||
+			       (record.kind == HOST_PROGRAM && record.program.hook == PROG_XDP);
+		record.t_ns = clock_wall_ns();
+		if (for_all)
+			event_log_add_host(&r->log, &record);
+	}
+}
+
+bool look_at_culprits(struct run *r, uint32_t *closer)
+{
+	struct crowd *crowd = r->live->crowd;
 	struct agent *a = r->live->agent;
 
+	*closer = 0;
 	if (!a)
-		return 0;
-	/* what the sockets know the tap may not have told yet, and then it would look blind */
-	capture_sync(r->live->capture, SYNC_MS);
-	target_take_packets(r);
-	agent_collect(a, agent_time_ms(r), add_record, r);
-	if (ports_wanting(r, DIAG_LOOK_PROGRAMS))
-		agent_programs(a, agent_time_ms(r), add_record, r);
-	return ports_wanting(r, DIAG_LOOK_CLOSER);
+		return true;
+	if (!crowd)
+		agent_collect(a, agent_time_ms(r), add_record, r);
+	if (ports_wanting(r, DIAG_LOOK_PROGRAMS)) {
+		if (crowd && crowd->looking)
+			return false;
+		if (crowd)
+			look_at_programs_for_all(r);
+		else
+			agent_programs(a, agent_time_ms(r), add_record, r);
+	}
+	*closer = ports_wanting(r, DIAG_LOOK_CLOSER);
+	return true;
 }
 
 void look_at_the_rest(struct run *r)
 {
 	struct agent *a = r->live->agent;
 
-	if (!a)
+	if (!a || (r->live->crowd && !r->looked))
 		return;
 	if (ports_wanting(r, DIAG_LOOK_CLOSER))
 		look_for_rules(r);

@@ -16,7 +16,13 @@
 #define RESERVED_MAX      48
 /* The tap is read this long after the end, so that "nothing came" means it. */
 #define SYNC_MS      200
+/* An open port answers before, mostly. */
+#define CONTROL_DELAY_NS (150 * NS_PER_MS)
+/* In a crowd, between two looks whether the agent is free. */
+#define QUEUE_NS     (20 * NS_PER_MS)
 #define TAKE_AT_ONCE 64
+/* Kept of one run in a crowd: a server that floods us shall not take the memory of all. */
+#define CROWD_EVENTS 4000
 #define FULL_TTL     64 /* Linux's default: reaches every destination */
 
 /* ---- the run ---- */
@@ -85,10 +91,18 @@ static void reset_injected(struct run *r, const struct packet *p)
 }
 
 /* Kept is what is judged: the log takes no more than it has room for. */
-static void add_packet(struct run *r, const struct event *ev, const struct frame_copy *frame)
+void target_take_packet(struct run *r, const struct packet *p, const struct frame_copy *frame)
 {
-	if (event_log_add(&r->log, ev) && frame)
-		frame_log_add(&r->frames, ev->t_ns, frame->bytes, frame->caplen, frame->wire_len);
+	struct event ev = {.kind = EV_PACKET, .t_ns = p->t_ns, .flow = NO_FLOW, .packet = *p};
+
+	ev.packet.payload = NULL;
+	if (event_log_add(&r->log, &ev) && frame)
+		frame_log_add(&r->frames, ev.t_ns, frame->bytes, frame->caplen, frame->wire_len);
+	reset_injected(r, p);
+	/* what came was sent for, so by now the next hop has an address: a run that a reject rule
+	 * ends at once would not get to know it */
+	if (p->dir == PACKET_IN && !neighbour_is_usable(&r->neighbour))
+		r->next_neighbour_look = 0;
 }
 
 void target_take_packets(struct run *r)
@@ -99,18 +113,8 @@ void target_take_packets(struct run *r)
 
 	while ((n = capture_take(r->live->capture, packets, frames, TAKE_AT_ONCE)) > 0)
 		for (size_t i = 0; i < n; i++) {
-			struct event ev = {.kind = EV_PACKET,
-					   .t_ns = packets[i].t_ns,
-					   .flow = NO_FLOW,
-					   .packet = packets[i]};
-			ev.packet.payload = NULL;
-			add_packet(r, &ev, frames[i]);
+			target_take_packet(r, &packets[i], frames[i]);
 			free(frames[i]);
-			reset_injected(r, &packets[i]);
-			/* what came was sent for, so by now the next hop has an address: a run
-			 * that a reject rule ends at once would not get to know it */
-			if (packets[i].dir == PACKET_IN && !neighbour_is_usable(&r->neighbour))
-				r->next_neighbour_look = 0;
 		}
 }
 
@@ -244,31 +248,66 @@ static void repeat_acks(struct run *r, int64_t now)
 	}
 }
 
-static void start_all(struct run *r)
+static void start_ports(struct run *r, bool tested)
 {
 	for (unsigned i = 0; i < r->plan->n_ports; i++)
-		prober_start(r->prober, i, r->plan->ports[i].tested ? FLOW_TESTED : FLOW_CONTROL);
+		if (r->plan->ports[i].tested == tested)
+			prober_start(r->prober, i, tested ? FLOW_TESTED : FLOW_CONTROL);
 }
 
-/* Takes what the tap still holds, then says how far it can be trusted. */
+/* Among many targets a control is called where something is to be compared with it. */
+static bool wants_controls(struct run *r, int64_t now)
+{
+	const struct answer *first = NULL;
+
+	for (unsigned i = 0; i < r->plan->n_ports && r->plan->ports[i].tested; i++) {
+		const struct flow *f = tracker_main_flow(&r->diag.tracker, (int)i);
+		if (!f || f->error || f->n_icmp || f->rst.seen ||
+		    (!f->has_result && now - f->start_ns >= CONTROL_DELAY_NS))
+			return true;
+		if (f->synack.seen && first && f->synack.ttl != first->ttl)
+			return true; /* one address, two distances */
+		if (f->synack.seen && !first)
+			first = &f->synack;
+	}
+	return false;
+}
+
+/* Alone: takes what the tap still holds, and stops it. In a crowd that was waited for. */
+static int end_capture(struct run *r, struct capture_stats *stats, struct err *e)
+{
+	struct live *l = r->live;
+
+	if (l->crowd) {
+		capture_get_stats(l->capture, stats);
+		stats->received -= r->before.received;
+		stats->dropped_kernel -= r->before.dropped_kernel;
+		stats->dropped_queue -= r->before.dropped_queue;
+		return 0;
+	}
+	r->capturing = false;
+	if (capture_stop(l->capture, e) != 0)
+		return -1;
+	target_take_packets(r);
+	capture_get_stats(l->capture, stats);
+	return 0;
+}
+
+/* The last looks, then how far the tap can be trusted. */
 static int close_books(struct run *r, struct err *e)
 {
 	struct event stats = {.kind = EV_CAPTURE_STATS}, end = {.kind = EV_RUN_END};
 	struct capture_stats s;
 
 	witness_end(r);
-	if (!capture_sync(r->live->capture, SYNC_MS))
+	if (!r->kept_up)
 		look_add_not_looked(r, LOOK_CAPTURE, "the capture thread did not keep up");
-	target_take_packets(r);
 	prober_finish(r->prober);
 	look_at_neighbour(r);
 	diag_feed(&r->diag);
 	look_up_path(r);
-	r->capturing = false;
-	if (capture_stop(r->live->capture, e) != 0)
+	if (end_capture(r, &s, e) != 0)
 		return -1;
-	target_take_packets(r);
-	capture_get_stats(r->live->capture, &s);
 	stats.capture_stats = (struct ev_capture_stats){
 		.received = s.received,
 		.dropped_kernel = s.dropped_kernel,
@@ -276,6 +315,7 @@ static int close_books(struct run *r, struct err *e)
 	};
 	look_add(r, &stats);
 	look_add(r, &end);
+	r->phase = PHASE_OVER;
 	return 0;
 }
 
@@ -284,7 +324,7 @@ static int close_books(struct run *r, struct err *e)
 /* True: the core has nothing more to ask for, or the time is over. */
 static bool probe(struct run *r, int64_t *wake)
 {
-	struct diag_advice *advice = &r->advice;
+	struct diag_advice advice;
 	int64_t mono = clock_mono_ns(), now = clock_wall_ns();
 
 	if (now >= r->next_neighbour_look)
@@ -292,22 +332,52 @@ static bool probe(struct run *r, int64_t *wake)
 	diag_feed(&r->diag);
 	look_up_path(r);
 	repeat_acks(r, now);
-	diag_advise(&r->diag, now, advice);
-	if (advice->done || mono >= r->deadline)
+	if (!r->controls && wants_controls(r, now)) {
+		r->controls = true;
+		start_ports(r, false);
+		diag_feed(&r->diag);
+	}
+	diag_advise(&r->diag, now, &advice);
+	if (advice.done || mono >= r->deadline)
 		return true;
-	for (unsigned i = 0; i < advice->n_repeat; i++)
-		prober_start(r->prober, (unsigned)advice->repeat[i], FLOW_REPEAT);
-	for (unsigned i = 0; i < advice->n_tls_try; i++)
-		prober_start(r->prober, (unsigned)advice->tls_try[i], FLOW_TLS_TRY);
-	for (unsigned i = 0; i < advice->n_held; i++)
-		prober_start_held(r->prober, (unsigned)advice->held[i].port_index,
-				  advice->held[i].stage);
-	for (unsigned i = 0; i < advice->n_probes; i++)
-		send_probe(r, &advice->probes[i]);
-	int64_t until = mono + (advice->again_ns - now);
+	for (unsigned i = 0; i < advice.n_repeat; i++)
+		prober_start(r->prober, (unsigned)advice.repeat[i], FLOW_REPEAT);
+	for (unsigned i = 0; i < advice.n_tls_try; i++)
+		prober_start(r->prober, (unsigned)advice.tls_try[i], FLOW_TLS_TRY);
+	for (unsigned i = 0; i < advice.n_held; i++)
+		prober_start_held(r->prober, (unsigned)advice.held[i].port_index,
+				  advice.held[i].stage);
+	for (unsigned i = 0; i < advice.n_probes; i++)
+		send_probe(r, &advice.probes[i]);
+	int64_t until = mono + (advice.again_ns - now);
 	*wake = until < r->deadline ? until : r->deadline;
 	witness_step(r, wake);
 	return false;
+}
+
+/* The tap is to tell all that it has seen by now. Alone, that is waited for here. */
+static void begin_sync(struct run *r, enum phase phase)
+{
+	r->phase = phase;
+	if (r->live->crowd) {
+		r->sync = capture_sync_ask(r->live->capture);
+		r->sync_until = clock_mono_ns() + SYNC_MS * NS_PER_MS;
+	} else {
+		r->kept_up = capture_sync(r->live->capture, SYNC_MS);
+		target_take_packets(r);
+	}
+}
+
+/* False: it has time to tell, still. */
+static bool is_synced(struct run *r, int64_t *wake)
+{
+	struct capture *c = r->live->capture;
+
+	if (!r->live->crowd)
+		return true;
+	*wake = r->sync_until;
+	r->kept_up = capture_synced(c, r->sync) && !capture_has_failed(c);
+	return r->kept_up || clock_mono_ns() >= r->sync_until;
 }
 
 static void begin_closer_look(struct run *r)
@@ -318,38 +388,83 @@ static void begin_closer_look(struct run *r)
 	r->phase = PHASE_LOOKING;
 }
 
-static int finish(struct run *r, struct err *e)
+/* Each returns whether the next phase may begin at once; if not, *wake is set. */
+
+static bool settle(struct run *r, int64_t *wake)
 {
+	if (!is_synced(r, wake))
+		return false;
+	if (!look_at_culprits(r, &r->looking_at)) {
+		*wake = clock_mono_ns() + QUEUE_NS;
+		return false;
+	}
+	if (r->looking_at && clock_mono_ns() < r->deadline) {
+		r->phase = PHASE_QUEUEING;
+		return true;
+	}
 	look_at_the_rest(r);
-	if (close_books(r, e) != 0)
-		return -1;
-	r->phase = PHASE_OVER;
-	return 0;
+	begin_sync(r, PHASE_CLOSING);
+	return true;
+}
+
+static bool queue(struct run *r, int64_t *wake)
+{
+	enum look_turn turn = look_closer_turn(r);
+
+	*wake = clock_mono_ns() + QUEUE_NS;
+	if (turn == LOOK_LATER && clock_mono_ns() < r->deadline)
+		return false;
+	if (turn == LOOK_NOW) {
+		begin_closer_look(r);
+		return true;
+	}
+	look_not_closer(r);
+	begin_sync(r, PHASE_CLOSING);
+	return true;
+}
+
+static bool look(struct run *r, int64_t *wake)
+{
+	*wake = r->look_until;
+	if (clock_mono_ns() < r->look_until)
+		return false;
+	look_closer_end(r, r->looking_at);
+	look_at_the_rest(r);
+	begin_sync(r, PHASE_CLOSING);
+	return true;
 }
 
 int target_step(struct run *r, int64_t *wake, struct err *e)
 {
-	target_take_packets(r);
-	prober_dispatch(r->prober);
-	switch (r->phase) {
-	case PHASE_PROBING:
-		if (!probe(r, wake))
+	for (;;) {
+		bool on = true;
+		switch (r->phase) {
+		case PHASE_PROBING:
+			on = probe(r, wake);
+			if (on)
+				begin_sync(r, PHASE_SETTLING);
+			break;
+		case PHASE_SETTLING: on = settle(r, wake); break;
+		case PHASE_QUEUEING: on = queue(r, wake); break;
+		case PHASE_LOOKING: on = look(r, wake); break;
+		case PHASE_CLOSING:
+			on = is_synced(r, wake);
+			if (on && close_books(r, e) != 0)
+				return -1;
+			break;
+		case PHASE_OVER: return 0;
+		}
+		if (!on)
 			return 0;
-		r->looking_at = look_at_culprits(r);
-		if (!r->looking_at || clock_mono_ns() >= r->deadline)
-			return finish(r, e);
-		begin_closer_look(r);
-		*wake = r->look_until;
-		return 0;
-	case PHASE_LOOKING:
-		*wake = r->look_until;
-		if (clock_mono_ns() < r->look_until)
-			return 0;
-		look_closer_end(r, r->looking_at);
-		return finish(r, e);
-	case PHASE_OVER: break;
 	}
-	return 0;
+}
+
+void target_hurry(struct run *r)
+{
+	int64_t now = clock_mono_ns();
+
+	if (r->deadline > now)
+		r->deadline = now;
 }
 
 void target_init(struct run *r, struct live *l, const struct plan *plan, int64_t deadline_ns)
@@ -371,10 +486,18 @@ int target_start(struct run **out, struct live *l, const struct plan *plan, int6
 		look_add_not_looked(r, LOOK_PATH, l->no_sender);
 	look_at_host(r);
 	look_for_canary(r);
-	if (prober_new(&r->prober, plan, &r->log, l->opt.ca_file, e) != 0 ||
-	    start_capture(r, e) != 0)
+	if (prober_new(&r->prober, l->probers, plan, &r->log, r, e) != 0)
 		return -1;
-	start_all(r);
+	if (!l->crowd && start_capture(r, e) != 0)
+		return -1;
+	if (l->crowd) {
+		r->log.max = CROWD_EVENTS;
+		capture_get_stats(l->capture, &r->before);
+	}
+	start_ports(r, true);
+	r->controls = !plan->thrifty;
+	if (r->controls)
+		start_ports(r, false);
 	witness_begin(r);
 	return 0;
 }
@@ -414,8 +537,7 @@ void target_free(struct run *r)
 	witness_end(r);
 	if (r->capturing)
 		capture_stop(r->live->capture, &ignored);
-	if (r->live->agent)
-		agent_unwatch(r->live->agent);
+	look_unwatch(r);
 	prober_free(r->prober);
 	target_clear(r);
 	free(r);

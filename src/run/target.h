@@ -2,14 +2,19 @@
 /*
  * Inside run/: one target's run, a state machine that never waits by itself.
  *
- *     PROBING ──► (what this host tells) ──► LOOKING ──► OVER
- *        └───────────────────────────────────────────────┘
+ *     PROBING ──► SETTLING ──► QUEUEING ──► LOOKING ──► CLOSING ──► OVER
+ *                     └──────────────────────────────────────────────┘
  *
- * PROBING follows the core's advice until that is done, or the time is over. Where
- * this host stops something and nobody is named, LOOKING makes one more attempt
- * under the agent's eyes. Then the books are closed. Who owns the outer loop
- * (live.c) hands over packets and calls target_step() when something happened,
- * or the time that it asked for has come.
+ * PROBING follows the core's advice until that is done, or the time is over.
+ * SETTLING and CLOSING wait until the tap has told all that it saw. Where this
+ * host stops something and nobody is named, LOOKING makes one more attempt
+ * under the agent's eyes; it has eyes for one run at a time, so in a crowd one
+ * waits for it in QUEUEING. The outer loop (fleet.c) hands over packets and
+ * calls target_step() when something happened, or the time that it asked for
+ * has come.
+ *
+ * A run alone has the tap's filter, the agent and its trace for itself. In a
+ * crowd (struct crowd) these are shared, and asked for less.
  */
 #ifndef SB_RUN_TARGET_H
 #define SB_RUN_TARGET_H
@@ -22,6 +27,7 @@
 #include "host/host.h"
 #include "probe/path.h"
 #include "probe/prober.h"
+#include "run/crowd.h"
 #include "run/dns.h"
 #include "run/live.h"
 
@@ -33,14 +39,19 @@ struct live {
 	struct agent *agent;        /* NULL: no process could be made */
 	struct asn_db *asn_db;      /* NULL: none installed */
 	struct dns *dns;            /* opened with the first name that is asked for */
+	struct prober_share *probers;
+	struct crowd *crowd;        /* NULL: one run at a time */
 	struct path_sender *sender; /* NULL: no raw sockets here */
 	char no_sender[200];        /* why */
 };
 
 enum phase {
-	PHASE_PROBING, /* as the core advises */
-	PHASE_LOOKING, /* one more attempt, under the agent's eyes */
-	PHASE_OVER,    /* the log is whole */
+	PHASE_PROBING,  /* as the core advises */
+	PHASE_SETTLING, /* the tap tells the rest */
+	PHASE_QUEUEING, /* somebody else has the agent */
+	PHASE_LOOKING,  /* one more attempt, under the agent's eyes */
+	PHASE_CLOSING,  /* the tap tells the rest of that */
+	PHASE_OVER,     /* the log is whole */
 };
 
 struct run {
@@ -51,8 +62,18 @@ struct run {
 	struct frame_log frames; /* of its packets, if it is to be saved */
 	struct prober *prober;
 	struct diag diag;
-	bool capturing;
-	struct diag_advice advice;
+	bool capturing;     /* alone: this run has started the tap */
+	struct capture_stats before; /* in a crowd: as it began */
+	uint64_t sync;      /* SETTLING, CLOSING in a crowd: what capture_synced() knows, */
+	int64_t sync_until; /* and how long that is waited for */
+	bool kept_up;       /* the tap told all that it saw */
+	bool controls;      /* their first SYNs were sent */
+	bool sample;        /* of a crowd: looks as closely as one alone */
+	bool looked;        /* somebody looks closer, or has */
+	/* fleet.c's and crowd.c's */
+	void *fleet;
+	unsigned slot;
+	struct run *next_of_bucket;
 	uint16_t trace_sport[PLAN_MAX_PORTS];
 	uint32_t next_seq;
 	unsigned acks_repeated[PLAN_MAX_PORTS];
@@ -74,7 +95,8 @@ struct run {
 
 /* ---- target.c ---- */
 
-/* Looks at the host, opens the tap and sends the first SYNs. Whatever it returns, target_free(). */
+/* Looks at the host and sends the first SYNs; alone, it starts the tap before. Whatever it returns,
+ * target_free(). */
 int target_start(struct run **out, struct live *l, const struct plan *plan, int64_t deadline_ns,
 		 struct err *e);
 
@@ -94,7 +116,12 @@ void target_free(struct run *r); /* NULL is fine */
 void target_init(struct run *r, struct live *l, const struct plan *plan, int64_t deadline_ns);
 void target_clear(struct run *r);
 
+/* A packet of this run (in a crowd), or everything that the tap has (alone). */
+void target_take_packet(struct run *r, const struct packet *p, const struct frame_copy *frame);
 void target_take_packets(struct run *r);
+
+/* The run is to end now, with what is known. */
+void target_hurry(struct run *r);
 
 /* ---- witness.c: what the DNS says of the target ---- */
 
@@ -120,10 +147,17 @@ void look_up_path(struct run *r);
 void look_for_canary(struct run *r);
 void look_for_mark_rules(struct run *r, uint32_t ports);
 
-/* Tells the agent what this run is about. */
+/* Tells the agent what this run is about, and that it is over. */
 void look_watch(struct run *r, const uint16_t *lports, size_t n);
-/* What the agent has seen so far. Returns the ports (bits) that want a closer look. */
-uint32_t look_at_culprits(struct run *r);
+void look_unwatch(struct run *r);
+/* What the agent has seen so far. *closer: ports (bits) that want a closer look. False: somebody
+ * else has the agent, try again. */
+bool look_at_culprits(struct run *r, uint32_t *closer);
+/* May this run have the agent? */
+enum look_turn { LOOK_NOW, LOOK_LATER, LOOK_NEVER };
+enum look_turn look_closer_turn(const struct run *r);
+/* In a crowd: nobody looks closer at this one. */
+void look_not_closer(struct run *r);
 /* Around one more attempt for each of these ports; returns how long that should be waited for. */
 int64_t look_closer_begin(struct run *r, uint32_t ports);
 void look_closer_end(struct run *r, uint32_t ports);

@@ -10,6 +10,7 @@
 
 #define SMTP_PORT 25 /* DANE and MTA-STS are about this one (RFC 7672, RFC 8461) */
 #define POLL_NS   (5 * NS_PER_MS)
+#define POLL_CROWD_NS (50 * NS_PER_MS) /* of each among many */
 
 static void add_dns(struct run *r, const struct ev_dns *dns)
 {
@@ -149,7 +150,7 @@ void witness_step(struct run *r, int64_t *wake)
 		witness_end(r);
 		return;
 	}
-	int64_t next = clock_mono_ns() + POLL_NS;
+	int64_t next = clock_mono_ns() + (r->live->crowd ? POLL_CROWD_NS : POLL_NS);
 	if (next < *wake)
 		*wake = next;
 }

@@ -60,7 +60,10 @@ static struct capture *open_live(size_t queue_size)
 	struct capture *c = NULL;
 	struct err e = {.text = ""};
 
-	if (capture_open_live_sized(&c, queue_size, &e) != 0)
+	struct capture_room room = capture_room_one;
+
+	room.queue = queue_size;
+	if (capture_open_live(&c, &room, &e) != 0)
 		fail_msg("%s", e.text);
 	return c;
 }
@@ -438,7 +441,7 @@ static void test_no_privilege(void **state)
 		drop_all_capabilities();
 		if (readlink("/proc/self/exe", self, sizeof(self) - 1) < 0)
 			_exit(1);
-		if (capture_open_live(&c, &e) != -1 || e.status != ERR_RUN)
+		if (capture_open_live(&c, &capture_room_one, &e) != -1 || e.status != ERR_RUN)
 			_exit(2);
 		if (!strstr(e.text, "CAP_NET_RAW") || !strstr(e.text, "`sudo smtpblame ...`") ||
 		    !strstr(e.text, "`sudo setcap cap_net_raw,cap_net_admin+ep /") ||

@@ -66,6 +66,7 @@ struct fixture {
 	int others[OTHERS]; /* sockets of other programs, -1: none */
 	struct plan plan;
 	struct event_log log;
+	struct prober_share *share;
 	struct prober *p;
 };
 
@@ -99,6 +100,7 @@ static int teardown(void **state)
 	struct fixture *f = *state;
 
 	prober_free(f->p);
+	prober_share_free(f->share);
 	event_log_clear(&f->log);
 	for (int i = 0; i < LISTENERS; i++)
 		close(f->listener[i]);
@@ -113,7 +115,10 @@ static void make(struct fixture *f)
 {
 	struct err e = {.text = ""};
 
-	if (prober_new(&f->p, &f->plan, &f->log, NULL, &e) != 0)
+	prober_share_free(f->share);
+	f->share = NULL;
+	if (prober_share_new(&f->share, NULL, &e) != 0 ||
+	    prober_new(&f->p, f->share, &f->plan, &f->log, NULL, &e) != 0)
 		fail_msg("%s", e.text);
 }
 
@@ -156,6 +161,11 @@ static bool can_bind(uint16_t port)
 	return error == 0;
 }
 
+static void touched(void *owner)
+{
+	(void)owner;
+}
+
 /* Starts each plan port once and waits for all results. */
 static void run_all(struct fixture *f, enum flow_role role)
 {
@@ -164,9 +174,9 @@ static void run_all(struct fixture *f, enum flow_role role)
 	for (unsigned i = 0; i < f->plan.n_ports; i++)
 		prober_start(f->p, i, role);
 	for (int tries = 0; tries < 20 && results < f->plan.n_ports; tries++) {
-		struct pollfd pfd = {.fd = prober_fd(f->p), .events = POLLIN};
+		struct pollfd pfd = {.fd = prober_share_fd(f->share), .events = POLLIN};
 		poll(&pfd, 1, 50);
-		prober_dispatch(f->p);
+		prober_share_dispatch(f->share, touched);
 		results = 0;
 		for (size_t i = first; i < f->log.n; i++)
 			results += f->log.events[i].kind == EV_CONNECT;
@@ -268,7 +278,7 @@ static void test_hold_beside_others(void **state)
 	struct err e;
 
 	make(f);
-	assert_int_equal(prober_new(&second, &f->plan, &f->log, NULL, &e), 0);
+	assert_int_equal(prober_new(&second, f->share, &f->plan, &f->log, NULL, &e), 0);
 	assert_int_equal(prober_hold(f->p, ports, &e), 0);
 	assert_int_equal(prober_hold(second, more, &e), 0);
 	for (int i = 0; i < MINE; i++) {
@@ -471,7 +481,8 @@ static void as_nobody(struct fixture *f)
 	if (setgroups(0, NULL) != 0 || setresgid(65534, 65534, 65534) != 0 ||
 	    setresuid(65534, 65534, 65534) != 0)
 		_exit(77);
-	if (prober_new(&f->p, &f->plan, &f->log, NULL, &e) != 0 ||
+	if (prober_share_new(&f->share, NULL, &e) != 0 ||
+	    prober_new(&f->p, f->share, &f->plan, &f->log, NULL, &e) != 0 ||
 	    prober_reserve(f->p, MINE * 4, ports, &e) != 0 ||
 	    prober_hold(f->p, held, &e) != 0) {
 		fprintf(stderr, "%s\n", e.text);

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "cli/call.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/output.h"
+#include "cli/save.h"
+#include "report/render.h"
+
+#define FEW_TARGETS 4
+#define CROWD       256
+
+/* ---- output ---- */
+
+int call_report(struct call *c, const struct report *r, struct saved_case *saved,
+		struct err *e)
+{
+	c->status = exit_status_worse(c->status, report_exit_status(r));
+	if (output_report(&c->opt, r, c->n_reports++ == 0, e) != 0)
+		return -1;
+	if (c->page.page)
+		html_add(c->page.page, r);
+	if (!saved)
+		return 0;
+	return c->opt.redact ? save_redacted(c->store, saved, r, NULL, e)
+			     : save_case(c->store, saved, r, e);
+}
+
+void call_target_failed(struct call *c, const char *input, const char *why)
+{
+	fprintf(stderr, "smtpblame: %s: %s\n", input, why);
+	if (c->opt.json) {
+		render_json_error(input, why, stdout);
+		fflush(stdout);
+	}
+	if (c->page.page)
+		html_add_error(c->page.page, input, why);
+	c->status = exit_status_worse(c->status, ERR_USAGE);
+}
+
+void call_unresolved(struct call *c, const char *input, const char *name, const char *why)
+{
+	char text[ERR_TEXT_MAX + DNS_NAME_MAX + 60];
+
+	snprintf(text, sizeof(text), "%s%scannot be resolved: %s", name ? name : "",
+		 name ? " " : "", why);
+	call_target_failed(c, input, text);
+}
+
+void call_no_exchangers(struct call *c, const char *input, const char *why)
+{
+	char text[ERR_TEXT_MAX + 40];
+
+	snprintf(text, sizeof(text), "no mail exchangers: %s", why);
+	call_target_failed(c, input, text);
+}
+
+void call_check_exchangers(struct call *c, const char *input, const struct dns_mx *mx)
+{
+	char text[100];
+
+	if (mx->unusable == 0 && mx->left_out == 0)
+		return;
+	snprintf(text, sizeof(text), "%u of its exchangers are no host names, %u too many",
+		 mx->unusable, mx->left_out);
+	call_target_failed(c, input, text);
+}
+
+void call_progress(const struct call *c, const char *what)
+{
+	if (!c->progress)
+		return;
+	fprintf(stderr, "\r\033[K%s", what);
+	fflush(stderr);
+}
+
+/* ---- plan ---- */
+
+static void add_port(struct plan *plan, uint16_t port, bool tested, bool tls)
+{
+	for (unsigned i = 0; i < plan->n_ports; i++)
+		if (plan->ports[i].port == port)
+			return;
+	if (plan->n_ports == PLAN_MAX_PORTS)
+		return;
+	plan->ports[plan->n_ports++] =
+		(struct plan_port){.port = port, .tested = tested, .implicit_tls = tls};
+}
+
+unsigned call_n_ways(const struct call *c)
+{
+	const struct options *o = &c->opt;
+	unsigned n = o->n_interfaces > o->n_sources ? o->n_interfaces : o->n_sources;
+
+	return n ? n : 1;
+}
+
+/* Only one of the two is given several times. */
+struct way call_way(const struct call *c, unsigned i)
+{
+	const struct options *o = &c->opt;
+	struct way way = {0};
+
+	if (o->n_interfaces)
+		way.interface = o->interfaces[o->n_interfaces > 1 ? i : 0];
+	if (o->n_sources)
+		way.source = o->sources[o->n_sources > 1 ? i : 0];
+	return way;
+}
+
+/* "mx.example.net." is absolute for a resolver; certificates, SNI and mail programs know no such
+ * dot. */
+static const char *host_name(struct arena *a, const char *name)
+{
+	size_t len = strlen(name);
+
+	return len > 1 && name[len - 1] == '.' ? arena_strndup(a, name, len - 1) : name;
+}
+
+struct plan call_plan(const struct call *c, struct arena *a, const struct call_target *target,
+		      const struct addr *address, const struct way *way)
+{
+	struct plan plan = {
+		.input = target->input,
+		.name = target->name ? host_name(a, target->name) : NULL,
+		.target = *address,
+		.interface = way->interface,
+		.domain = target->domain,
+		.mx_words = target->mx_words,
+		.mx_trust = target->mx_trust,
+		.address_words = target->name ? target->address_words : NULL,
+		.source = way->source,
+		.netns = c->opt.netns,
+		.hostname = c->hostname,
+		.timeout_ns = c->opt.timeout_ns,
+		.no_path = c->opt.no_path,
+		.no_inject = c->opt.no_inject,
+		.no_canary = c->opt.no_canary,
+		.no_trace = c->opt.no_trace,
+		.ehlo_name = c->opt.ehlo_name,
+		.signatures = c->signatures,
+		.starttls_required = c->opt.starttls_required,
+		.auth_user = c->opt.auth_user,
+		.auth_secret = c->opt.auth_user ? c->password : NULL,
+		.expect_banner = c->opt.expect_banner,
+		.expect_banner_regex = c->opt.expect_banner_regex,
+		.expect_name = c->opt.expect_name,
+		.mail_from = c->opt.mail_from,
+		.rcpt_to = c->opt.rcpt_to,
+		.user = c->user.name,
+		.packets = c->page.page != NULL,
+		.sandbox = c->sandbox.missing[0] ? c->sandbox.missing : NULL,
+		.max_hops = c->opt.max_hops < PLAN_MAX_HOPS ? c->opt.max_hops : PLAN_MAX_HOPS,
+	};
+
+	for (unsigned i = 0; i < c->opt.tested.n; i++)
+		add_port(&plan, c->opt.tested.ports[i], true, c->opt.tested.tls[i]);
+	for (unsigned i = 0; i < c->opt.control.n; i++)
+		add_port(&plan, c->opt.control.ports[i], false, false);
+	return plan;
+}
+
+/* ---- targets ---- */
+
+static bool source_reaches(const struct options *o, const struct addr *a)
+{
+	bool reaches = o->n_sources == 0;
+
+	for (unsigned i = 0; i < o->n_sources; i++)
+		reaches |= o->sources[i].family == a->family;
+	return reaches;
+}
+
+unsigned call_choose(const struct options *o, const struct resolved *all, struct resolved *out)
+{
+	bool have[2] = {false, false};
+
+	out->n = 0;
+	for (unsigned i = 0; i < all->n; i++) {
+		const struct addr *a = &all->addresses[i];
+		bool v6 = a->family == ADDR_V6;
+		if ((o->only_v4 && !o->only_v6 && v6) || (o->only_v6 && !o->only_v4 && !v6) ||
+		    (have[v6] && !o->all_addresses) || !source_reaches(o, a))
+			continue;
+		have[v6] = true;
+		out->addresses[out->n++] = *a;
+	}
+	return out->n;
+}
+
+/* A domain whose exchangers can be looked up, or an address in brackets. */
+static const char *why_no_domain(const char *domain)
+{
+	if (*domain == '\0')
+		return "no domain after the @";
+	for (const char *p = domain; *p; p++)
+		if ((unsigned char)*p >= 0x80)
+			return "give the domain in its ASCII form (xn--...)";
+	return NULL;
+}
+
+const char *call_why_no_target(const char *input)
+{
+	const char *at = strchr(input, '@');
+	size_t len = strlen(input);
+
+	if (len == 0)
+		return "an empty target";
+	if (len > CALL_TARGET_MAX || strpbrk(input, " \t\r\n/\\\"'<>|;"))
+		return "neither a host name nor an address";
+	if (at && strchr(at + 1, '@'))
+		return "more than one @";
+	return at ? why_no_domain(at + 1) : NULL;
+}
+
+bool call_is_address(const char *input, struct addr *out)
+{
+	const char *at = strrchr(input, '@');
+
+	return addr_parse(out, at && at[1] == '[' ? at + 1 : input);
+}
+
+unsigned call_concurrency(const struct call *c)
+{
+	const struct options *o = &c->opt;
+
+	if (c->inspect || o->repeat > 1)
+		return 1;
+	if (o->concurrency)
+		return o->concurrency;
+	return o->n_targets * call_n_ways(c) > FEW_TARGETS ? CROWD : 1;
+}
+
+enum addr_family call_family(const struct call *c)
+{
+	const struct options *o = &c->opt;
+
+	return o->only_v4 == o->only_v6 ? ADDR_NONE : o->only_v4 ? ADDR_V4 : ADDR_V6;
+}
+
+const char *call_address_words(struct arena *a, const struct resolved *all)
+{
+	char text[ADDR_TEXT_MAX];
+	const char *out = "";
+
+	for (unsigned i = 0; i < all->n; i++)
+		out = arena_printf(a, "%s%s%s", out, i ? ", " : "",
+				   addr_text(&all->addresses[i], text));
+	return out;
+}
+
+const char *call_mx_words(struct arena *a, const struct dns_mx *mx)
+{
+	const char *out = "";
+
+	if (mx->implicit)
+		return "none: the domain's own host takes its mail";
+	for (unsigned i = 0; i < mx->n; i++)
+		out = arena_printf(a, "%s%s%u %s", out, i ? ", " : "", mx->list[i].preference,
+				   mx->list[i].name);
+	return out;
+}

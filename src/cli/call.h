@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Inside cli/: one call of check or inspect, and what its parts share. */
+#ifndef SB_CLI_CALL_H
+#define SB_CLI_CALL_H
+
+#include "case/saved.h"
+#include "case/store.h"
+#include "cli/options.h"
+#include "cli/page.h"
+#include "cli/password.h"
+#include "model/report.h"
+#include "run/dns.h"
+#include "run/live.h"
+#include "run/resolve.h"
+
+#define CALL_TARGET_MAX 300 /* RFC 1035: a name has 253 characters at most */
+
+struct call {
+	struct options opt;
+	bool inspect; /* the verb: no packet is to be sent */
+	struct run_user user;
+	struct sandbox_held sandbox;
+	char password[PASSWORD_MAX];
+	struct live *live;
+	struct case_store *store; /* NULL: nothing is saved */
+	struct signatures signatures;
+	struct dns *dns; /* opened with the first target that needs it */
+	char hostname[256];
+	struct page_file page; /* --html */
+	bool progress;
+	unsigned n_reports;
+	int status;
+};
+
+/* One of the ways out that were asked for; with none, one that leaves all to the routes. */
+struct way {
+	const char *interface; /* or NULL */
+	struct addr source;    /* or ADDR_NONE */
+};
+unsigned call_n_ways(const struct call *c);
+struct way call_way(const struct call *c, unsigned i);
+
+/* What is known of a target, beside its address. Strings are borrowed; NULL: nothing. */
+struct call_target {
+	const char *input;  /* as it was given */
+	const char *name;   /* a host's */
+	const char *domain; /* whose mail it takes */
+	/* what the DNS said on the way here */
+	const char *mx_words, *address_words;
+	enum dns_trust mx_trust;
+};
+
+/* Strings are borrowed, or in `a`. */
+struct plan call_plan(const struct call *c, struct arena *a, const struct call_target *target,
+		      const struct addr *address, const struct way *way);
+
+/* What no name and no address looks like, before a resolver is bothered with it; NULL: fine. */
+const char *call_why_no_target(const char *input);
+/* "user@[192.0.2.25]" and "192.0.2.25" are addresses (RFC 5321 section 4.1.3). */
+bool call_is_address(const char *input, struct addr *out);
+/* The first of each family, unless all are asked for; only what a source address can reach. */
+unsigned call_choose(const struct options *o, const struct resolved *all, struct resolved *out);
+
+/* Targets under way at the same time: 1 for a few, which then have everything for themselves. */
+unsigned call_concurrency(const struct call *c);
+
+enum addr_family call_family(const struct call *c); /* that names are asked for, ADDR_NONE both */
+const char *call_address_words(struct arena *a, const struct resolved *all);
+const char *call_mx_words(struct arena *a, const struct dns_mx *mx);
+
+/* ---- output ---- */
+
+/* Prints it, and puts it into the store when `saved` is not NULL. */
+int call_report(struct call *c, const struct report *r, struct saved_case *saved,
+		struct err *e);
+/* Said on stderr, and as a line of JSON. */
+void call_target_failed(struct call *c, const char *input, const char *why);
+#define CALL_NO_ADDRESS "it has no address of the family that was asked for"
+/* name: NULL where it is what was typed. */
+void call_unresolved(struct call *c, const char *input, const char *name, const char *why);
+void call_no_exchangers(struct call *c, const char *input, const char *why);
+void call_check_exchangers(struct call *c, const char *input, const struct dns_mx *mx);
+/* One line on a terminal; "" wipes it. */
+void call_progress(const struct call *c, const char *what);
+
+/* ---- the two ways through the targets ---- */
+
+/* One after the other, each with everything for itself. */
+int call_in_turn(struct call *c, struct err *e);
+/* Many at once (crowd.c). */
+int call_in_crowd(struct call *c, struct err *e);
+
+#endif
