@@ -297,14 +297,13 @@ static size_t reply_bytes(struct engine *e, struct track *t, struct talk *k, con
 		k->reply_at = (uint16_t)b->text_len;
 		k->reply_len = 0;
 		k->reply_cut = false;
-	} else if (b->text) {
+	} else {
 		resume_text(e, t, k);
 	}
 	size_t want = EHLO_TEXT_MAX - k->reply_len;
 	size_t room = text_room(e, t, len < want ? len : want);
-	char nowhere;
 	struct smtp_sink sink = {
-		.text = b->text ? b->text + k->reply_at : &nowhere,
+		.text = b->text + k->reply_at,
 		.len = k->reply_len,
 		.size = k->reply_len + (room < want ? room : want),
 	};

@@ -107,7 +107,7 @@ static void free_body(struct engine *e, struct body *b)
 		cipher_clear(e, b->cipher);
 		pool_give(&e->ciphers, b->cipher);
 	}
-	if (b->text)
+	if (b->text_size)
 		blocks_give(&e->blocks, b->text, b->text_size);
 	pool_give(&e->bodies, b);
 }
@@ -141,9 +141,11 @@ static void let_go(struct engine *e, struct track *t)
 /* Hands it over and forgets it. */
 static void finish(struct engine *e, struct track *t)
 {
+	e->finishing = true;
 	e->mark = track_mark(e, t);
 	if (t->body)
 		close_books(e, t);
+	e->finishing = false;
 	if (t->proof == PROOF_LISTED || t->proof >= PROOF_GREETED) {
 		ghost_add(e, t);
 		e->stats.connections++;
@@ -274,6 +276,9 @@ static bool give_up_one(struct engine *e)
 static bool reclaim(struct engine *e)
 {
 	struct conn_mark mark = e->mark;
+
+	if (e->finishing)
+		return false; /* the last words of one that goes are not worth another one */
 	bool done = give_up_one(e);
 
 	e->mark = mark;
@@ -462,7 +467,7 @@ static void take_tcp(struct engine *e, const struct packet *p, const struct fram
 		.src = p->src.bytes,
 		.dst = p->dst.bytes,
 		.decoded = tcp,
-		.payload = p->payload,
+		.payload = p->payload ? p->payload : p->src.bytes, /* none: of no length */
 		.payload_len = p->payload_len,
 		.payload_cap = p->payload_caplen,
 		.seq = tcp->seq,

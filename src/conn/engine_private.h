@@ -43,6 +43,8 @@ struct engine {
 	int64_t t_ns;
 	struct conn_mark mark;  /* it, as its track counts */
 	uint32_t at_hand; /* the track that it belongs to: not to be given up for memory */
+	char no_text[1];        /* what body.text is while there is none */
+	bool finishing;         /* a connection is being handed over */
 	/* the clock: packet times without their outliers */
 	int64_t now_ns;
 	int64_t jump_ns;

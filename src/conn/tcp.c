@@ -111,6 +111,7 @@ struct body *track_body(struct engine *e, struct track *t)
 	if (!b)
 		return NULL;
 	memset(b, 0, sizeof(*b));
+	b->text = e->no_text;
 	t->body = b;
 	b->heard[CONN_SERVER] = t->syns < UINT8_MAX ? (uint8_t)t->syns : UINT8_MAX;
 	track_client_half(t, &b->half[CONN_CLIENT]);

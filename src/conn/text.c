@@ -20,7 +20,7 @@ size_t text_room(struct engine *e, struct track *t, size_t want)
 		t->text_full = true;
 		return room;
 	}
-	if (b->text) {
+	if (b->text_size) {
 		memcpy(larger, b->text, b->text_len);
 		blocks_give(&e->blocks, b->text, b->text_size);
 	}

@@ -164,7 +164,7 @@ struct body {
 	struct notes *notes;
 	struct talk *talk;
 	struct cipher *cipher;
-	char *text;
+	char *text; /* never NULL */
 	uint32_t text_len, text_size;
 	uint8_t end_side; /* enum conn_side of the RST that ended it */
 	uint8_t heard[CONN_SIDES]; /* packets of the other side since this side's latest that is no RST */

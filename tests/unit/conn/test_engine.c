@@ -396,6 +396,40 @@ static void flood(void **state)
 	assert_true(stats.memory_peak <= (size_t)2 << 20);
 }
 
+/* Connections that need memory to the last: each has the beginning of a greeting to be told. */
+static void crowd(void **state)
+{
+	enum { CROWD = 3000 };
+	struct counts k = {0};
+	struct engine_stats stats;
+	uint8_t bytes[256];
+
+	(void)state;
+	struct engine *e = engine_new(
+		&(struct engine_options){.max_memory = 600 << 10, .seed = {3, 4}}, count, &k);
+	for (uint32_t i = 0; i < CROWD; i++) {
+		struct pkt packets[] = {SYN, SYNACK, ACKED, SAYS(true, 40, 1, 1, "220-half a greeting\r\n220-and")};
+		for (size_t j = 0; j < COUNT(packets); j++) {
+			packets[j].port = (uint16_t)(1000 + i);
+			size_t len = made(&packets[j], j, bytes);
+			engine_frames(e,
+				      &(struct frame){.bytes = bytes,
+						      .caplen = (uint32_t)len,
+						      .wire_len = (uint32_t)len,
+						      .t_ns = EPOCH + i * MS,
+						      .link_type = LINK_RAW},
+				      1);
+		}
+	}
+	engine_finish(e);
+	engine_get_stats(e, &stats);
+	engine_free(e);
+	assert_int_equal(k.n, CROWD);
+	assert_int_equal(k.evicted + k.open, CROWD);
+	assert_true(k.evicted > 0);
+	assert_true(stats.memory_peak <= 600 << 10);
+}
+
 /* The greeting in two IP fragments, the later one first. */
 static void fragments(void **state)
 {
@@ -447,6 +481,7 @@ int main(void)
 		cmocka_unit_test(any_port),
 		cmocka_unit_test(flood),
 		cmocka_unit_test(fragments),
+		cmocka_unit_test(crowd),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
