@@ -400,6 +400,10 @@ static void flood(void **state)
 static void crowd(void **state)
 {
 	enum { CROWD = 3000 };
+	/* so long that what is told of it asks for a larger block */
+	static const char half[] =
+		"220-0123456789012345678901234567890123456789012345678901234567890123456789"
+		"0123456789012345678901234567890123456789";
 	struct counts k = {0};
 	struct engine_stats stats;
 	uint8_t bytes[256];
@@ -408,7 +412,7 @@ static void crowd(void **state)
 	struct engine *e = engine_new(
 		&(struct engine_options){.max_memory = 600 << 10, .seed = {3, 4}}, count, &k);
 	for (uint32_t i = 0; i < CROWD; i++) {
-		struct pkt packets[] = {SYN, SYNACK, ACKED, SAYS(true, 40, 1, 1, "220-half a greeting\r\n220-and")};
+		struct pkt packets[] = {SYN, SYNACK, ACKED, SAYS(true, 40, 1, 1, half)};
 		for (size_t j = 0; j < COUNT(packets); j++) {
 			packets[j].port = (uint16_t)(1000 + i);
 			size_t len = made(&packets[j], j, bytes);
