@@ -32,9 +32,10 @@ VANTAGE = {"hostname": "h", "interface": "eth0", "link": "ethernet", "source": "
            "gateway": None, "gateway_state": None, "mtu": None, "netns": None}
 # Documents that no renderer prints yet.
 OTHERS = [
-    {"schema": "smtpblame.inspect/1",
+    {"schema": "smtpblame.inspect/1", "tool": {"name": "smtpblame", "version": "0"},
+     "started": "2026-01-31T12:00:00.5Z", "summary": "Port 25 is stopped.",
      "target": {"input": "x", "name": None, "address": "192.0.2.7", "family": "ipv4"},
-     "vantage": VANTAGE, "ports": [{"port": 25, "would": "stop", "findings": [FINDING]}],
+     "vantage": VANTAGE, "ports": [{"port": 25, "service": "smtp", "would": "stop", "findings": [FINDING]}],
      "evidence": [EVIDENCE]},
     {"schema": "smtpblame.connection/1", "file": "x.pcap",
      "client": {"address": "10.0.0.2", "port": 40000},
@@ -164,7 +165,7 @@ def walk(value, steps=()):
 def may_miss(steps):
     # a port's own sentence is an addition; so is one more list element, or port, or state
     return (steps[-1] in OPTIONAL or isinstance(steps[-1], int) or
-            len(steps) == 3 and steps[0] == "ports" and steps[-1] == "summary" or
+            len(steps) == 3 and steps[0] == "ports" and steps[-1] in ("summary", "client") or
             steps[-2:-1] in {("replies",), ("states",)})
 
 
@@ -223,7 +224,7 @@ def exit_status(text, *args):
 
 def named(lines):
     names = ["healthy", "blocked", "firewall", "local-error", "intercepted", "undecided", "hostile",
-             "bare", "kinds", "unreachable", "error"]
+             "bare", "kinds", "unreachable", "rejected", "inspected", "error"]
     docs = [json.loads(line) for line in lines]
     assert len(names) == len(docs), "samples.h has other samples"
     return dict(zip(names, docs)) | dict(enumerate(OTHERS))
@@ -246,7 +247,7 @@ def main():
     for text, args, want in [
             (printed, [], 0),
             (printed, ["--require", "smtpblame.error/1"], 0),
-            (printed, ["--require", "smtpblame.inspect/1"], 1),
+            (first, ["--require", "smtpblame.inspect/1"], 1),
             ("", [], 1),
             ("{", [], 1),
             ("[]", [], 1),
