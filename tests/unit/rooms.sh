@@ -28,7 +28,8 @@ declare -A may=(
 	[report]="base model"
 	[case]="base model wire"
 	[run]="base model wire smtp conn diag capture probe host case"
-	[cli]="base model wire smtp conn diag capture probe host case run report"
+	[serve]="base model report"
+	[cli]="base model wire smtp conn diag capture probe host case run report serve"
 )
 
 failures=0
