@@ -7,6 +7,7 @@
 #include "cli/check.h"
 #include "cli/read.h"
 #include "cli/replay.h"
+#include "cli/serve.h"
 
 static const struct verb {
 	const char *name;
@@ -16,10 +17,8 @@ static const struct verb {
 	{"inspect", inspect_main},
 	{"read", read_main},
 	{"replay", replay_main},
+	{"serve", serve_main},
 };
-
-/* Words of the contract that this version does not know yet: not to be taken for host names. */
-static const char *const later[] = {"serve"};
 
 int main(int argc, char **argv)
 {
@@ -28,11 +27,6 @@ int main(int argc, char **argv)
 	int status = 0;
 
 	signal(SIGPIPE, SIG_IGN);
-	for (size_t i = 0; argc > 1 && i < sizeof(later) / sizeof(later[0]); i++)
-		if (strcmp(argv[1], later[i]) == 0) {
-			fprintf(stderr, "smtpblame: '%s' is not in this version yet\n", argv[1]);
-			return ERR_USAGE;
-		}
 	for (size_t i = 0; argc > 1 && i < sizeof(verbs) / sizeof(verbs[0]); i++)
 		if (strcmp(argv[1], verbs[i].name) == 0) {
 			verb = &verbs[i];

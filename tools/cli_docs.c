@@ -24,6 +24,7 @@ static const struct verb {
 	{"inspect", "check", "what on this host touches SMTP to a target", "hosts"},
 	{"read", "read", "judge the SMTP connections of captures", "files"},
 	{"replay", "replay", "derive the report of a saved case again", "files"},
+	{"serve", "serve", "exporter for Prometheus", "files"},
 };
 
 #define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))

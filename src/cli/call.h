@@ -68,6 +68,11 @@ enum addr_family call_family(const struct call *c); /* that names are asked for,
 const char *call_address_words(struct arena *a, const struct resolved *all);
 const char *call_mx_words(struct arena *a, const struct dns_mx *mx);
 
+/* Opens what the run needs, and gives up privileges. uses: of the sandbox. */
+int call_open(struct call *c, unsigned uses, struct err *e);
+/* Tested and control ports, of all plans; returns how many. */
+unsigned call_all_ports(const struct call *c, uint16_t ports[PLAN_MAX_PORTS]);
+
 /* ---- output ---- */
 
 /* Prints it, and puts it into the store when `saved` is not NULL. */

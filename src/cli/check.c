@@ -163,7 +163,7 @@ static int create_store(struct call *c, struct err *e)
 	return case_store_create(&c->store, c->opt.save_dir, owner, group, e);
 }
 
-static int open_live(struct call *c, struct err *e)
+int call_open(struct call *c, unsigned uses, struct err *e)
 {
 	const struct options *o = &c->opt;
 	struct live_options live = {
@@ -194,7 +194,7 @@ static int open_live(struct call *c, struct err *e)
 	for (unsigned i = 0; i < o->n_sources; i++)
 		if (run_check_source(c->live, &o->sources[i], e) != 0)
 			return -1;
-	struct sandbox sandbox = {.uses = SANDBOX_CONNECT, .read = {o->ca_file}};
+	struct sandbox sandbox = {.uses = uses, .read = {o->ca_file}};
 	if (c->store) {
 		sandbox.uses |= SANDBOX_WRITE;
 		sandbox.write[0] = o->save_dir;
@@ -233,7 +233,7 @@ static int targets_main(bool inspect, int argc, char **argv, int *status, struct
 		goto out;
 	gethostname(c.hostname, sizeof(c.hostname) - 1);
 	c.progress = !c.opt.no_progress && isatty(STDERR_FILENO) && !c.opt.json;
-	if (page_open(&c.page, c.opt.html_file, e) != 0 || open_live(&c, e) != 0)
+	if (page_open(&c.page, c.opt.html_file, e) != 0 || call_open(&c, SANDBOX_CONNECT, e) != 0)
 		goto out;
 	if (call_concurrency(&c) > 1 ? call_in_crowd(&c, e) : call_in_turn(&c, e))
 		goto out;

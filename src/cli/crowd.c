@@ -297,8 +297,7 @@ static int loop(struct crowd_call *cc, struct err *e)
 	return cc->failed ? -1 : 0;
 }
 
-/* Tested and control ports, of all plans. */
-static unsigned all_ports(const struct call *c, uint16_t ports[PLAN_MAX_PORTS])
+unsigned call_all_ports(const struct call *c, uint16_t ports[PLAN_MAX_PORTS])
 {
 	struct arena none = {0};
 	struct call_target target = {0};
@@ -320,7 +319,7 @@ int call_in_crowd(struct call *c, struct err *e)
 
 	cc.last = &cc.first;
 	opt.ports = ports;
-	opt.n_ports = all_ports(c, ports);
+	opt.n_ports = call_all_ports(c, ports);
 	if (fleet_new(&cc.fleet, c->live, &opt, e) != 0 || names_new(&cc.names, e) != 0 ||
 	    fleet_watch(cc.fleet, names_fd(cc.names), e) != 0)
 		goto out;

@@ -14,6 +14,7 @@
 #include "run/fleet.h"
 
 #define TIMEOUT_DEFAULT_S 8
+#define QUEUE_DEFAULT     256
 #define INTERVAL_DEFAULT_S 1
 #define TIMEOUT_MAX_S     3600
 #define TARGETS_MAX       100000
@@ -34,6 +35,7 @@ enum option_type {
 	OPT_ROUNDS,    /* unsigned, 1..1000 */
 	OPT_WHEN,      /* enum when */
 	OPT_INTERFACE, /* appended to interfaces[] */
+	OPT_ALLOW,     /* appended to allow[] */
 	OPT_FILE,      /* targets, one a line, appended */
 	OPT_LATER,     /* part of the contract, not of this version: an error that says so */
 };
@@ -137,6 +139,30 @@ static const struct option_row replay_rows[] = {
 	{"help", 'h', OPT_FLAG, AT(help), NULL, "this text"},
 };
 
+/* `serve` */
+static const struct option_row serve_rows[] = {
+	{"listen", 0, OPT_STRING, AT(listen), "ADDR:PORT", "where requests come in (127.0.0.1:9725)"},
+	{"allow", 0, OPT_ALLOW, 0, "WHOM",
+	 "who may be probed: 192.0.2.0/24, mx.example.net, '*.example.net' or '*'; repeat it"},
+	{"queue", 0, OPT_COUNT, AT(queue), "N", "probes that wait or run; one more is refused (256)"},
+	{"timeout", 't', OPT_SECONDS, AT(timeout_ns), "SECONDS",
+	 "of a probe whose request names no other (8)"},
+	{"ports", 'p', OPT_PORTS, AT(tested), "LIST", "ports to judge, and that may be asked for (25,465,587)"},
+	{"control", 0, OPT_PORTS, AT(control), "LIST", "ports to compare with (443,80)"},
+	{"netns", 0, OPT_STRING, AT(netns), "NAME|PID", "do all of it in that network namespace"},
+	{"uid", 0, OPT_STRING, AT(user), "USER", "connect as that user"},
+	{"ca-file", 0, OPT_STRING, AT(ca_file), "FILE", "trust anchors in PEM, not the system's"},
+	{"asn-db", 0, OPT_STRING, AT(asn_db), "FILE.mmdb", "AS numbers of hops (found if installed)"},
+	{"ehlo", 0, OPT_WORD, AT(ehlo_name), "NAME", "the name to say EHLO with (this host's)"},
+	{"no-path", 0, OPT_FLAG, AT(no_path), NULL, "no TTL-limited probes"},
+	{"max-hops", 0, OPT_HOPS, AT(max_hops), "N", "path length (30)"},
+	{"no-trace", 0, OPT_FLAG, AT(no_trace), NULL, "add no nftables trace table"},
+	{"no-inject", 0, OPT_FLAG, AT(no_inject), NULL, "never send below this host's firewall"},
+	{"no-canary", 0, OPT_FLAG, AT(no_canary), NULL, "no SYN to a documentation address"},
+	{"no-sandbox", 0, OPT_FLAG, AT(no_sandbox), NULL, "leave system calls and files as they are"},
+	{"help", 'h', OPT_FLAG, AT(help), NULL, "this text"},
+};
+
 struct option_table {
 	const char *program; /* as the user calls it */
 	const struct option_row *rows;
@@ -147,6 +173,7 @@ struct option_table {
 static const struct option_table check_table = TABLE("smtpblame", check_rows);
 static const struct option_table read_table = TABLE("smtpblame read", read_rows);
 static const struct option_table replay_table = TABLE("smtpblame replay", replay_rows);
+static const struct option_table serve_table = TABLE("smtpblame serve", serve_rows);
 
 #define ROWS_MAX  64
 _Static_assert(sizeof(check_rows) / sizeof(check_rows[0]) < ROWS_MAX, "the tables of getopt have room");
@@ -373,6 +400,11 @@ static int take_option(struct options *o, const struct option_row *row, const ch
 			return bad_value(row, value, "one interface too many: 8 at most", e);
 		o->interfaces[o->n_interfaces++] = value;
 		return 0;
+	case OPT_ALLOW:
+		if (o->n_allow == OPTIONS_MAX_ALLOW)
+			return bad_value(row, value, "one entry too many: 256 at most", e);
+		o->allow[o->n_allow++] = value;
+		return 0;
 	case OPT_FILE:
 		return read_targets(o, value, e);
 	case OPT_LATER:
@@ -547,6 +579,28 @@ int options_parse_replay(struct options *o, int argc, char **argv, struct err *e
 	return 0;
 }
 
+int options_parse_serve(struct options *o, int argc, char **argv, struct err *e)
+{
+	int first;
+
+	*o = (struct options){
+		.tested = {.ports = {25, 465, 587}, .tls = {false, true, false}, .n = 3},
+		.control = {.ports = {443, 80}, .n = 2},
+		.timeout_ns = TIMEOUT_DEFAULT_S * NS_PER_S,
+		.queue = QUEUE_DEFAULT,
+		.repeat = 1,
+		.concurrency = 1,
+		.max_hops = 30,
+		.password_fd = -1,
+	};
+	if (parse(&serve_table, o, argc, argv, &first, e) != 0)
+		return -1;
+	return first == argc ? 0
+			     : err_set(e, ERR_USAGE,
+				       "'%.60s': targets come with the requests; see smtpblame serve --help",
+				       argv[first]);
+}
+
 void options_clear(struct options *o)
 {
 	free(o->targets);
@@ -560,7 +614,8 @@ size_t options_of(const char *verb, struct option_help *out, size_t max)
 	static const struct {
 		const char *verb;
 		const struct option_table *table;
-	} tables[] = {{"check", &check_table}, {"read", &read_table}, {"replay", &replay_table}};
+	} tables[] = {{"check", &check_table}, {"read", &read_table}, {"replay", &replay_table},
+		    {"serve", &serve_table}};
 	size_t n = 0;
 
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
@@ -598,7 +653,9 @@ void options_print_help(FILE *out)
 	      "  smtpblame read    [OPTIONS] FILE...    judge the SMTP connections of captures\n"
 	      "                                         (smtpblame read --help)\n"
 	      "  smtpblame replay  [OPTIONS] CASE...    the report of saved cases, derived again\n"
-	      "                                         (smtpblame replay --help)\n\n"
+	      "                                         (smtpblame replay --help)\n"
+	      "  smtpblame serve   [OPTIONS]            exporter for Prometheus\n"
+	      "                                         (smtpblame serve --help)\n\n"
 	      "TARGET is a host name or an address ([v6] too). Needs root, or cap_net_raw and\n"
 	      "cap_net_admin.\n\n",
 	      out);
@@ -630,4 +687,16 @@ void options_print_replay_help(FILE *out)
 	print_rows(&replay_table, out);
 	fputs("\nExit status: as that of the run; the worst of several; 2 when a case can't be read.\n",
 	      out);
+}
+
+void options_print_serve_help(FILE *out)
+{
+	fputs("smtpblame serve [OPTIONS] - exporter for Prometheus\n\n"
+	      "GET /probe?target=HOST[&ports=25,587][&family=4|6] checks HOST and gives the verdict as\n"
+	      "metrics; /metrics tells of the exporter itself. Probes are made one after the other.\n"
+	      "Without --allow anybody on this machine may have any host probed; beyond this machine\n"
+	      "--allow is needed. Needs root, or cap_net_raw and cap_net_admin.\n\n",
+	      out);
+	print_rows(&serve_table, out);
+	fputs("\nExit status: 0 when a signal ended it, 2 wrong usage, 3 could not run.\n", out);
 }

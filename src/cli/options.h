@@ -16,6 +16,7 @@
 #include "model/plan.h"
 
 #define OPTIONS_MAX_WAYS       8 /* interfaces, or source addresses */
+#define OPTIONS_MAX_ALLOW      256
 #define OPTIONS_MAX_TESTED     24 /* judged ports; the rest of a plan is for controls */
 
 enum when { WHEN_AUTO, WHEN_ALWAYS, WHEN_NEVER };
@@ -50,6 +51,10 @@ struct options {
 	enum when colour;
 	bool any_port; /* read */
 	bool summary;  /* and nothing else */
+	const char *listen;     /* serve: ADDRESS:PORT, NULL the usual one */
+	const char *allow[OPTIONS_MAX_ALLOW];
+	unsigned n_allow;
+	unsigned queue;         /* serve: probes that wait or run */
 	bool redact;            /* of what --save keeps */
 	const char *redact_dir; /* replay */
 	bool help, version;
@@ -82,5 +87,9 @@ void options_print_read_help(FILE *out);
 /* And for `replay`: `targets` are folders. */
 int options_parse_replay(struct options *o, int argc, char **argv, struct err *e);
 void options_print_replay_help(FILE *out);
+
+/* And for `serve`, which takes no targets. */
+int options_parse_serve(struct options *o, int argc, char **argv, struct err *e);
+void options_print_serve_help(FILE *out);
 
 #endif
