@@ -1,0 +1,141 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The exporter, asked as Prometheus and others ask.
+
+    lab exec way-drop-isp2-25 -- tests/program/serve.py PROGRAM
+"""
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import unittest
+import urllib.error
+import urllib.request
+
+PROGRAM = os.path.abspath(sys.argv[1])
+TARGET = os.environ["TARGET4"]
+PORT = 9725
+PATIENCE_SECONDS = 15.0
+
+
+class Serve(unittest.TestCase):
+    def start(self, *options):
+        run = subprocess.Popen([PROGRAM, "serve", *options], stderr=subprocess.PIPE, text=True)
+        self.addCleanup(run.wait)
+        self.addCleanup(run.kill)
+        self.addCleanup(run.stderr.close)
+        until = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < until and run.poll() is None:
+            try:
+                socket.create_connection(("127.0.0.1", PORT), 1).close()
+                return run
+            except OSError:
+                time.sleep(0.02)
+        self.fail("it does not listen")
+
+    def get(self, path, headers=None, method="GET"):
+        request = urllib.request.Request(f"http://127.0.0.1:{PORT}{path}", headers=headers or {}, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+
+    def check_metrics(self, text):
+        self.assertTrue(text.endswith("\n"))
+        for line in text.splitlines():
+            self.assertRegex(line, r'^#|^[a-z_]+(\{([a-z]+="[^"\\\n]*",?)+\})? (NaN|[0-9.e+-]+)$')
+        if shutil.which("promtool"):
+            done = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True)
+            self.assertEqual(done.returncode, 0, done.stderr + done.stdout)
+
+    def test_probe(self):
+        run = self.start()
+        status, text = self.get(f"/probe?target={TARGET}&ports=25,587")
+        self.assertEqual(status, 200)
+        self.check_metrics(text)
+        labels = f'address="{TARGET}",interface="eth0",port='
+        self.assertIn("\nsmtpblame_probe_success 0\n", text)
+        self.assertIn(f'smtpblame_port_state{{{labels}"25",state="blocked"}} 1\n', text)
+        self.assertIn(f'smtpblame_port_state{{{labels}"25",state="open"}} 0\n', text)
+        self.assertIn(f'smtpblame_port_open{{{labels}"587"}} 1\n', text)
+        self.assertRegex(text, r'smtpblame_finding_confidence_ratio\{[^}]*port="25"[^}]*mechanism="silent-drop"')
+        self.assertNotIn('port="465"', text)
+        status, text = self.get("/metrics")
+        self.check_metrics(text)
+        self.assertIn('smtpblame_probes_total{outcome="not_open"} 1\n', text)
+        status, text = self.get("/metrics", {"Accept": "application/openmetrics-text; version=1.0.0"})
+        self.assertTrue(text.endswith("# EOF\n"))
+        self.assertIn("# TYPE smtpblame_probes counter\n", text)
+        run.send_signal(signal.SIGTERM)
+        self.assertEqual(run.wait(PATIENCE_SECONDS), 0)
+
+    def test_questions_that_are_none(self):
+        run = self.start("-p", "25,587")
+        for path, want in (("/probe", 400), ("/probe?target=", 400), ("/probe?target=a%20b", 400),
+                           ("/probe?target=" + "a" * 300, 400), ("/probe?target=x&ports=0", 400),
+                           ("/probe?target=x&ports=25,25", 400), ("/probe?target=x&family=5", 400),
+                           ("/nothing", 404), ("/healthz", 200), ("/", 200)):
+            with self.subTest(path=path[:40]):
+                self.assertEqual(self.get(path)[0], want)
+        self.assertEqual(self.get("/healthz", method="POST")[0], 405)
+        for path in (f"/probe?target={TARGET}&ports=443", "/probe?target=nosuch.example"):
+            status, text = self.get(path, {"X-Prometheus-Scrape-Timeout-Seconds": "3"})
+            self.assertEqual(status, 200)
+            self.assertIn("smtpblame_probe_success 0\n", text)
+            self.assertIn("# error: ", text)
+        for garbage in (b"\0\xff\r\n\r\n", b"GET /" + b"a" * 70000, b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 9000):
+            with socket.create_connection(("127.0.0.1", PORT), 5) as s:
+                try:
+                    s.sendall(garbage)
+                    s.shutdown(socket.SHUT_WR)
+                    s.recv(100)
+                except OSError:
+                    pass
+        self.assertEqual(self.get("/healthz"), (200, "ok\n"))
+        self.assertIsNone(run.poll())
+
+    def test_whom_it_may_probe(self):
+        self.start("--allow", "192.0.2.0/24", "--allow", "*.example.org")
+        self.assertEqual(self.get(f"/probe?target={TARGET}")[0], 403)
+        self.assertEqual(self.get("/probe?target=mx.example.net")[0], 403)
+
+    def test_deadline_and_queue(self):
+        self.start("--queue", "2", "-p", "25")
+        answers = []
+
+        def ask():
+            begin = time.monotonic()
+            status, text = self.get(f"/probe?target={TARGET}", {"X-Prometheus-Scrape-Timeout-Seconds": "6"})
+            answers.append((status, text, time.monotonic() - begin))
+
+        threads = [threading.Thread(target=ask) for _ in range(5)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(sorted({status for status, _, _ in answers}), [200, 503])
+        self.assertGreaterEqual(sum(status == 200 for status, _, _ in answers), 2)
+        self.assertLess(max(seconds for _, _, seconds in answers), 6.0)
+        states = re.findall(r'state="(\w+)"\} 1\n', "".join(text for _, text, _ in answers))
+        self.assertLessEqual(set(states), {"blocked", "inconclusive"})
+
+    def test_usage(self):
+        for options, word in ((["--listen", "0.0.0.0:9725"], "--allow"), (["--listen", "nowhere"], "--listen"),
+                              (["--listen", "127.0.0.1:0"], "--listen"), (["mx.example.net"], "targets come"),
+                              (["--allow", "a/b"], "--allow"), (["--queue", "0"], "--queue"),
+                              (["--listen", "192.0.2.77:9725", "--allow", "*"], "cannot listen")):
+            with self.subTest(options=options):
+                done = subprocess.run([PROGRAM, "serve", *options], capture_output=True, text=True, timeout=30)
+                self.assertEqual(done.returncode, 2, done.stderr)
+                self.assertIn(word, done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1], verbosity=2)
