@@ -19,6 +19,7 @@ helps() {
 	"$program" --help
 	"$program" read --help
 	"$program" replay --help
+	"$program" serve --help
 }
 want=$(helps | longs)
 [ "$(echo "$want" | wc -l)" -gt 20 ] || complain "--help tells hardly any option"
