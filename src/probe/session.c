@@ -763,11 +763,11 @@ static bool shake_hands(struct session *s)
 {
 	if (answers_in_clear(s))
 		return false;
+	hold_back(s);
 	if (!s->hello_said) {
 		say_hello(s);
 		return false;
 	}
-	hold_back(s);
 	ERR_clear_error();
 	errno = 0;
 	int done = SSL_do_handshake(s->ssl);

@@ -175,6 +175,8 @@ struct ruleset {
 /* Libraries and their data, name resolution, trust anchors. Of /etc only what everybody may read. */
 static const char *const system_paths[] = {
 	"/usr", "/lib", "/lib32", "/lib64", "/opt", "/nix/store", "/gnu/store", "/proc", "/sys",
+	/* whatever their mode: root reads them everywhere else, too */
+	"/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/host.conf", "/etc/gai.conf",
 	"/dev/null", "/dev/random", "/dev/urandom", "/run/systemd/resolve", "/run/resolvconf",
 	"/run/NetworkManager", "/run/nscd", "/run/connman", "/run/dhcpcd",
 	"/var/lib/ca-certificates", "/var/lib/unbound", "/var/lib/sss", "/var/cache/nscd",

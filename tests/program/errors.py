@@ -110,7 +110,6 @@ class Errors(unittest.TestCase):
             (("--interval", "0", TARGET4), "--interval"),
             (("--repeat", "2", "--mail-from", "a@example.net", TARGET4), "--mail-from"),
             (("--color", "sometimes", TARGET4), "sometimes"),
-            (("-4", "-6", TARGET4), "-4"),
             (("-s", "nonsense", TARGET4), "nonsense"),
             (("--expect-banner", "[", TARGET4), "--expect-banner"),
             (("--expect-banner", "", TARGET4), "--expect-banner"),
