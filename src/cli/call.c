@@ -8,10 +8,6 @@
 #include "cli/save.h"
 #include "report/render.h"
 
-/* So many have everything for themselves, one after the other; with more, runs share the tap. */
-#define FEW_TARGETS 16
-#define CROWD       256
-
 /* ---- output ---- */
 
 int call_report(struct call *c, const struct report *r, struct saved_case *saved,
@@ -135,7 +131,9 @@ struct plan call_plan(const struct call *c, struct arena *a, const struct call_t
 		.netns = c->opt.netns,
 		.hostname = c->hostname,
 		.timeout_ns = c->opt.timeout_ns,
-		.no_path = c->opt.no_path,
+		/* traces of several targets through one router that limits ICMP would take each
+		 * other's answers for silence, and name it */
+		.no_path = c->opt.no_path || call_concurrency(c) > 1,
 		.no_inject = c->opt.no_inject,
 		.no_canary = c->opt.no_canary,
 		.no_trace = c->opt.no_trace,
@@ -226,11 +224,7 @@ unsigned call_concurrency(const struct call *c)
 {
 	const struct options *o = &c->opt;
 
-	if (c->inspect || o->repeat > 1)
-		return 1;
-	if (o->concurrency)
-		return o->concurrency;
-	return o->n_targets * call_n_ways(c) > FEW_TARGETS ? CROWD : 1;
+	return c->inspect || o->repeat > 1 || !o->concurrency ? 1 : o->concurrency;
 }
 
 enum addr_family call_family(const struct call *c)

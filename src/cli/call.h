@@ -61,7 +61,7 @@ bool call_is_address(const char *input, struct addr *out);
 /* The first of each family, unless all are asked for; only what a source address can reach. */
 unsigned call_choose(const struct options *o, const struct resolved *all, struct resolved *out);
 
-/* Targets under way at the same time: 1 for a few, which then have everything for themselves. */
+/* Targets under way at the same time: 1, which then has everything for itself, unless more are asked for. */
 unsigned call_concurrency(const struct call *c);
 
 enum addr_family call_family(const struct call *c); /* that names are asked for, ADDR_NONE both */
