@@ -18,6 +18,11 @@
 #define MAX_SILENT_ROUNDS  3  /* at a hop that answers nobody */
 #define MAX_NAME_ROUNDS    2  /* at a hop that the port has passed: only its address is missing */
 #define MAX_SIZE_ROUNDS    4
+/* Hops that seem to limit their ICMP errors: Linux sends one a second to an address once a burst of
+ * six is spent (net.ipv4.icmp_ratelimit), others do alike. */
+#define SLOW_ROUND_NS      (1050 * NS_PER_MS)
+#define SLOW_ROUNDS        4
+#define SLOW_MUTE_ROUNDS   2  /* at a hop that has answered nobody so far */
 #define BORDER_SENDS       4
 /* The silence of the first hop beyond, alone, is mere loss with less than this: what places it. */
 #define PLACED_PROBABILITY 0.02
@@ -46,6 +51,7 @@ struct ctx {
 	const struct path *path;
 	int64_t now, due, round;
 	int64_t patience; /* for the last probes of a cell */
+	int64_t partner_sent; /* want_pair(): the other cell's latest */
 	struct diag_advice *advice;
 	int control;
 	unsigned control_dest; /* TTL that reaches the target by the control's answers, 0 unknown */
@@ -180,7 +186,8 @@ static bool want_kind(struct ctx *c, enum probe_kind kind, int port, unsigned tt
 {
 	int trace = path_trace_of(c->path, kind, port);
 	const struct path_cell *cell = &c->path->trace[trace].cell[ttl];
-	int64_t age = c->now - cell->last_sent_ns;
+	int64_t last = cell->last_sent_ns > c->partner_sent ? cell->last_sent_ns : c->partner_sent;
+	int64_t age = c->now - last;
 
 	for (unsigned i = 0; i < c->advice->n_probes; i++) {
 		const struct diag_probe *p = &c->advice->probes[i];
@@ -194,11 +201,11 @@ static bool want_kind(struct ctx *c, enum probe_kind kind, int port, unsigned tt
 	if (cell->sent >= max) {
 		bool waiting = cell->answered < cell->sent && age < c->patience;
 		if (waiting)
-			wake_at(c, cell->last_sent_ns + c->patience);
+			wake_at(c, last + c->patience);
 		return waiting;
 	}
 	if (cell->sent && age < c->round) {
-		wake_at(c, cell->last_sent_ns + c->round);
+		wake_at(c, last + c->round);
 		return true;
 	}
 	ask(c, kind, port, ttl, &c->t->plan->target);
@@ -208,6 +215,28 @@ static bool want_kind(struct ctx *c, enum probe_kind kind, int port, unsigned tt
 static bool want(struct ctx *c, int port, unsigned ttl, unsigned max, bool until_answered)
 {
 	return want_kind(c, ttl ? PROBE_TRACE : PROBE_FULL, port, ttl, max, until_answered);
+}
+
+/*
+ * A probe of a port and one of the control, in the same moment: both meet the same limit of ICMP
+ * errors, and take turns to be the first. Each on a clock of its own, whoever was first once would
+ * stay it, and take every answer.
+ */
+static bool want_pair(struct ctx *c, enum probe_kind kind, int port, unsigned ttl, unsigned max,
+		      bool until_answered)
+{
+	const struct path_cell *own = &c->path->trace[path_trace_of(c->path, kind, port)].cell[ttl];
+	const struct path_cell *other = &c->path->trace[c->control].cell[ttl];
+	bool own_first = (ttl + own->sent) & 1, busy = false;
+
+	for (int k = 0; k < 2; k++) {
+		bool mine = own_first == (k == 0);
+		c->partner_sent = mine ? other->last_sent_ns : own->last_sent_ns;
+		busy |= mine ? want_kind(c, kind, port, ttl, max, until_answered)
+			     : want(c, c->control, ttl, max, until_answered);
+	}
+	c->partner_sent = 0;
+	return busy;
 }
 
 /* How many TTLs deserve a probe: up to the target where that is known, else a little farther than
@@ -408,6 +437,41 @@ static bool ask_border(struct ctx *c, int port, const struct port_facts *p,
 	return busy;
 }
 
+/* Some hop has answered, but not always. */
+static bool limits_show(const struct path *p)
+{
+	for (unsigned i = 0; i < path_n_traces(p); i++)
+		for (unsigned ttl = 1; ttl <= PLAN_MAX_HOPS; ttl++) {
+			const struct path_cell *cell = &p->trace[i].cell[ttl];
+			if (cell->time_exceeded && cell->answered < cell->sent)
+				return true;
+		}
+	return false;
+}
+
+/*
+ * Quick rounds did not tell where it stops, and hops that can answer did not always: they may have
+ * spent what they send in a second on somebody else, or on a run just before this one. So once more,
+ * slowly. True while that goes on.
+ */
+static bool trace_slowly(struct ctx *c, int port, unsigned from, unsigned to)
+{
+	bool limited = path_reach(c->path) == 0 || limits_show(c->path), busy = false;
+	int64_t quick = c->round;
+
+	c->round = SLOW_ROUND_NS;
+	for (unsigned ttl = from; ttl <= to; ttl++) {
+		struct addr hop = path_hop_address(c->path, ttl);
+		bool known = addr_is_set(&hop);
+		if (known || limited)
+			busy |= want_pair(c, PROBE_TRACE, port, ttl,
+					  known ? MAX_ROUNDS + SLOW_ROUNDS
+						: MAX_SILENT_ROUNDS + SLOW_MUTE_ROUNDS, false);
+	}
+	c->round = quick;
+	return busy;
+}
+
 static bool trace_silent(struct ctx *c, int port, const struct port_facts *p)
 {
 	const struct path_trace *own = &c->path->trace[port], *other = &c->path->trace[c->control];
@@ -422,19 +486,19 @@ static bool trace_silent(struct ctx *c, int port, const struct port_facts *p)
 	if (placed)
 		return ask_border(c, port, p, &s);
 	for (unsigned ttl = 1; ttl <= h; ttl++) {
-		bool passed = ttl <= last, odd = (ttl + own->cell[ttl].sent) & 1;
-		bool mute = !other->cell[ttl].answered && !own->cell[ttl].answered;
+		bool passed = ttl <= last;
+		struct addr hop = path_hop_address(c->path, ttl);
+		bool mute = !addr_is_set(&hop) && !other->cell[ttl].answered && !own->cell[ttl].answered;
 		unsigned max = passed ? MAX_NAME_ROUNDS : mute ? MAX_SILENT_ROUNDS : MAX_ROUNDS;
-		/* both meet the same limit of ICMP errors: neither always comes first */
-		for (int k = 0; k < 2; k++) {
-			int trace = odd == (k == 0) ? port : c->control;
-			bool enough = passed && (own->cell[ttl].answered || other->cell[ttl].answered);
-			if (!enough)
-				busy |= want(c, trace, ttl, max, passed);
-		}
+		if (!passed || !(own->cell[ttl].answered || other->cell[ttl].answered))
+			busy |= want_pair(c, PROBE_TRACE, port, ttl, max, passed);
 		if (!passed && path_first_arrival(other, &c->t->plan->target) == ttl)
 			break;
 	}
+	if (!busy && s.stops && s.to == s.from + 1)
+		return ask_border(c, port, p, &s);
+	if (!busy && s.stops && p->dest_ttl)
+		busy = trace_slowly(c, port, last + 1, p->dest_ttl - 1);
 	return busy;
 }
 
@@ -467,10 +531,7 @@ static bool trace_stalled(struct ctx *c, int port, const struct port_facts *p)
 		bool passed = ttl <= last;
 		bool mute = !other->cell[ttl].answered && !own->cell[ttl].answered;
 		unsigned max = passed ? 1 : mute ? MAX_SILENT_ROUNDS : MAX_ROUNDS;
-		bool odd = (ttl + own->cell[ttl].sent) & 1;
-		for (int k = 0; k < 2; k++)
-			busy |= odd == (k == 0) ? want_kind(c, kind, port, ttl, max, passed)
-						: want(c, c->control, ttl, max, passed);
+		busy |= want_pair(c, kind, port, ttl, max, passed);
 		if (said)
 			busy |= want_kind(c, PROBE_ACK, port, ttl, max, true);
 	}

@@ -171,9 +171,9 @@ const char *fact_text(enum fact f);
 
 /* Where on the path, as far as the traces tell. */
 struct placed {
-	bool known;
-	enum place place;      /* the most likely */
-	double confidence;     /* of `place` */
+	bool known;            /* there are weights */
+	enum place place;      /* the most likely; PLACE_UNKNOWN where even that one is not likely */
+	double confidence;     /* of `place`; CONFIDENCE_NONE when that is unknown */
 	double weight[PLACE_COUNT]; /* of every place; their sum is at most 1 */
 	unsigned from, to;     /* TTLs; 0 is this host */
 	unsigned culprit;      /* that of the two which lies in `place`; 0 neither */

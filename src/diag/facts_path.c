@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "diag/facts.h"
+#include "model/report.h"
 
 /* How sure a place can be from one end, whatever the numbers say. */
 #define SURE_DEVICE   0.97 /* one hop proven by its own address or by two agreeing signs */
@@ -17,6 +18,11 @@
 #define THROUGH_DESTINATION 0.65
 #define THROUGH_NEAR        0.52 /* where that forwarder is the gateway or the provider's router */
 #define THROUGH_RETURN      0.08 /* nobody's in particular */
+/* What is less likely than this is no place to name: the candidates say between whom it lies. Where
+ * the range is a hop, with a silent one in it perhaps, the likeliest of its neighbours still says something. */
+#define PLACE_MIN_WEIGHT 0.45
+#define PLACE_MIN_NEAR	 0.3
+#define PLACE_NEAR_HOPS	 2
 /* The silence of the first hop beyond, for packets of a connection that is known to be stuck. */
 #define CUT_PROBABILITY 0.02
 
@@ -106,8 +112,14 @@ static void finish_places(const struct path_places *places, struct placed *out, 
 			best = i;
 	}
 	out->known = best != PLACE_UNKNOWN && out->weight[best] > 0;
-	out->place = out->known ? (enum place)best : PLACE_UNKNOWN;
-	out->confidence = out->known ? out->weight[best] : 0;
+	double min = out->to - out->from <= PLACE_NEAR_HOPS ? PLACE_MIN_NEAR : PLACE_MIN_WEIGHT;
+	if (!out->known || out->weight[best] < min) {
+		out->place = PLACE_UNKNOWN; /* the weights tell between whom it lies */
+		out->confidence = CONFIDENCE_NONE;
+		return;
+	}
+	out->place = (enum place)best;
+	out->confidence = out->weight[best];
 	if (places->place[out->to] == out->place)
 		out->culprit = out->to;
 	else if (places->place[out->from] == out->place)

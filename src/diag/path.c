@@ -4,7 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "wire/decode.h"
+
+/* Probes of two traces that met a hop in the same moment: sent within this, and so many in between. */
+#define PAIR_NS	    (20 * NS_PER_MS)
+#define PAIR_WITHIN 128
+/* A hop limits its errors when it leaves out so much more than gets lost on the way to the target. */
+#define LIMIT_FACTOR 1.5
+#define LIMIT_SLACK  0.1
 
 static const struct path_trace no_trace[4 * PLAN_MAX_PORTS];
 static const struct path_border no_border[PLAN_MAX_PORTS][PATH_MAX_BORDERS];
@@ -331,6 +339,17 @@ unsigned path_last_hop(const struct path *p, const struct path_trace *t)
 	return 0;
 }
 
+unsigned path_reach(const struct path *p)
+{
+	unsigned reach = 0;
+
+	for (unsigned i = 0; i < path_n_traces(p); i++) {
+		unsigned last = path_last_hop(p, &p->trace[i]);
+		reach = last > reach ? last : reach;
+	}
+	return reach;
+}
+
 unsigned path_first_syn_ack(const struct path_trace *t)
 {
 	for (unsigned ttl = 1; ttl <= PLAN_MAX_HOPS; ttl++)
@@ -392,7 +411,61 @@ static struct loss_sample hop_record(const struct path *p, int port, unsigned tt
 	return record;
 }
 
-/* That this hop's silence for the port is mere loss; 1 where the control gets no answer either. */
+/* What the control's probes met that reached the target: TCP answers know no limit. */
+static struct loss_sample target_record(const struct path *p, int control, int64_t settled_before)
+{
+	const struct path_trace *t = &p->trace[control];
+	struct loss_sample record = {0};
+	unsigned first = path_first_arrival(t, &p->target);
+
+	for (unsigned ttl = first; ttl && ttl <= PLAN_MAX_HOPS; ttl++) {
+		record.answered += t->cell[ttl].answered;
+		record.sent += settled_sent(&t->cell[ttl], settled_before);
+	}
+	return record;
+}
+
+/* A hop that answers fewer than get through to the target sends only so many errors in a second. */
+static bool limits_its_errors(struct loss_sample hop, struct loss_sample way)
+{
+	double hop_lost = (hop.sent - hop.answered + 0.5) / (hop.sent + 1.0);
+	double way_lost = (way.sent - way.answered + 0.5) / (way.sent + 1.0);
+
+	return hop.answered < hop.sent && hop_lost > LIMIT_FACTOR * way_lost + LIMIT_SLACK;
+}
+
+/*
+ * How many of the port's probes at such a hop does its silence tell something of? The control's of the
+ * same moment came right after it and was answered: the hop had an answer to give, and did not give it
+ * to this port. Where the control's was first it may have got the only one, and where neither was
+ * answered there was none.
+ */
+static unsigned telling_probes(const struct path *p, int port, int control, unsigned ttl,
+			       int64_t settled_before)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < p->n_probes; i++) {
+		const struct path_probe *own = &p->probes[i];
+		if (own->trace != port || own->ttl != ttl || own->t_ns > settled_before)
+			continue;
+		for (unsigned k = i + 1; k < p->n_probes && k <= i + PAIR_WITHIN; k++) {
+			const struct path_probe *other = &p->probes[k];
+			if (other->trace == control && other->ttl == ttl &&
+			    other->t_ns - own->t_ns <= PAIR_NS) {
+				n += other->answered;
+				break;
+			}
+		}
+	}
+	return n;
+}
+
+/*
+ * That this hop's silence for the port is mere loss; 1 where the control gets no answer either.
+ * Losses count as independent. Where a hop limits its errors they are not, for one answer is another
+ * one's silence: there the way alone is the measure, and only what tells something counts.
+ */
 static double hop_probability(const struct path *p, int port, int control, unsigned ttl,
 			      int64_t settled_before)
 {
@@ -400,8 +473,12 @@ static double hop_probability(const struct path *p, int port, int control, unsig
 
 	if (!hop_answered(p, &p->trace[control].cell[ttl]))
 		return 1;
-	return loss_silence_probability(hop_record(p, port, ttl, settled_before),
-					settled_sent(own, settled_before));
+	struct loss_sample hop = hop_record(p, port, ttl, settled_before);
+	struct loss_sample way = target_record(p, control, settled_before);
+	if (!limits_its_errors(hop, way))
+		return loss_silence_probability(hop, settled_sent(own, settled_before));
+	return loss_silence_probability(way.answered ? way : hop,
+					telling_probes(p, port, control, ttl, settled_before));
 }
 
 static void set_range(struct path_stop *s, unsigned last)
@@ -635,10 +712,8 @@ void path_assign_places(const struct path *p, unsigned dest_ttl, const struct ad
 			bool tunnel, struct path_places *out)
 {
 	bool public_seen = false, silent_before = false;
-	unsigned last = dest_ttl ? dest_ttl - 1 : PLAN_MAX_HOPS, reach = 0;
+	unsigned last = dest_ttl ? dest_ttl - 1 : PLAN_MAX_HOPS, reach = path_reach(p);
 
-	for (unsigned i = 0; i < path_n_traces(p); i++)
-		reach = path_last_hop(p, &p->trace[i]) > reach ? path_last_hop(p, &p->trace[i]) : reach;
 	if (dest_ttl && dest_ttl - 1 > reach)
 		reach = dest_ttl - 1;
 	out->dest_ttl = dest_ttl;

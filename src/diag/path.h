@@ -129,6 +129,9 @@ uint32_t path_asn(const struct path *p, const struct addr *a, const char **name)
 /* Largest TTL for which a router answered this trace; 0 none. */
 unsigned path_last_hop(const struct path *p, const struct path_trace *t);
 
+/* ... any trace. */
+unsigned path_reach(const struct path *p);
+
 /* Smallest TTL that drew such an answer; 0 none. */
 unsigned path_first_syn_ack(const struct path_trace *t);
 unsigned path_first_rst(const struct path_trace *t);
