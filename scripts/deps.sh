@@ -4,7 +4,7 @@
 
 BUILD_PACKAGES=(
 	cmake make gcc clang libc6-dev pkg-config
-	libpcap-dev libnl-3-dev libnl-route-3-dev libnl-nf-3-dev libnftnl-dev libmnl-dev libssl-dev libjansson-dev
+	libpcap-dev libnl-3-dev libnftnl-dev libmnl-dev libssl-dev libjansson-dev
 	libcap-dev libmicrohttpd-dev libseccomp-dev libmaxminddb-dev libbpf-dev libunbound-dev zlib1g-dev libzstd-dev liblzma-dev
 )
 TEST_PACKAGES=(libcmocka-dev ninja-build valgrind libc6-dbg chromium dpkg-dev)

@@ -2,45 +2,27 @@
 #include "capture/input.h"
 
 #include <errno.h>
-#include <lzma.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <zlib.h>
-#include <zstd.h>
-#include <zstd_errors.h>
 
 #include "base/arena.h"
+#include "capture/unpack.h"
 
 #define RAW_SIZE 65536
-/* What `zstd` itself agrees to by default, and what `xz -9` needs and its double. */
-#define ZSTD_WINDOW_LOG_MAX 27
-#define XZ_MEMORY_MAX       (UINT64_C(128) << 20)
-
-enum packing {
-	PACKING_NONE,
-	PACKING_GZIP,
-	PACKING_ZSTD,
-	PACKING_XZ,
-};
 
 struct input {
 	int fd;
-	enum packing packing;
+	const struct unpacker *packing; /* NULL: none */
 	uint64_t offset; /* read from fd */
 	uint8_t *raw;    /* RAW_SIZE; what was read and not yet used */
 	size_t at, end;
 	bool raw_over; /* the file's end was read */
 	bool over;
-	bool amid;       /* the compressed data is not at the end of a stream */
 	char fault[200]; /* empty: none */
-	union {
-		z_stream gzip;
-		ZSTD_DStream *zstd;
-		lzma_stream xz;
-	};
+	struct unpacking unpacking;
 };
 
 static void fault(struct input *in, const char *what)
@@ -65,80 +47,19 @@ static size_t read_fd(struct input *in, uint8_t *out, size_t size)
 	return n > 0 ? (size_t)n : 0;
 }
 
-/* ---- one decoder each: consumes raw bytes, returns how many it wrote ---- */
-
-static size_t unpack_gzip(struct input *in, uint8_t *out, size_t size)
-{
-	z_stream *z = &in->gzip;
-
-	z->next_in = in->raw + in->at;
-	z->avail_in = (uInt)(in->end - in->at);
-	z->next_out = out;
-	z->avail_out = (uInt)size;
-	if (!in->amid && z->avail_in) { /* a further member, or padding behind the last */
-		if (*z->next_in != 0x1f) {
-			in->over = true;
-			return 0;
-		}
-		inflateReset(z);
-		in->amid = true;
-	}
-	int rc = inflate(z, Z_NO_FLUSH);
-	in->at = in->end - z->avail_in;
-	if (rc == Z_STREAM_END)
-		in->amid = false;
-	else if (rc != Z_OK && rc != Z_BUF_ERROR)
-		fault(in, "gzip data is broken");
-	return size - z->avail_out;
-}
-
-static size_t unpack_zstd(struct input *in, uint8_t *out, size_t size)
-{
-	ZSTD_inBuffer from = {in->raw, in->end, in->at};
-	ZSTD_outBuffer to = {out, size, 0};
-	size_t rc = ZSTD_decompressStream(in->zstd, &to, &from);
-
-	in->at = from.pos;
-	in->amid = rc != 0;
-	if (!ZSTD_isError(rc))
-		return to.pos;
-	if (ZSTD_getErrorCode(rc) == ZSTD_error_frameParameter_windowTooLarge)
-		fault(in, "zstd data asks for more than 128 MB of memory (compress without --ultra "
-			  "or --long),");
-	else
-		fault(in, "zstd data is broken");
-	return to.pos;
-}
-
-static size_t unpack_xz(struct input *in, uint8_t *out, size_t size)
-{
-	lzma_stream *x = &in->xz;
-
-	x->next_in = in->raw + in->at;
-	x->avail_in = in->end - in->at;
-	x->next_out = out;
-	x->avail_out = size;
-	lzma_ret rc = lzma_code(x, in->raw_over ? LZMA_FINISH : LZMA_RUN);
-	in->at = in->end - x->avail_in;
-	in->amid = rc != LZMA_STREAM_END;
-	if (rc == LZMA_STREAM_END)
-		in->over = true;
-	else if (rc == LZMA_MEMLIMIT_ERROR)
-		fault(in, "xz data asks for more than 128 MB of memory");
-	else if (rc != LZMA_OK && rc != LZMA_BUF_ERROR)
-		fault(in, "xz data is broken");
-	return size - x->avail_out;
-}
-
 static size_t unpack(struct input *in, uint8_t *out, size_t size)
 {
-	switch (in->packing) {
-	case PACKING_GZIP: return unpack_gzip(in, out, size);
-	case PACKING_ZSTD: return unpack_zstd(in, out, size);
-	case PACKING_XZ: return unpack_xz(in, out, size);
-	case PACKING_NONE: break;
-	}
-	return 0;
+	struct unpacking *u = &in->unpacking;
+
+	u->in = in->raw + in->at;
+	u->left = in->end - in->at;
+	u->in_over = in->raw_over;
+	size_t n = in->packing->unpack(u, out, size);
+	in->at = in->end - u->left;
+	in->over = in->over || u->over;
+	if (u->fault)
+		fault(in, u->fault);
+	return n;
 }
 
 static size_t read_packed(struct input *in, uint8_t *out, size_t size)
@@ -149,7 +70,7 @@ static size_t read_packed(struct input *in, uint8_t *out, size_t size)
 			in->end = read_fd(in, in->raw, RAW_SIZE);
 		}
 		bool last = in->at == in->end && in->raw_over;
-		if (in->over || (last && !in->amid)) {
+		if (in->over || (last && !in->unpacking.amid)) {
 			in->over = true;
 			return 0;
 		}
@@ -176,7 +97,7 @@ static size_t read_plain(struct input *in, uint8_t *out, size_t size)
 
 size_t input_read(struct input *in, uint8_t *out, size_t size)
 {
-	return in->packing == PACKING_NONE ? read_plain(in, out, size) : read_packed(in, out, size);
+	return in->packing ? read_packed(in, out, size) : read_plain(in, out, size);
 }
 
 const char *input_fault(const struct input *in)
@@ -191,38 +112,39 @@ static bool begins(const struct input *in, const char *magic, size_t len)
 	return in->end >= len && memcmp(in->raw, magic, len) == 0;
 }
 
-static enum packing packing_of(const struct input *in)
+static const struct unpacker *packing_of(const struct input *in)
 {
 	if (begins(in, "\x1f\x8b", 2))
-		return PACKING_GZIP;
+		return &unpack_gzip;
 	if (begins(in, "\x28\xb5\x2f\xfd", 4))
-		return PACKING_ZSTD;
+		return &unpack_zstd;
 	/* a skippable frame, as parallel writers begin with */
 	if (in->end >= 4 && (in->raw[0] & 0xf0) == 0x50 &&
 	    begins(in, (char[]){(char)in->raw[0], 0x2a, 0x4d, 0x18}, 4))
-		return PACKING_ZSTD;
+		return &unpack_zstd;
 	return begins(in,
 		      "\xfd"
 		      "7zXZ\0",
 		      6)
-		       ? PACKING_XZ
-		       : PACKING_NONE;
+		       ? &unpack_xz
+		       : NULL;
 }
 
-static bool start_unpacking(struct input *in)
+/* -1 with *e; input_free() then ends what was started. */
+static int start_unpacking(struct input *in, const struct unpacker *packing, const char *name,
+			   struct err *e)
 {
-	switch (in->packing) {
-	case PACKING_GZIP: return inflateInit2(&in->gzip, 15 + 16) == Z_OK;
-	case PACKING_ZSTD:
-		in->zstd = ZSTD_createDStream();
-		return in->zstd && !ZSTD_isError(ZSTD_DCtx_setParameter(
-					   in->zstd, ZSTD_d_windowLogMax, ZSTD_WINDOW_LOG_MAX));
-	case PACKING_XZ:
-		in->xz = (lzma_stream)LZMA_STREAM_INIT;
-		return lzma_stream_decoder(&in->xz, XZ_MEMORY_MAX, LZMA_CONCATENATED) == LZMA_OK;
-	case PACKING_NONE: break;
-	}
-	return true;
+	if (!packing)
+		return 0;
+	if (!packing->start)
+		return err_set(e, ERR_USAGE,
+			       "%s: is compressed with %s, which this build cannot read (%s)", name,
+			       packing->name, packing->library);
+	in->packing = packing;
+	in->unpacking.amid = true;
+	return packing->start(&in->unpacking)
+		       ? 0
+		       : err_set(e, ERR_RUN, "%s: no memory to decompress it", name);
 }
 
 int input_open(struct input **out, int fd, const char *name, struct err *e)
@@ -238,12 +160,8 @@ int input_open(struct input **out, int fd, const char *name, struct err *e)
 		err_set(e, ERR_USAGE, "%s: %s", name, in->fault[0] ? in->fault : "is empty");
 		goto out;
 	}
-	in->packing = packing_of(in);
-	in->amid = in->packing != PACKING_NONE;
-	if (!start_unpacking(in)) {
-		err_set(e, ERR_RUN, "%s: no memory to decompress it", name);
+	if (start_unpacking(in, packing_of(in), name, e) != 0)
 		goto out;
-	}
 	*out = in;
 	rc = 0;
 out:
@@ -256,12 +174,8 @@ void input_free(struct input *in)
 {
 	if (!in)
 		return;
-	switch (in->packing) {
-	case PACKING_GZIP: inflateEnd(&in->gzip); break;
-	case PACKING_ZSTD: ZSTD_freeDStream(in->zstd); break;
-	case PACKING_XZ: lzma_end(&in->xz); break;
-	case PACKING_NONE: break;
-	}
+	if (in->packing)
+		in->packing->end(&in->unpacking);
 	free(in->raw);
 	free(in);
 }

@@ -2,6 +2,7 @@
 #include "host/ask.h"
 
 #include <errno.h>
+#include <netlink/msg.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -61,7 +62,7 @@ static int wait_for_answer(const struct exchange *x, struct err *e)
 
 static void take_message(struct exchange *x, const struct nlmsghdr *m)
 {
-	const struct nlmsgerr *error = NLMSG_DATA(m);
+	const struct nlmsgerr *error = nlmsg_data(m);
 
 	if (m->nlmsg_seq != x->seq)
 		return;
@@ -75,7 +76,7 @@ static void take_message(struct exchange *x, const struct nlmsghdr *m)
 	case NLMSG_DONE: /* with the dump's errno, where it failed on the way */
 		if (m->nlmsg_len >= NLMSG_LENGTH(sizeof(int))) {
 			int result;
-			memcpy(&result, NLMSG_DATA(m), sizeof(result));
+			memcpy(&result, nlmsg_data(m), sizeof(result));
 			x->answer = result < 0 ? -result : 0;
 		}
 		x->done = true;
@@ -104,9 +105,9 @@ static int receive(struct exchange *x, struct err *e)
 			return err_set(e, ERR_RUN, "netlink: %s", strerror(errno));
 		if (from_len != sizeof(from) || from.nl_pid != 0) /* not from the kernel */
 			continue;
-		unsigned len = (unsigned)n;
-		for (const struct nlmsghdr *m = (const void *)buffer; !x->done && NLMSG_OK(m, len);
-		     m = NLMSG_NEXT(m, len))
+		int len = (int)n;
+		for (struct nlmsghdr *m = (void *)buffer; !x->done && nlmsg_ok(m, len);
+		     m = nlmsg_next(m, &len))
 			take_message(x, m);
 	}
 	return 0;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "host/asn.h"
 
+#ifdef SMTPBLAME_ASN
+
 #include <maxminddb.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,3 +83,24 @@ bool asn_db_lookup(struct asn_db *db, const struct addr *a, uint32_t *asn, char 
 	}
 	return *asn != 0;
 }
+
+#else
+
+int asn_db_open(struct asn_db **out, const char *path, struct err *e)
+{
+	*out = NULL;
+	return path ? err_set(e, ERR_USAGE, "--asn-db %s: not built in (libmaxminddb)", path) : 0;
+}
+
+void asn_db_close(struct asn_db *db)
+{
+	(void)db;
+}
+
+bool asn_db_lookup(struct asn_db *db, const struct addr *a, uint32_t *asn, char *name)
+{
+	(void)db, (void)a, (void)asn, (void)name;
+	return false;
+}
+
+#endif

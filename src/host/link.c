@@ -72,7 +72,7 @@ static void on_link(const struct nlmsghdr *m, void *arg)
 	if (!m || m->nlmsg_type != RTM_NEWLINK ||
 	    !netlink_parse(m, sizeof(struct ifinfomsg), a, IFLA_MAX))
 		return;
-	const struct ifinfomsg *header = NLMSG_DATA(m);
+	const struct ifinfomsg *header = nlmsg_data(m);
 	memset(l, 0, sizeof(*l));
 	l->ifindex = header->ifi_index;
 	l->arphrd = header->ifi_type;
@@ -165,7 +165,7 @@ static void on_neighbour(const struct nlmsghdr *m, void *arg)
 	}
 	if (m->nlmsg_type != RTM_NEWNEIGH || !netlink_parse(m, sizeof(struct ndmsg), a, NDA_MAX))
 		return;
-	const struct ndmsg *header = NLMSG_DATA(m);
+	const struct ndmsg *header = nlmsg_data(m);
 	const struct addr address = netlink_addr(header->ndm_family, a[NDA_DST]);
 	if (header->ndm_ifindex != n->ifindex || !addr_equal(&address, &n->address))
 		return;
@@ -223,7 +223,7 @@ static void on_address(const struct nlmsghdr *m, void *arg)
 	if (!m || m->nlmsg_type != RTM_NEWADDR ||
 	    !netlink_parse(m, sizeof(struct ifaddrmsg), a, IFA_MAX))
 		return;
-	const struct ifaddrmsg *header = NLMSG_DATA(m);
+	const struct ifaddrmsg *header = nlmsg_data(m);
 	/* on point-to-point links IFA_ADDRESS is the peer's */
 	const struct nlattr *own = a[IFA_LOCAL] ? a[IFA_LOCAL] : a[IFA_ADDRESS];
 	const struct addr address = netlink_addr(header->ifa_family, own);

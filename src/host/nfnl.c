@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <netlink/msg.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -159,7 +160,7 @@ struct reading {
 
 static void read_message(struct reading *r, const struct nlmsghdr *m)
 {
-	const struct nlmsgerr *error = NLMSG_DATA(m);
+	const struct nlmsgerr *error = nlmsg_data(m);
 
 	if (m->nlmsg_seq != r->seq || r->done || r->enough)
 		return;
@@ -188,7 +189,7 @@ static bool receive(struct nfnl *n, struct reading *r, char *buf, int64_t deadli
 	if (got < 0)
 		return errno == EINTR || errno == EAGAIN;
 	int len = (int)got;
-	for (struct nlmsghdr *m = (void *)buf; NLMSG_OK(m, len); m = NLMSG_NEXT(m, len))
+	for (struct nlmsghdr *m = (void *)buf; nlmsg_ok(m, len); m = nlmsg_next(m, &len))
 		read_message(r, m);
 	return true;
 }

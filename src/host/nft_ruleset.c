@@ -8,6 +8,7 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <netlink/msg.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -217,7 +218,7 @@ static int answer_errno(const struct nlmsghdr *m)
 	int32_t code = 0;
 
 	if (m->nlmsg_len >= NLMSG_LENGTH(sizeof(code)))
-		memcpy(&code, NLMSG_DATA(m), sizeof(code));
+		memcpy(&code, nlmsg_data(m), sizeof(code));
 	return -code;
 }
 
@@ -239,8 +240,8 @@ static int question(struct nft_ruleset *r, const struct request *q, on_message *
 		if (n == 0)
 			return 0;
 		int left = (int)n;
-		for (const struct nlmsghdr *m = (const void *)r->buffer;
-		     NLMSG_OK(m, (unsigned)left); m = NLMSG_NEXT(m, left)) {
+		for (struct nlmsghdr *m = (void *)r->buffer; nlmsg_ok(m, left);
+		     m = nlmsg_next(m, &left)) {
 			if (m->nlmsg_seq != asked->nlmsg_seq)
 				continue; /* the rest of an answer that came too late */
 			if (m->nlmsg_flags & NLM_F_DUMP_INTR)
@@ -291,7 +292,7 @@ static int ask_generation(struct nft_ruleset *r, uint32_t *out, int *answer, str
 static void on_table(struct nft_ruleset *r, const struct nlmsghdr *m, void *arg)
 {
 	const struct nlattr *t[NFTA_TABLE_MAX + 1];
-	const struct nfgenmsg *g = NLMSG_DATA(m);
+	const struct nfgenmsg *g = nlmsg_data(m);
 	bool foreign = false;
 	size_t len;
 	const struct nlattr *a = nft_rule_attributes(m, &len);
@@ -365,7 +366,7 @@ static void read_hook(struct nft_ruleset *r, struct nft_chain *c, const struct n
 static void on_chain(struct nft_ruleset *r, const struct nlmsghdr *m, void *arg)
 {
 	const struct nlattr *t[NFTA_CHAIN_MAX + 1];
-	const struct nfgenmsg *g = NLMSG_DATA(m);
+	const struct nfgenmsg *g = nlmsg_data(m);
 	bool foreign = false;
 	size_t len;
 	const struct nlattr *a = nft_rule_attributes(m, &len);
@@ -525,7 +526,7 @@ static void end_dump(struct nft_ruleset *r, struct nft_chain *c)
 static bool is_of(const struct nft_chain *c, const struct nlmsghdr *m)
 {
 	const struct nlattr *t[NFTA_RULE_MAX + 1];
-	const struct nfgenmsg *g = NLMSG_DATA(m);
+	const struct nfgenmsg *g = nlmsg_data(m);
 	bool foreign = false;
 	size_t len;
 	const struct nlattr *a = nft_rule_attributes(m, &len);
@@ -564,8 +565,7 @@ static void read_more(struct nft_ruleset *r, struct nft_chain *c)
 	size_t n = receive(r, c->fd);
 	int left = (int)n;
 
-	for (const struct nlmsghdr *m = (const void *)r->buffer; NLMSG_OK(m, (unsigned)left);
-	     m = NLMSG_NEXT(m, left)) {
+	for (struct nlmsghdr *m = (void *)r->buffer; nlmsg_ok(m, left); m = nlmsg_next(m, &left)) {
 		if (m->nlmsg_flags & NLM_F_DUMP_INTR)
 			r->changed = true;
 		if (m->nlmsg_type == NLMSG_DONE || m->nlmsg_type == NLMSG_ERROR) {

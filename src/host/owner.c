@@ -11,6 +11,7 @@
 #include <linux/inet_diag.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
+#include <netlink/msg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +36,7 @@ static bool on_socket(const struct nlmsghdr *m, void *arg)
 	struct inet_diag_msg *out = arg;
 
 	if (m && m->nlmsg_type == SOCK_DIAG_BY_FAMILY && m->nlmsg_len >= NLMSG_LENGTH(sizeof(*out)))
-		memcpy(out, NLMSG_DATA(m), sizeof(*out));
+		memcpy(out, nlmsg_data(m), sizeof(*out));
 	return true;
 }
 

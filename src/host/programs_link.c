@@ -94,7 +94,7 @@ static void on_link(const struct nlmsghdr *m, void *arg)
 	    !netlink_parse(m, sizeof(struct ifinfomsg), a, IFLA_MAX) || !a[IFLA_IFNAME])
 		return;
 	i->found = true;
-	i->index = ((const struct ifinfomsg *)NLMSG_DATA(m))->ifi_index;
+	i->index = ((const struct ifinfomsg *)nlmsg_data(m))->ifi_index;
 	watch_text(i->name, sizeof(i->name), nla_data(a[IFLA_IFNAME]),
 		   strnlen(nla_data(a[IFLA_IFNAME]), (size_t)nla_len(a[IFLA_IFNAME])));
 	read_xdp(a[IFLA_XDP], i);
@@ -144,7 +144,7 @@ static void on_member(const struct nlmsghdr *m, void *arg)
 	if (m->nlmsg_type == RTM_NEWLINK && s->n < INTERFACES_MAX &&
 	    netlink_parse(m, sizeof(struct ifinfomsg), a, IFLA_MAX) &&
 	    netlink_u32(a[IFLA_MASTER]) == s->master)
-		s->list[s->n++] = ((const struct ifinfomsg *)NLMSG_DATA(m))->ifi_index;
+		s->list[s->n++] = ((const struct ifinfomsg *)nlmsg_data(m))->ifi_index;
 }
 
 static void add_members(struct links *s, int master)
@@ -250,7 +250,7 @@ static void on_qdisc(const struct nlmsghdr *m, void *arg)
 	if (!m || m->nlmsg_type != RTM_NEWQDISC ||
 	    !netlink_parse(m, sizeof(struct tcmsg), a, TCA_MAX) || !a[TCA_KIND])
 		return;
-	const struct tcmsg *tc = NLMSG_DATA(m);
+	const struct tcmsg *tc = nlmsg_data(m);
 	for (unsigned k = 0; k < s->n; k++) {
 		struct interface *i = &s->list[k];
 		if (i->index != tc->tcm_ifindex)

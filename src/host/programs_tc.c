@@ -395,7 +395,7 @@ bool tc_filter_parse(const struct nlmsghdr *m, const struct host_watch *w, bool 
 		     struct tc_filter *out)
 {
 	struct nlattr *top[TCA_MAX + 1], *a[OPTIONS_MAX + 1] = {NULL};
-	const struct tcmsg *tc = NLMSG_DATA(m);
+	const struct tcmsg *tc = nlmsg_data(m);
 
 	*out = (struct tc_filter){0};
 	if (m->nlmsg_type != RTM_NEWTFILTER || !netlink_parse(m, sizeof(*tc), top, TCA_MAX) ||

@@ -48,7 +48,7 @@ static void on_lookup(const struct nlmsghdr *m, void *arg)
 	if (!m || m->nlmsg_type != RTM_NEWROUTE ||
 	    !netlink_parse(m, sizeof(struct rtmsg), a, RTA_MAX))
 		return;
-	const struct rtmsg *r = NLMSG_DATA(m);
+	const struct rtmsg *r = nlmsg_data(m);
 	l->found = true;
 	l->type = r->rtm_type;
 	l->table = a[RTA_TABLE] ? netlink_u32(a[RTA_TABLE]) : r->rtm_table;

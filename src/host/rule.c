@@ -6,6 +6,7 @@
 #include <linux/fib_rules.h>
 #include <linux/rtnetlink.h>
 #include <netdb.h>
+#include <netlink/msg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,7 +50,7 @@ static int number_or_none(const struct nlattr *a)
 static bool rule_parse(struct rule *r, const struct nlmsghdr *m)
 {
 	struct nlattr *a[RULE_FRA_MAX + 1];
-	const struct fib_rule_hdr *header = NLMSG_DATA(m);
+	const struct fib_rule_hdr *header = nlmsg_data(m);
 
 	if (!netlink_parse(m, sizeof(*header), a, RULE_FRA_MAX))
 		return false;

@@ -15,6 +15,7 @@
 #include <linux/fib_rules.h>
 #include <linux/rtnetlink.h>
 #include <netinet/in.h>
+#include <netlink/msg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,7 +85,7 @@ static void on_route(const struct nlmsghdr *m, void *arg)
 		forget_best(s);
 		return;
 	}
-	const struct rtmsg *r = NLMSG_DATA(m);
+	const struct rtmsg *r = nlmsg_data(m);
 	if (m->nlmsg_type != RTM_NEWROUTE || !netlink_parse(m, sizeof(*r), a, RTA_MAX))
 		return;
 	uint32_t table = a[RTA_TABLE] ? netlink_u32(a[RTA_TABLE]) : r->rtm_table;

@@ -619,7 +619,7 @@ static void ask_base_chain(struct trace *t, const struct rule_ref *ref, struct k
 		return;
 	while ((got = recv(nl_socket_get_fd(t->table.owner), buf, sizeof(buf), MSG_DONTWAIT)) > 0) {
 		int len = (int)got;
-		for (m = (void *)buf; NLMSG_OK(m, len); m = NLMSG_NEXT(m, len))
+		for (m = (void *)buf; nlmsg_ok(m, len); m = nlmsg_next(m, &len))
 			if (m->nlmsg_type == (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWCHAIN) &&
 			    m->nlmsg_seq == t->table.seq)
 				take_chain(m, ref, k);

@@ -18,6 +18,7 @@
 #include <linux/netlink.h>
 #include <netinet/in.h>
 #include <netlink/errno.h>
+#include <netlink/msg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,7 +85,7 @@ static void batch_end_message(struct batch *b, const struct nlmsghdr *m)
 static void batch_mark(struct batch *b, uint16_t type)
 {
 	struct nlmsghdr *m = (struct nlmsghdr *)(void *)(b->bytes + b->len);
-	struct nfgenmsg *g = NLMSG_DATA(m);
+	struct nfgenmsg *g = nlmsg_data(m);
 
 	memset(m, 0, NLMSG_SPACE(sizeof(*g)));
 	m->nlmsg_len = NLMSG_LENGTH(sizeof(*g));
@@ -107,8 +108,8 @@ static int read_answers(struct trace_table *t, uint32_t last, uint32_t *failed)
 
 	while ((got = recv(nl_socket_get_fd(t->owner), buf, sizeof(buf), MSG_DONTWAIT)) > 0) {
 		int len = (int)got;
-		for (struct nlmsghdr *m = (void *)buf; NLMSG_OK(m, len); m = NLMSG_NEXT(m, len)) {
-			const struct nlmsgerr *answer = NLMSG_DATA(m);
+		for (struct nlmsghdr *m = (void *)buf; nlmsg_ok(m, len); m = nlmsg_next(m, &len)) {
+			const struct nlmsgerr *answer = nlmsg_data(m);
 			if (m->nlmsg_type != NLMSG_ERROR ||
 			    m->nlmsg_len < NLMSG_LENGTH(sizeof(*answer)))
 				continue;
@@ -400,7 +401,7 @@ static int make_tables(struct trace_table *t, bool *about_table, bool *about_all
 	/* the last message before the end is a rule: its answer says that all went well */
 	uint32_t last = t->seq;
 	struct nlmsghdr *m = (void *)b.bytes;
-	for (int left = (int)b.len; NLMSG_OK(m, left); m = NLMSG_NEXT(m, left))
+	for (int left = (int)b.len; nlmsg_ok(m, left); m = nlmsg_next(m, &left))
 		if (m->nlmsg_seq == last)
 			m->nlmsg_flags |= NLM_F_ACK;
 	batch_mark(&b, NFNL_MSG_BATCH_END);

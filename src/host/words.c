@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Routes and numbers in the words of iproute2, so that a user finds them again. */
 #include <linux/rtnetlink.h>
+#include <netlink/msg.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -162,7 +163,7 @@ void words_prefix(struct line *l, const char *word, const struct addr *a, unsign
 void words_route(struct host *h, const struct nlmsghdr *m, char *out, size_t size)
 {
 	static const char *const preferences[4] = {"medium", "high", "2", "low"}; /* RFC 4191 */
-	const struct rtmsg *r = NLMSG_DATA(m);
+	const struct rtmsg *r = nlmsg_data(m);
 	struct line l = line_into(out, size);
 	struct nlattr *a[RTA_MAX + 1];
 	char text[80];

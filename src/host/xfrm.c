@@ -7,6 +7,7 @@
  */
 #include <linux/xfrm.h>
 #include <netinet/in.h>
+#include <netlink/msg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -127,7 +128,7 @@ static bool on_policy(const struct nlmsghdr *m, void *arg)
 	    m->nlmsg_len < NLMSG_LENGTH(sizeof(struct xfrm_userpolicy_info)) ||
 	    !netlink_parse(m, sizeof(p.info), a, XFRMA_MAX))
 		return true;
-	memcpy(&p.info, NLMSG_DATA(m), sizeof(p.info));
+	memcpy(&p.info, nlmsg_data(m), sizeof(p.info));
 	/* forwarding, and policies of single sockets, are not ours; nor are xfrm interfaces' */
 	if ((p.info.dir != XFRM_POLICY_IN && p.info.dir != XFRM_POLICY_OUT) ||
 	    s->skip[p.info.dir] || netlink_u32(a[XFRMA_IF_ID]))
@@ -329,7 +330,7 @@ static bool on_default(const struct nlmsghdr *m, void *arg)
 	struct xfrm_userpolicy_default *out = arg;
 
 	if (m && m->nlmsg_type == XFRM_MSG_GETDEFAULT && m->nlmsg_len >= NLMSG_LENGTH(sizeof(*out)))
-		memcpy(out, NLMSG_DATA(m), sizeof(*out));
+		memcpy(out, nlmsg_data(m), sizeof(*out));
 	return true;
 }
 

@@ -60,7 +60,8 @@ SSL *tls_connection_new(struct tls *t, int fd, const char *name, const struct ad
 		return NULL;
 	}
 	if (name) {
-		SSL_set_tlsext_host_name(ssl, name);
+		/* OpenSSL's macro takes no const, and copies it */
+		SSL_set_tlsext_host_name(ssl, (char *)(uintptr_t)name);
 		SSL_set1_host(ssl, name);
 	} else {
 		X509_VERIFY_PARAM_set1_ip(SSL_get0_param(ssl), address->bytes,
@@ -117,16 +118,31 @@ static const char *const *certificate_names(struct arena *a, X509 *cert)
 	return out;
 }
 
+/* The certificate, or its public key, as bytes; NULL: it has none. free(). OpenSSL's own allocation
+ * would have to be freed by a macro that puts the path of this file into the program. */
+static unsigned char *der_of(X509 *cert, bool key_only, size_t *size)
+{
+	X509_PUBKEY *key = X509_get_X509_PUBKEY(cert);
+	int len = key_only ? i2d_X509_PUBKEY(key, NULL) : i2d_X509(cert, NULL);
+	unsigned char *der = len > 0 ? xcalloc(1, (size_t)len) : NULL, *end = der;
+
+	if (der)
+		len = key_only ? i2d_X509_PUBKEY(key, &end) : i2d_X509(cert, &end);
+	*size = len > 0 ? (size_t)len : 0;
+	return der;
+}
+
 static char *spki_sha256(struct arena *a, X509 *cert)
 {
-	unsigned char *der = NULL, hash[SHA256_DIGEST_LENGTH];
-	int len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert), &der);
+	unsigned char hash[SHA256_DIGEST_LENGTH];
+	size_t len;
+	unsigned char *der = der_of(cert, true, &len);
 	char *out = arena_alloc(a, 2 * sizeof(hash) + 1);
 
-	if (len <= 0)
+	if (!der)
 		return NULL;
-	SHA256(der, (size_t)len, hash);
-	OPENSSL_free(der);
+	SHA256(der, len, hash);
+	free(der);
 	for (size_t i = 0; i < sizeof(hash); i++)
 		snprintf(out + 2 * i, 3, "%02x", hash[i]);
 	return out;
@@ -135,13 +151,14 @@ static char *spki_sha256(struct arena *a, X509 *cert)
 static const char *digest_text(struct arena *a, unsigned usage, unsigned selector, X509 *cert,
 			       const EVP_MD *md, unsigned matching)
 {
-	unsigned char hash[EVP_MAX_MD_SIZE], *der = NULL;
+	unsigned char hash[EVP_MAX_MD_SIZE];
 	unsigned len = 0;
-	int size = selector ? i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert), &der) : i2d_X509(cert, &der);
+	size_t size;
+	unsigned char *der = der_of(cert, selector != 0, &size);
 
-	if (size <= 0 || EVP_Digest(der, (size_t)size, hash, &len, md, NULL) != 1)
+	if (!der || EVP_Digest(der, size, hash, &len, md, NULL) != 1)
 		len = 0;
-	OPENSSL_free(der);
+	free(der);
 	char *out = arena_printf(a, "%u %u %u %*s", usage, selector, matching, (int)(2 * len), "");
 	for (unsigned i = 0; i < len; i++)
 		snprintf(out + 6 + 2 * i, 3, "%02x", hash[i]);

@@ -102,7 +102,7 @@ void dns_end(struct dns *d, struct dns_pending *p, struct dns_facts *out);
 void dns_facts(struct dns *d, const struct dns_question *q, int64_t deadline_ns,
 	       struct dns_facts *out);
 
-/* ---- for tests: records as they come ---- */
+/* ---- records as they come (dns_record.c) ---- */
 
 /* A name in wire form as text, in lower case, without the last dot; "." for the root. False for
  * what is no host name, or broken. */

@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <linux/landlock.h>
 #include <sched.h>
-#include <seccomp.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +15,10 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#ifdef SMTPBLAME_SECCOMP
+#include <seccomp.h>
+#endif
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANITIZED 1
@@ -28,15 +31,18 @@
 #define SANITIZED 0
 #endif
 
-static void miss(struct sandbox_held *held, const char *what, int error)
+static void miss(struct sandbox_held *held, const char *what, const char *why)
 {
 	size_t n = strlen(held->missing);
 
-	snprintf(held->missing + n, sizeof(held->missing) - n, "%s%s: %s", n ? "; " : "", what,
-		 strerror(error));
+	snprintf(held->missing + n, sizeof(held->missing) - n, "%s%s: %s", n ? "; " : "", what, why);
 }
 
+#define LENGTH(a) (sizeof(a) / sizeof((a)[0]))
+
 /* ---- system calls ---- */
+
+#ifdef SMTPBLAME_SECCOMP
 
 /* By name, for not every architecture has each. Threads, memory, time, reading and writing. */
 static const char *const always[] = {
@@ -79,8 +85,6 @@ static const char *const for_sanitizers[] = {
 
 static const int domains[] = {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK};
 
-#define LENGTH(a) (sizeof(a) / sizeof((a)[0]))
-
 static int allow(scmp_filter_ctx ctx, const char *const *names, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -99,9 +103,10 @@ static int allow_domains(scmp_filter_ctx ctx)
 {
 	int rc = 0;
 
-	for (size_t i = 0; i < LENGTH(domains) && rc == 0; i++)
-		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
-				      SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)domains[i]));
+	for (size_t i = 0; i < LENGTH(domains) && rc == 0; i++) {
+		struct scmp_arg_cmp is = {.arg = 0, .op = SCMP_CMP_EQ, .datum_a = (scmp_datum_t)domains[i]};
+		rc = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, &is);
+	}
 	return rc;
 }
 
@@ -149,8 +154,18 @@ static void filter_calls(unsigned uses, struct sandbox_held *held)
 	seccomp_release(ctx);
 	held->seccomp = rc == 0;
 	if (rc != 0)
-		miss(held, "seccomp", -rc);
+		miss(held, "seccomp", strerror(-rc));
 }
+
+#else
+
+static void filter_calls(unsigned uses, struct sandbox_held *held)
+{
+	(void)uses;
+	miss(held, "seccomp", "not built in (libseccomp)");
+}
+
+#endif
 
 /* ---- files ---- */
 
@@ -239,13 +254,13 @@ static void limit_files(const struct sandbox *s, struct sandbox_held *held)
 	};
 
 	if (abi < 1) {
-		miss(held, "landlock", errno);
+		miss(held, "landlock", strerror(errno));
 		return;
 	}
 	size_t size = abi >= 6 ? sizeof(attr) : sizeof(attr.handled_access_fs);
 	int ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, size, 0);
 	if (ruleset < 0) {
-		miss(held, "landlock", errno);
+		miss(held, "landlock", strerror(errno));
 		return;
 	}
 	if (s->uses & (SANDBOX_CONNECT | SANDBOX_LISTEN)) {
@@ -263,7 +278,7 @@ static void limit_files(const struct sandbox *s, struct sandbox_held *held)
 	if (syscall(SYS_landlock_restrict_self, ruleset, 0) == 0)
 		held->landlock = true;
 	else
-		miss(held, "landlock", errno);
+		miss(held, "landlock", strerror(errno));
 	close(ruleset);
 }
 
@@ -271,7 +286,7 @@ void sandbox_enter(const struct sandbox *s, struct sandbox_held *held)
 {
 	*held = (struct sandbox_held){0};
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
-		miss(held, "no_new_privs", errno);
+		miss(held, "no_new_privs", strerror(errno));
 		return;
 	}
 	limit_files(s, held);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "serve/server.h"
 
+#ifdef SMTPBLAME_SERVE
+
 #include <errno.h>
 #include <math.h>
 #include <microhttpd.h>
@@ -465,3 +467,43 @@ void server_dispatch(struct server *s, int64_t *wake)
 	*wake = MHD_get_timeout(s->daemon, &ms) == MHD_YES ? clock_mono_ns() + (int64_t)ms * NS_PER_MS
 							    : INT64_MAX;
 }
+
+#else
+
+int server_new(struct server **out, const struct server_options *opt, struct err *e)
+{
+	(void)opt;
+	*out = NULL;
+	return err_set(e, ERR_RUN, "serve: not built in (libmicrohttpd)");
+}
+
+void server_free(struct server *s)
+{
+	(void)s;
+}
+
+/* server_new() gives nothing to call the rest with. */
+int server_fd(const struct server *s)
+{
+	(void)s;
+	return -1;
+}
+
+void server_dispatch(struct server *s, int64_t *wake)
+{
+	(void)s;
+	*wake = INT64_MAX;
+}
+
+void server_answer(struct server_job *job, struct report *const *reports, unsigned n,
+		   const char *error)
+{
+	(void)job, (void)reports, (void)n, (void)error;
+}
+
+void server_refuse(struct server_job *job, const char *why)
+{
+	(void)job, (void)why;
+}
+
+#endif

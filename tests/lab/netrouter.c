@@ -206,7 +206,7 @@ struct router {
 	uint64_t order;
 };
 
-static void fail(const char *format, ...)
+__attribute__((format(printf, 1, 2))) static void fail(const char *format, ...)
 {
 	va_list args;
 

@@ -33,8 +33,8 @@ static const char *live_text(unsigned f)
 
 static const char *const layer_intro[LAYER_COUNT] = {
 	[LAYER_HOST] = "What this machine itself does to the connection.",
-	[LAYER_PATH] = "What happens between this machine and the destination, and the "
-		       "destination's own answer to a SYN.",
+	[LAYER_PATH] = ("What happens between this machine and the destination, and the "
+			"destination's own answer to a SYN."),
 	[LAYER_SESSION] = "What is said once the connection stands.",
 };
 

@@ -10,8 +10,16 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+
+#ifdef SMTPBLAME_ZLIB
 #include <zlib.h>
+#endif
+#ifdef SMTPBLAME_ZSTD
 #include <zstd.h>
+#endif
+#ifdef SMTPBLAME_LZMA
+#include <lzma.h>
+#endif
 
 #include "base/clock.h"
 #include "capture/reader.h"
@@ -306,40 +314,122 @@ static void pcapng_broken(void **state)
 
 /* ---- compressed ---- */
 
-static void compressed(void **state)
+typedef size_t pack(const struct file *f, uint8_t *out, size_t size);
+
+#ifdef SMTPBLAME_ZLIB
+static size_t gzip(const struct file *f, uint8_t *out, size_t size)
+{
+	z_stream z = {0};
+
+	assert_int_equal(deflateInit2(&z, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
+	z.next_in = (uint8_t *)(uintptr_t)f->bytes;
+	z.avail_in = (uInt)f->len;
+	z.next_out = out;
+	z.avail_out = (uInt)size;
+	assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
+	deflateEnd(&z);
+	return z.total_out;
+}
+#endif
+
+#ifdef SMTPBLAME_ZSTD
+static size_t zstd(const struct file *f, uint8_t *out, size_t size)
+{
+	return ZSTD_compress(out, size, f->bytes, f->len, 3);
+}
+#endif
+
+#ifdef SMTPBLAME_LZMA
+static size_t xz(const struct file *f, uint8_t *out, size_t size)
+{
+	size_t n = 0;
+
+	assert_int_equal(lzma_easy_buffer_encode(6, LZMA_CHECK_CRC32, NULL, f->bytes, f->len, out,
+						 &n, size),
+			 LZMA_OK);
+	return n;
+}
+#endif
+
+/* Whole, cut at every byte, broken, and in two parts one behind the other, as parallel packers write. */
+static void unpacks(pack *p)
 {
 	struct file f;
 	struct seen s;
-	uint8_t packed[65536];
-	uLongf len = sizeof(packed);
-	z_stream z = {0};
+	uint8_t packed[65536], broken[65536];
+	size_t len;
+
+	pcap(&f, false, 0xa1b2c3d4, 40);
+	len = p(&f, packed, sizeof(packed));
+	read_bytes(packed, len, &s);
+	assert_int_equal(s.n, 40);
+	assert_string_equal(s.fault, "");
+	for (size_t cut = 1; cut < len; cut++) {
+		read_bytes(packed, cut, &s);
+		assert_true(s.opened != 0 || s.truncated || s.fault[0]);
+	}
+	/* of zstd and xz nothing comes then: it is all one block */
+	read_bytes(packed, len - 20, &s);
+	assert_true(s.opened != 0 || s.truncated);
+	assert_non_null(strstr(s.opened != 0 ? s.error : s.fault, "middle"));
+	memcpy(broken, packed, len);
+	broken[len / 2] ^= 0x55;
+	read_bytes(broken, len, &s);
+	assert_true(s.opened != 0 || s.fault[0]);
+
+	struct file first = f, second = f;
+	first.len = f.len / 2;
+	memmove(second.bytes, f.bytes + first.len, f.len - first.len);
+	second.len = f.len - first.len;
+	len = p(&first, packed, sizeof(packed));
+	len += p(&second, packed + len, sizeof(packed) - len);
+	read_bytes(packed, len, &s);
+	assert_int_equal(s.n, 40);
+	assert_string_equal(s.fault, "");
+}
+
+static void compressed(void **state)
+{
+	static const struct {
+		const char *name, *magic;
+		size_t len;
+		pack *p; /* NULL: not built in, and said so */
+	} table[] = {
+		{"gzip", "\x1f\x8b\x08\0\0\0\0\0", 8,
+#ifdef SMTPBLAME_ZLIB
+		 gzip
+#else
+		 NULL
+#endif
+		},
+		{"zstd", "\x28\xb5\x2f\xfd\0\0\0\0", 8,
+#ifdef SMTPBLAME_ZSTD
+		 zstd
+#else
+		 NULL
+#endif
+		},
+		{"xz", "\xfd" "7zXZ\0\0\0", 8,
+#ifdef SMTPBLAME_LZMA
+		 xz
+#else
+		 NULL
+#endif
+		},
+	};
 
 	(void)state;
-	pcap(&f, false, 0xa1b2c3d4, 40);
-	assert_int_equal(deflateInit2(&z, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
-	z.next_in = f.bytes;
-	z.avail_in = (uInt)f.len;
-	z.next_out = packed;
-	z.avail_out = sizeof(packed);
-	assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
-	len = z.total_out;
-	deflateEnd(&z);
-	read_bytes(packed, len, &s);
-	assert_int_equal(s.n, 40);
-	assert_string_equal(s.fault, "");
-	read_bytes(packed, len - 20, &s);
-	assert_true(s.truncated);
-	assert_non_null(strstr(s.fault, "middle"));
-	packed[len / 2] ^= 0x55;
-	read_bytes(packed, len, &s);
-	assert_true(s.opened != 0 || s.fault[0]);
-
-	size_t z_len = ZSTD_compress(packed, sizeof(packed), f.bytes, f.len, 3);
-	read_bytes(packed, z_len, &s);
-	assert_int_equal(s.n, 40);
-	assert_string_equal(s.fault, "");
-	read_bytes(packed, z_len - 5, &s);
-	assert_true(s.opened != 0 || s.fault[0]);
+	for (size_t i = 0; i < COUNT(table); i++) {
+		struct seen s;
+		if (table[i].p) {
+			unpacks(table[i].p);
+			continue;
+		}
+		read_bytes(table[i].magic, table[i].len, &s);
+		assert_int_equal(s.opened, -1);
+		assert_non_null(strstr(s.error, table[i].name));
+		assert_non_null(strstr(s.error, "this build cannot read"));
+	}
 }
 
 int main(void)

@@ -573,16 +573,17 @@ static void test_flower(void **state)
 static struct tc_filter u32(const char *remote, const struct tc_u32_key *keys, unsigned n,
 			    uint8_t flags, bool link)
 {
-	struct {
-		struct tc_u32_sel sel;
-		struct tc_u32_key keys[4];
-	} s = {.sel = {.flags = flags, .nkeys = (unsigned char)n}};
+	/* its keys follow it (a flexible array) */
+	_Alignas(struct tc_u32_sel) uint8_t s[sizeof(struct tc_u32_sel) + 4 * sizeof(*keys)] = {0};
+	struct tc_u32_sel *sel = (void *)s;
 	struct nlattr *options;
 	struct nl_msg *msg = filter_begin("u32", 1, ETH_P_ALL, &options);
 	const uint32_t table = 0x80100000;
 
-	memcpy(s.keys, keys, n * sizeof(*keys));
-	netlink_put(msg, TCA_U32_SEL, &s, sizeof(s.sel) + n * sizeof(*keys));
+	sel->flags = flags;
+	sel->nkeys = (unsigned char)n;
+	memcpy(sel->keys, keys, n * sizeof(*keys));
+	netlink_put(msg, TCA_U32_SEL, s, sizeof(*sel) + n * sizeof(*keys));
 	if (link)
 		netlink_put(msg, TCA_U32_LINK, &table, 4);
 	put_gact(msg, TCA_U32_ACT, TC_ACT_SHOT, false);

@@ -325,8 +325,8 @@ static void test_goto(void **state)
 static void test_rule_words(void **state)
 {
 	static const char *const rules[] = {
-	    "from 10.0.0.0/8 to 198.51.100.25 fwmark 0x0/0xff iif lo ipproto tcp sport 1-65534 "
-	    "dport 25 uidrange 0-4294967294 prohibit proto static",
+	    ("from 10.0.0.0/8 to 198.51.100.25 fwmark 0x0/0xff iif lo ipproto tcp sport 1-65534 "
+	     "dport 25 uidrange 0-4294967294 prohibit proto static"),
 	    "not from 192.0.2.0/24 to 192.0.2.1 tos 0x10 fwmark 0x7 oif v0 ipproto gre prohibit",
 	    "not iif nosuch ipproto 253 prohibit",
 	    "not oif nosuch tun_id 5 prohibit",

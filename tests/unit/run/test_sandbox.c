@@ -27,6 +27,11 @@
 
 static char folder[] = "/tmp/smtpblame-sandbox-XXXXXX";
 static bool has_landlock;
+#ifdef SMTPBLAME_SECCOMP
+static const bool has_seccomp = true;
+#else
+static const bool has_seccomp = false; /* not built in */
+#endif
 
 /* Runs in the child; returns NULL or what is wrong. */
 typedef const char *check(void);
@@ -38,7 +43,9 @@ static void in_sandbox(const struct sandbox *s, check *c)
 	if (pid == 0) {
 		struct sandbox_held held;
 		sandbox_enter(s, &held);
-		const char *wrong = held.seccomp ? c() : held.missing;
+		const char *wrong = held.seccomp == has_seccomp && held.landlock == has_landlock
+					    ? c()
+					    : held.missing;
 		if (wrong)
 			fprintf(stderr, "wrong: %s (errno %d)\n", wrong, errno);
 		_exit(wrong ? 1 : 0);
@@ -160,11 +167,39 @@ static const char *no_signals(void)
 	return denied(kill(getppid(), 0), EPERM) ? NULL : "may signal others";
 }
 
+static void without_seccomp_skip(void)
+{
+	if (has_seccomp)
+		return;
+	print_message("skipped: built without libseccomp\n");
+	skip();
+}
+
+/* What does not hold is named, and only that. */
+static const char *missing_is_said(void)
+{
+	struct sandbox_held held;
+
+	sandbox_enter(&(struct sandbox){.uses = SANDBOX_CONNECT}, &held);
+	if (held.seccomp != !strstr(held.missing, "seccomp"))
+		return "seccomp";
+	return held.landlock == !strstr(held.missing, "landlock") ? NULL : "landlock";
+}
+
+static void test_missing_is_said(void **state)
+{
+	static const struct sandbox network = {.uses = SANDBOX_CONNECT};
+
+	(void)state;
+	in_sandbox(&network, missing_is_said);
+}
+
 static void test_forbidden(void **state)
 {
 	static const struct sandbox network = {.uses = SANDBOX_CONNECT};
 
 	(void)state;
+	without_seccomp_skip();
 	in_sandbox(&network, nothing_forbidden);
 	in_sandbox(&network, no_signals);
 }
@@ -174,6 +209,7 @@ static void test_files_only(void **state)
 	static const struct sandbox none = {0};
 
 	(void)state;
+	without_seccomp_skip();
 	in_sandbox(&none, no_way_out);
 }
 
@@ -194,6 +230,7 @@ static void test_network_works(void **state)
 	static const struct sandbox network = {.uses = SANDBOX_CONNECT};
 
 	(void)state;
+	without_seccomp_skip(); /* it is to keep from listening */
 	in_sandbox(&network, network_works);
 }
 
@@ -210,7 +247,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_forbidden),	 cmocka_unit_test(test_files_only),
 		cmocka_unit_test(test_files_are_closed), cmocka_unit_test(test_network_works),
-		cmocka_unit_test(test_writes_beneath),
+		cmocka_unit_test(test_writes_beneath),	 cmocka_unit_test(test_missing_is_said),
 	};
 	char path[sizeof(folder) + 10];
 
