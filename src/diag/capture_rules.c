@@ -720,6 +720,15 @@ const struct rule capture_rule_table[] = {
 		.why = "signature SYN; ACK -> nothing (" RAMAN "): a completed handshake and silence; nothing shows somebody on the way",
 	},
 	{
+		.id = "capture-stall-tls", .layer = LAYER_SESSION,
+		.need = B(CF_WAITED) | B(CF_ESTABLISHED) | B(CF_IN_TLS), .absent = B(CF_DONE) | B(CF_TLS_UP),
+		.state = STATE_NO_SERVICE, .mechanism = MECH_SESSION_STALL, .place = PLACE_UNKNOWN,
+		.culprit = CULPRIT_UNKNOWN, .confidence = NOWHERE,
+		.summary = "{server} falls silent on port {port} {stage}: the client waited {waited} in vain. What is due there are the first large packets of the session (certificates): the server's program hangs, or something on the way lets none of that size through.",
+		.remedy = {"Tell a small path MTU from a server that hangs: `smtpblame {server}` on the client itself, or try with a smaller MSS.", ASK_SERVER},
+		.why = "the server's flight in a TLS handshake fills packets, and nothing before it did: a silence just there is what a path with a smaller MTU looks like, too (RFC 2923 2.1)",
+	},
+	{
 		.id = "capture-stall", .layer = LAYER_SESSION,
 		.need = B(CF_WAITED) | B(CF_ESTABLISHED), .absent = B(CF_DONE),
 		.state = STATE_NO_SERVICE, .mechanism = MECH_SESSION_STALL, .place = PLACE_DESTINATION,

@@ -676,6 +676,14 @@ def stall(f):
     f.s(ACK)
 
 
+@one
+def stall_tls(f):
+    f.starttls()
+    f.s(ACK)
+    f.c(FIN | ACK, at=9)
+    f.s(ACK)
+
+
 # ---- not to be judged ----
 
 @one

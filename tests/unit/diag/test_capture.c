@@ -618,6 +618,12 @@ static void stall_ehlo(struct sample *s)
 	sample_fin(s, CONN_CLIENT, mark(8, 9000));
 }
 
+static void stall_tls(struct sample *s)
+{
+	sample_starttls(s);
+	sample_fin(s, CONN_CLIENT, mark(12, 9000));
+}
+
 static void one_sided(struct sample *s)
 {
 	sample_syn(s);
@@ -748,6 +754,7 @@ static const struct test_case cases[] = {
 	{"byte by byte", "capture-drip", PLACE_DESTINATION, ALONE, drip},
 	{"no greeting", "capture-stall-greeting", PLACE_DESTINATION, ALONE, stall_greeting},
 	{"no reply to EHLO", "capture-stall", PLACE_DESTINATION, ALONE, stall_ehlo},
+	{"no answer to ClientHello", "capture-stall-tls", UNKNOWN, ALONE, stall_tls},
 	{"one direction", "capture-one-sided", UNKNOWN, ALONE, one_sided},
 	{"the client resets", "capture-client-reset", UNKNOWN, ALONE, client_reset},
 	{"the client leaves", "capture-client-left", UNKNOWN, ALONE, client_left},
