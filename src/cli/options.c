@@ -120,6 +120,7 @@ static const struct option_row read_rows[] = {
 	{"any-port", 0, OPT_FLAG, AT(any_port), NULL,
 	 "other ports, too, where greeting or EHLO looks like SMTP"},
 	{"json", 0, OPT_FLAG, AT(json), NULL, "JSON Lines: one document for each connection"},
+	{"html", 0, OPT_STRING, AT(html_file), "FILE", "a page of its own, too"},
 	{"summary", 0, OPT_FLAG, AT(summary), NULL, "no connections, only how many fared how"},
 	{"verbose", 'v', OPT_FLAG, AT(verbose), NULL, "all about each connection"},
 	{"color", 0, OPT_WHEN, AT(colour), "WHEN", "auto, always or never"},

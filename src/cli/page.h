@@ -6,17 +6,21 @@
 #include <stdio.h>
 
 #include "base/err.h"
+#include "report/connections.h"
 #include "report/render.h"
 
 struct page_file {
 	const char *path; /* borrowed; NULL: no page is wanted */
 	FILE *out;
-	struct html_page *page; /* takes the reports; NULL like path */
+	struct html_page *page;               /* takes the reports ... */
+	struct html_connections *connections; /* or the connections; both NULL like path */
 };
 
-/* path NULL is fine. What the file holds stays there until page_write(). ERR_USAGE names it. */
+/* path NULL is fine. What the file holds stays there until it is written. ERR_USAGE names it. */
 int page_open(struct page_file *p, const char *path, struct err *e);
+int page_open_connections(struct page_file *p, const char *path, struct err *e);
 int page_write(struct page_file *p, struct err *e);
+int page_write_connections(struct page_file *p, const struct read_summary *s, struct err *e);
 void page_close(struct page_file *p);
 
 #endif

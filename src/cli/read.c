@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cli/options.h"
+#include "cli/page.h"
 #include "cli/terminal.h"
 #include "report/connections.h"
 #include "run/file.h"
@@ -16,6 +17,7 @@ struct output {
 	const struct options *opt;
 	struct json_lines json;
 	struct text_connections *text;
+	struct page_file page; /* --html */
 };
 
 static void print(void *ctx, const struct connection *c)
@@ -24,6 +26,8 @@ static void print(void *ctx, const struct connection *c)
 
 	if (out->opt->summary)
 		return;
+	if (out->page.connections)
+		html_connection(out->page.connections, c);
 	if (!out->opt->json) {
 		text_connection(out->text, c);
 		return;
@@ -76,14 +80,19 @@ static int read_files(struct options *o, int *status, struct err *e)
 		return -1;
 	json_lines_open(&out.json, STDOUT_FILENO);
 	out.text = text_connections_new(&text, stdout);
+	if (page_open_connections(&out.page, o->html_file, e) != 0)
+		goto out;
 	if (read_captures(&job, &summary, &totals, e) != 0)
 		goto out;
 	*status = status_of(&summary);
 	result = finish(&out, &summary, e);
+	if (result == 0)
+		result = page_write_connections(&out.page, &summary, e);
 	/* on a terminal they stand at the end of the text; a script that reads JSON may not look */
 	for (unsigned i = 0; o->json && i < summary.n_warnings; i++)
 		fprintf(stderr, "smtpblame: %s\n", summary.warnings[i]);
 out:
+	page_close(&out.page);
 	text_connections_free(out.text);
 	read_totals_clear(&totals);
 	json_lines_close(&out.json);

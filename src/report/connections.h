@@ -47,4 +47,17 @@ void text_connection(struct text_connections *t, const struct connection *c);
  * `out` could not be written. */
 int text_connections_end(struct text_connections *t, const struct read_summary *s, bool brief);
 
+/* ---- a page of its own ----
+ *
+ * What struct html_page (report/render.h) is to reports. Its size is bounded: of a great many
+ * connections the first ones are told, and how many more there are. */
+
+struct html_connections; /* opaque */
+
+struct html_connections *html_connections_begin(void); /* NULL: no temporary file, see errno */
+void html_connections_free(struct html_connections *p); /* NULL is fine */
+void html_connection(struct html_connections *p, const struct connection *c);
+/* -1 when `out` could not be written. */
+int html_connections_finish(struct html_connections *p, const struct read_summary *s, FILE *out);
+
 #endif

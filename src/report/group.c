@@ -167,7 +167,7 @@ bool group_cites(const struct group *g, unsigned index, unsigned evidence)
 
 /* --- what to do ------------------------------------------------------------- */
 
-static bool is_command(const char *remedy)
+bool group_is_command(const char *remedy)
 {
 	/* the rule of model/report.h */
 	return (remedy[0] >= 'a' && remedy[0] <= 'z') || remedy[0] == '/';
@@ -215,7 +215,7 @@ unsigned group_steps(struct arena *a, const struct group *g, unsigned index,
 		const struct finding *f = &g->ports[i]->findings[index];
 		struct group_step *step = NULL;
 		for (unsigned k = 0; k < f->n_remedy; k++) {
-			bool command = is_command(f->remedy[k]);
+			bool command = group_is_command(f->remedy[k]);
 			if (!step || !command)
 				step = step_of(a, &s, command ? NULL : f->remedy[k]);
 			if (command)

@@ -22,6 +22,9 @@ unsigned group_summaries(struct arena *a, const struct group *g, unsigned index,
 
 bool group_cites(const struct group *g, unsigned index, unsigned evidence);
 
+/* A remedy that is a command, to be copied whole, and no sentence. */
+bool group_is_command(const char *remedy);
+
 /* A thing to do: a sentence and the commands below it, or either alone. */
 struct group_step {
 	const char *sentence; /* NULL: none. A command within it stands in `backquotes` */

@@ -86,10 +86,10 @@ void html_sentence(struct html *h, const char *text)
 
 	while ((quote = strchr(text, '`')) && (end = strchr(quote + 1, '`'))) {
 		const char *code = arena_strndup(&h->scratch, quote + 1, (size_t)(end - quote - 1));
+		/* what the sentence leads up to, to be copied; amid one it is but named */
+		bool block = strchr(code, ' ') && (!end[1] || same_text(end + 1, "."));
 		html_foreign(h, arena_strndup(&h->scratch, text, (size_t)(quote - text)));
-		html(h, strchr(code, ' ') ? "<pre class=\"code\"><code>%s</code></pre>"
-					  : "<code>%s</code>",
-		     code);
+		html(h, block ? "<pre class=\"code\"><code>%s</code></pre>" : "<code>%s</code>", code);
 		text = end + 1;
 	}
 	html_foreign(h, text);
@@ -99,18 +99,7 @@ const char *html_tone(const struct report *r, const struct report_port *p)
 {
 	if (r->inspect)
 		return p->would == WOULD_PASS ? "good" : p->would == WOULD_MAYBE ? "odd" : "bad";
-	switch (p->state) {
-	case STATE_OPEN: return "good";
-	case STATE_BLOCKED:
-	case STATE_INTERCEPTED: return "bad";
-	case STATE_REFUSED:
-	case STATE_REJECTED:
-	case STATE_NO_SERVICE:
-	case STATE_UNREACHABLE:
-	case STATE_INCONCLUSIVE:
-	case STATE_COUNT: break;
-	}
-	return "odd";
+	return html_state_tone(p->state);
 }
 
 /* --- the page --------------------------------------------------------------- */
@@ -206,7 +195,7 @@ void html_add_error(struct html_page *p, const char *input, const char *error)
 	arena_clear(&h.scratch);
 }
 
-static void write_head(struct html_page *p, struct html *h)
+void html_head(struct html *h, const char *title)
 {
 	/* nothing is loaded, nothing runs, nothing is sent; the style is the one of this hash */
 	html(h,
@@ -217,12 +206,46 @@ static void write_head(struct html_page *p, struct html *h)
 	     "<meta name=\"color-scheme\" content=\"light dark\">\n"
 	     "<meta name=\"referrer\" content=\"no-referrer\">\n",
 	     html_style_sha256);
-	if (p->n_reports == 1)
-		html(h, "<title>%s</title>\n", p->title);
-	else
-		html(h, "<title>%u addresses, %u with findings: smtpblame</title>\n", p->n_reports,
-		     p->n_not_open);
-	fprintf(h->out, "<style>%s</style>\n</head>\n", html_style);
+	html(h, "<title>%s</title>\n", title);
+	fprintf(h->out, "<style>%s</style>\n</head>\n<body>\n", html_style);
+}
+
+void html_top(struct html *h)
+{
+	html(h, "<header class=\"top\"><h1>Who stops my mail?</h1></header>\n<main>\n");
+}
+
+void html_foot(struct html *h)
+{
+	html(h, "</main>\n<footer>Made by smtpblame. This page loads nothing and runs no script."
+		"</footer>\n</body>\n</html>\n");
+}
+
+int html_append(FILE *out, FILE *part)
+{
+	char buffer[16384];
+	size_t n;
+
+	rewind(part);
+	while ((n = fread(buffer, 1, sizeof(buffer), part)) > 0)
+		fwrite(buffer, 1, n, out);
+	return ferror(part) ? -1 : 0;
+}
+
+const char *html_state_tone(enum state s)
+{
+	switch (s) {
+	case STATE_OPEN: return "good";
+	case STATE_BLOCKED:
+	case STATE_INTERCEPTED: return "bad";
+	case STATE_REFUSED:
+	case STATE_REJECTED:
+	case STATE_NO_SERVICE:
+	case STATE_UNREACHABLE:
+	case STATE_INCONCLUSIVE:
+	case STATE_COUNT: break;
+	}
+	return "odd";
 }
 
 static void write_overview(struct html_page *p, struct html *h)
@@ -236,17 +259,6 @@ static void write_overview(struct html_page *p, struct html *h)
 		"<th scope=\"col\">Ports</th></tr></thead><tbody>\n");
 }
 
-static int append(FILE *out, FILE *part)
-{
-	char buffer[16384];
-	size_t n;
-
-	rewind(part);
-	while ((n = fread(buffer, 1, sizeof(buffer), part)) > 0)
-		fwrite(buffer, 1, n, out);
-	return ferror(part) ? -1 : 0;
-}
-
 /* Heads of the ladders' arrows, by the classes of html_packets.c. */
 static const char *const arrows[] = {"out", "in", "good", "bad", "lost"};
 
@@ -255,8 +267,11 @@ int html_finish(struct html_page *p, FILE *out)
 	struct html h = {.out = out};
 	int failed = fflush(p->rows) != 0 || fflush(p->articles.out) != 0;
 
-	write_head(p, &h);
-	html(&h, "<body>\n<svg class=\"heads\" aria-hidden=\"true\" focusable=\"false\"><defs>");
+	html_head(&h, p->n_reports == 1
+			      ? p->title
+			      : arena_printf(&h.scratch, "%u addresses, %u with findings: smtpblame",
+					     p->n_reports, p->n_not_open));
+	html(&h, "<svg class=\"heads\" aria-hidden=\"true\" focusable=\"false\"><defs>");
 	for (size_t i = 0; i < sizeof(arrows) / sizeof(arrows[0]); i++)
 		html(&h,
 		     "<marker id=\"%s\" viewBox=\"0 0 10 10\" refX=\"9\" refY=\"5\" markerWidth=\"7\" "
@@ -264,19 +279,19 @@ int html_finish(struct html_page *p, FILE *out)
 		     "class=\"%s\" d=\"%s\"/></marker>",
 		     arrows[i], arrows[i],
 		     strcmp(arrows[i], "lost") == 0 ? "M2 1 L9 9 M9 1 L2 9" : "M0 0 L10 5 L0 10 Z");
-	html(&h, "</defs></svg>\n<header class=\"top\"><h1>Who stops my mail?</h1></header>\n<main>\n");
+	html(&h, "</defs></svg>\n");
+	html_top(&h);
 	if (p->n_rows != 1 || p->n_reports != 1) {
 		write_overview(p, &h);
-		failed |= append(out, p->rows);
+		failed |= html_append(out, p->rows);
 		html(&h, "</tbody></table></div>\n");
 		if (p->n_left_out)
 			html(&h, "<p>Of the last %u the page holds no more than their states.</p>\n",
 			     p->n_left_out);
 		html(&h, "</section>\n");
 	}
-	failed |= append(out, p->articles.out);
-	html(&h, "</main>\n<footer>Made by smtpblame. This page loads nothing and runs no script."
-		 "</footer>\n</body>\n</html>\n");
+	failed |= html_append(out, p->articles.out);
+	html_foot(&h);
 	arena_clear(&h.scratch);
 	return failed || fflush(out) != 0 || ferror(out) ? -1 : 0;
 }

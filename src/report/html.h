@@ -39,7 +39,16 @@ void html_findings(struct html *h);
 void html_path(struct html *h);     /* the matrix of hops and ports */
 void html_packets(struct html *h);  /* the ladders */
 
+/* What every page begins with, up to its body, and with which its body begins and ends. */
+void html_head(struct html *h, const char *title);
+void html_top(struct html *h);
+void html_foot(struct html *h);
+
+/* A part that was put aside; -1: it can't be read. */
+int html_append(FILE *out, FILE *part);
+
 /* Class of a state, of a port: "good", "bad", "odd". */
+const char *html_state_tone(enum state s);
 const char *html_tone(const struct report *r, const struct report_port *p);
 
 /* Number of the packet, from 1, that this evidence is; 0: none. */

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "report/connection_words.h"
 #include "report/connections.h"
 #include "report/pen.h"
 #include "report/phrase.h"
@@ -57,30 +58,6 @@ static struct pen pen_to(struct text_connections *t, FILE *out)
 
 /* ---- phrases ---- */
 
-static const char *endpoint(struct arena *a, const struct connection_side *s)
-{
-	char text[ADDR_TEXT_MAX];
-	bool v6 = s->address.family == ADDR_V6;
-
-	addr_text(&s->address, text);
-	return arena_printf(a, "%s%s%s:%u", v6 ? "[" : "", text, v6 ? "]" : "", s->port);
-}
-
-static const char *place_words(enum place p)
-{
-	switch (p) {
-	case PLACE_HOST: return "the client's own machine";
-	case PLACE_GATEWAY: return "the client's gateway";
-	case PLACE_ISP: return "the client's provider";
-	case PLACE_TRANSIT: return "transit";
-	case PLACE_DESTINATION_NETWORK: return "the destination's network";
-	case PLACE_DESTINATION: return "the destination itself";
-	case PLACE_UNKNOWN:
-	case PLACE_COUNT: break;
-	}
-	return "the capture does not tell";
-}
-
 static const char *encryption(struct arena *a, const struct connection *c)
 {
 	const struct report_tls *t = &c->smtp.tls;
@@ -127,7 +104,7 @@ static void print_row(struct text_connections *t, FILE *out, const struct connec
 	pen_column(&pen, STATE_COLUMN);
 	pen_text(&pen, page_state_style(c->state), "%s", state_name(c->state));
 	pen_column(&pen, TEXT_COLUMN);
-	const char *who = arena_printf(a, "%s > %s%s", endpoint(a, &c->client), endpoint(a, &c->server),
+	const char *who = arena_printf(a, "%s > %s%s", connection_endpoint(a, &c->client), connection_endpoint(a, &c->server),
 				       c->n_findings == 0 ? encryption(a, c) : "");
 	size_t used = TEXT_COLUMN + text_width(who);
 	pen_text(&pen, STYLE_PLAIN, "%s", who);
@@ -137,7 +114,7 @@ static void print_row(struct text_connections *t, FILE *out, const struct connec
 		const struct finding *f = &c->findings[i];
 		pen_text(&pen, STYLE_PLAIN, "%s %s", i ? " Then:" : ":", f->summary);
 		if (f->place != PLACE_UNKNOWN)
-			pen_text(&pen, STYLE_PLAIN, " (At %s: %s)", place_words(f->place),
+			pen_text(&pen, STYLE_PLAIN, " (At %s: %s)", connection_place(f->place),
 				 phrase_confidence(a, f->confidence));
 	}
 	pen_end(&pen);
@@ -167,20 +144,10 @@ static void heading(struct pen *pen, const char *text)
 	pen_paragraph(pen, 0, STYLE_BOLD, text);
 }
 
-static const char *candidates(struct arena *a, const struct finding *f)
-{
-	const char *all = "";
-
-	for (unsigned i = 1; i < f->n_candidates; i++)
-		all = arena_printf(a, "%s%s%s %s", all, i > 1 ? ", " : "", place_words(f->candidates[i].place),
-				   phrase_percent(a, f->candidates[i].confidence));
-	return all;
-}
-
 static void print_remedy(struct pen *pen, const char *text)
 {
 	/* a command has a line of its own, for copying */
-	if ((*text >= 'a' && *text <= 'z') || *text == '/') {
+	if (group_is_command(text)) {
 		pen_code(pen, 6, text);
 		return;
 	}
@@ -197,11 +164,11 @@ static void print_finding(struct text_connections *t, struct pen *pen, const str
 	pen_blank(pen);
 	labelled(pen, "What", phrase_mechanism(f->mechanism));
 	label(pen, "Where");
-	pen_text(pen, STYLE_BOLD, "%s", place_words(f->place));
+	pen_text(pen, STYLE_BOLD, "%s", connection_place(f->place));
 	if (f->place != PLACE_UNKNOWN)
 		pen_text(pen, STYLE_PLAIN, ", %s", phrase_confidence(a, f->confidence));
 	if (f->n_candidates > 1)
-		pen_text(pen, STYLE_PLAIN, "; else %s", candidates(a, f));
+		pen_text(pen, STYLE_PLAIN, "; else %s", connection_candidates(a, f));
 	pen_end(pen);
 	labelled(pen, own_words ? "Its words" : "Why", f->culprit.text);
 	if (f->direction == DIR_INBOUND)
@@ -212,28 +179,12 @@ static void print_finding(struct text_connections *t, struct pen *pen, const str
 		print_remedy(pen, f->remedy[i]);
 }
 
-static void print_smtp(struct text_connections *t, struct pen *pen, const struct connection *c)
+static void print_lines(struct pen *pen, const char *title, const struct group_line *lines, unsigned n)
 {
-	struct arena *a = &t->scratch;
-	const struct report_smtp *s = &c->smtp;
-	const struct report_tls *tls = &s->tls;
-
-	if (!c->has_smtp)
-		return;
-	heading(pen, "What was said");
-	if (s->code)
-		labelled(pen, "Greeting", arena_printf(a, "%d %s", s->code, s->banner ? s->banner : ""));
-	labelled(pen, "EHLO", phrase_list(a, s->ehlo, s->n_ehlo));
-	labelled(pen, "STARTTLS", s->starttls);
-	labelled(pen, "Login", phrase_list(a, s->auth, s->n_auth));
-	if (!s->has_tls)
-		return;
-	labelled(pen, "TLS", arena_printf(a, "%s%s%s%s%s", tls->version ? tls->version : "no answer",
-					  tls->cipher ? ", " : "", tls->cipher ? tls->cipher : "",
-					  c->sni ? ", asked for " : "", c->sni ? c->sni : ""));
-	labelled(pen, "Subject", tls->subject);
-	labelled(pen, "Issuer", tls->issuer);
-	labelled(pen, "Names", phrase_list(a, tls->names, tls->n_names));
+	if (n)
+		heading(pen, title);
+	for (unsigned i = 0; i < n; i++)
+		labelled(pen, lines[i].label, lines[i].text);
 }
 
 static void print_evidence(struct text_connections *t, struct pen *pen, const struct connection *c)
@@ -256,48 +207,29 @@ static void print_evidence(struct text_connections *t, struct pen *pen, const st
 	}
 }
 
-static void print_pair(struct text_connections *t, struct pen *pen, const struct connection_pair *p)
-{
-	struct arena *a = &t->scratch;
-
-	heading(pen, "The other capture point");
-	labelled(pen, "File", p->file);
-	if (!p->found) {
-		labelled(pen, "Seen", "nothing of this connection");
-		return;
-	}
-	labelled(pen, "Seen", arena_printf(a, "on the %s's side, as %s > %s, from packet %llu on",
-					   p->is_client_side ? "client" : "server", endpoint(a, &p->client),
-					   endpoint(a, &p->server), (unsigned long long)p->first_packet));
-	labelled(pen, "Between", p->n_changes ? p->changes[0] : "nothing changed");
-	for (unsigned i = 1; i < p->n_changes; i++)
-		labelled(pen, " ", p->changes[i]);
-}
-
 static void print_details(struct text_connections *t, FILE *out, const struct connection *c)
 {
 	struct arena *a = &t->scratch;
 	struct pen pen = pen_to(t, out);
-	char start[CLOCK_TEXT_MAX];
+	const struct group_line *lines;
+	unsigned n;
 
 	pen_start(&pen, 0, 2);
-	pen_text(&pen, STYLE_BOLD, "%s > %s:", endpoint(a, &c->client), endpoint(a, &c->server));
+	pen_text(&pen, STYLE_BOLD, "%s > %s:", connection_endpoint(a, &c->client), connection_endpoint(a, &c->server));
 	pen_text(&pen, STYLE_PLAIN, " ");
 	pen_text(&pen, page_state_style(c->state), "%s", state_name(c->state));
 	pen_text(&pen, STYLE_PLAIN, ". %s", c->summary);
 	pen_end(&pen);
 	pen_blank(&pen);
-	labelled(&pen, "Seen",
-		 arena_printf(a, "%s from packet %llu on, %u packets of the client and %u of the server in %s, %s",
-			      clock_utc_text(c->start_ns, start), (unsigned long long)c->first_packet,
-			      c->client.packets, c->server.packets, phrase_ms(a, c->duration_ms), c->end));
+	labelled(&pen, "Seen", connection_seen(a, c));
 	labelled(&pen, "File", c->file);
 	for (unsigned i = 0; i < c->n_findings; i++)
 		print_finding(t, &pen, &c->findings[i]);
-	print_smtp(t, &pen, c);
+	n = connection_smtp(a, c, &lines);
+	print_lines(&pen, "What was said", lines, n);
 	print_evidence(t, &pen, c);
-	if (c->pair)
-		print_pair(t, &pen, c->pair);
+	n = c->pair ? connection_other_point(a, c->pair, &lines) : 0;
+	print_lines(&pen, "The other capture point", lines, n);
 }
 
 /* ---- one by one ---- */
@@ -365,19 +297,14 @@ void text_connection(struct text_connections *t, const struct connection *c)
 
 /* ---- the end ---- */
 
-static const char *count(struct arena *a, uint64_t n, const char *what)
-{
-	return arena_printf(a, "%llu %s%s", (unsigned long long)n, what, n == 1 ? "" : "s");
-}
-
 static void print_counts(struct text_connections *t, struct pen *pen, const struct read_summary *s)
 {
 	struct arena *a = &t->scratch;
 	bool begun = false;
 
 	pen_start(pen, 0, 2);
-	pen_text(pen, STYLE_BOLD, "%s", count(a, s->connections, "SMTP connection"));
-	pen_text(pen, STYLE_PLAIN, " in %s, %s", count(a, s->packets, "packet"), count(a, s->files, "file"));
+	pen_text(pen, STYLE_BOLD, "%s", connection_count(a, s));
+	pen_text(pen, STYLE_PLAIN, "%s", connection_count_of(a, s));
 	for (int i = 0; i < STATE_COUNT; i++) {
 		if (!s->states[i])
 			continue;
@@ -399,18 +326,10 @@ static void print_group(struct text_connections *t, struct pen *pen, const struc
 	pen_text(pen, STYLE_PLAIN, "%s", number);
 	pen_column(pen, 12);
 	pen_text(pen, page_state_style(g->state), "%s", state_name(g->state));
-	if (g->state != STATE_OPEN) {
-		pen_text(pen, STYLE_PLAIN, ", %s", mechanism_name(g->mechanism));
-		if (g->place != PLACE_UNKNOWN)
-			pen_text(pen, STYLE_PLAIN, ", at %s", place_words(g->place));
-	}
+	pen_text(pen, STYLE_PLAIN, "%s", connection_fate(a, g));
 	pen_end(pen);
 	pen_start(pen, 14, 16);
-	for (unsigned i = 0; i < g->n_servers && i < READ_GROUP_SHOWN; i++) {
-		struct connection_side s = {.address = g->servers[i].address, .port = g->servers[i].port};
-		pen_text(pen, STYLE_PLAIN, "%s%s (%llu)", i ? ", " : "", endpoint(a, &s),
-			 (unsigned long long)g->servers[i].connections);
-	}
+	pen_text(pen, STYLE_PLAIN, "%s", connection_servers(a, g));
 	pen_end(pen);
 }
 
@@ -419,12 +338,9 @@ static void print_warnings(struct text_connections *t, struct pen *pen, const st
 	struct arena *a = &t->scratch;
 
 	if (s->undecodable)
-		pen_paragraph(pen, 0, STYLE_PLAIN,
-			      arena_printf(a, "%s could not be decoded.", count(a, s->undecodable, "packet")));
+		pen_paragraph(pen, 0, STYLE_PLAIN, connection_undecodable(a, s));
 	if (s->evicted)
-		pen_paragraph(pen, 0, STYLE_PLAIN,
-			      arena_printf(a, "%s given up for lack of memory while still going on.",
-					   count(a, s->evicted, "connection")));
+		pen_paragraph(pen, 0, STYLE_PLAIN, connection_evicted(a, s));
 	for (unsigned i = 0; i < s->n_warnings; i++) {
 		pen_start(pen, 0, 2);
 		pen_text(pen, STYLE_YELLOW, "Warning:");

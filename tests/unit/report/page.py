@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Pages of unit-report-html are well formed, closed to the world, and hold together.
+"""Pages are well formed, closed to the world, and hold together.
 
-    page.py UNIT-REPORT-HTML
+    page.py UNIT-REPORT-HTML UNIT-REPORT-CONNECTIONS
 """
 import base64
 import hashlib
@@ -103,7 +103,8 @@ SPOILT = [
 def main():
     failed = 0
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run([sys.argv[1], "--write", folder], check=True)
+        for program in sys.argv[1:]:
+            subprocess.run([program, "--write", folder], check=True)
         pages = sorted(Path(folder).glob("*.html"))
         for page in pages:
             for complaint in complaints(page.read_text(encoding="utf-8")):
@@ -114,8 +115,11 @@ def main():
             if not complaints(spoil(good)):
                 print(f"spoilt in way {i}, and nothing is said")
                 failed += 1
+        if "exe.gpj" not in (Path(folder) / "connections-hostile.html").read_text():
+            print("what a server said is not on the page")
+            failed += 1
     print(f"{len(pages)} pages, {failed} complaints")
-    return 1 if failed or len(pages) < 10 else 0
+    return 1 if failed or len(pages) < 13 else 0
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * The hand-written JSON Lines against jansson's: what they share has one shape,
- * and every string survives. And the text of connections.
+ * and every string survives. And the text of connections, and their page.
+ *
+ *   unit-report-connections --write DIR    pages (for page.py and tests/program/browser.py)
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -218,7 +220,112 @@ static void text_of_one_and_of_many(void **state)
 	free(two);
 }
 
-int main(void)
+/* ---- the page ---- */
+
+#define HOSTILE "<script>alert(1)</script>\"'&amp; \xe2\x80\xae" "exe.gpj \x1b[2J</bdi><img src=x onerror=alert(1)>"
+
+static const char *const hostile_list[] = {HOSTILE, HOSTILE};
+
+static struct connection hostile_connection(void)
+{
+	static const struct connection_pair pair = {
+		.file = HOSTILE, .found = true, .changes = {HOSTILE, HOSTILE}, .n_changes = 2};
+	struct connection c = connection_of(CULPRIT_SERVER);
+
+	c.file = c.summary = c.end = c.sni = HOSTILE;
+	c.findings[0].summary = c.findings[0].culprit.text = HOSTILE;
+	c.findings[0].remedy = hostile_list;
+	c.smtp.banner = c.smtp.tls.subject = c.smtp.tls.issuer = c.smtp.tls.version = c.smtp.tls.cipher = HOSTILE;
+	c.smtp.ehlo = c.smtp.auth = c.smtp.tls.names = hostile_list;
+	c.smtp.n_ehlo = c.smtp.n_auth = c.smtp.tls.n_names = 2;
+	c.evidence[0].text = c.evidence[1].text = HOSTILE;
+	c.pair = &pair;
+	return c;
+}
+
+static int write_connections(FILE *out, const struct connection *c, unsigned n)
+{
+	static const char *const warnings[] = {HOSTILE};
+	struct html_connections *p = html_connections_begin();
+	struct read_summary *s = calloc(1, sizeof(*s));
+
+	assert_true(p && s && out);
+	s->files = 1;
+	s->packets = 16 * n;
+	s->connections = n;
+	s->states[c->state] = n;
+	s->undecodable = 3;
+	s->warnings = warnings;
+	s->n_warnings = 1;
+	s->groups[0] = (struct read_group){.state = c->state, .mechanism = MECH_SILENT_DROP,
+					   .place = PLACE_ISP, .connections = n, .n_servers = 1};
+	s->groups[0].servers[0].address = c->server.address;
+	s->n_groups = 1;
+	for (unsigned i = 0; i < n; i++)
+		html_connection(p, c);
+	int failed = html_connections_finish(p, s, out);
+	html_connections_free(p);
+	free(s);
+	return failed;
+}
+
+static int write_page(const char *folder, const char *name, const struct connection *c, unsigned n)
+{
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/%s.html", folder, name);
+	FILE *out = fopen(path, "w");
+	if (!out) {
+		perror(path);
+		return 1;
+	}
+	int failed = write_connections(out, c, n);
+	return fclose(out) != 0 || failed;
+}
+
+static int write_pages(const char *folder)
+{
+	struct connection plain = connection_of(CULPRIT_HOP), theirs = hostile_connection();
+	struct connection open = plain;
+
+	open.state = STATE_OPEN;
+	open.n_findings = 0;
+	return write_page(folder, "connections", &plain, 4) ||
+	       write_page(folder, "connections-open", &open, 2) ||
+	       write_page(folder, "connections-hostile", &theirs, 3);
+}
+
+/* Of a great many the first are told, and how many more there are. */
+static void a_page_of_very_many_is_bounded(void **state)
+{
+	struct connection c = connection_of(CULPRIT_HOP);
+	FILE *out = tmpfile();
+	char *text = calloc(1, 8000000);
+
+	(void)state;
+	assert_int_equal(write_connections(out, &c, 50000), 0);
+	assert_in_range(ftell(out), 1000000, 7000000);
+	rewind(out);
+	assert_true(fread(text, 1, 7999999, out) > 0);
+	assert_non_null(strstr(text, "45000 more are counted above"));
+	assert_non_null(strstr(text, "49500 that are not open have no more"));
+	free(text);
+	fclose(out);
+}
+
+static void a_full_disk_is_told(void **state)
+{
+	struct connection c = connection_of(CULPRIT_HOP);
+	FILE *full = fopen("/dev/full", "w");
+
+	(void)state;
+	if (!full)
+		skip();
+	assert_int_equal(write_connections(full, &c, 1), -1);
+	fclose(full);
+}
+
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(both_writers_agree),
@@ -226,7 +333,12 @@ int main(void)
 		cmocka_unit_test(broken_strings_do_no_harm),
 		cmocka_unit_test(summary_line),
 		cmocka_unit_test(text_of_one_and_of_many),
+		cmocka_unit_test(a_page_of_very_many_is_bounded),
+		cmocka_unit_test(a_full_disk_is_told),
 	};
+
+	if (argc == 3 && strcmp(argv[1], "--write") == 0)
+		return write_pages(argv[2]);
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
