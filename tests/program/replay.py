@@ -49,6 +49,20 @@ class Replay(unittest.TestCase):
         self.assertEqual(len(self.call("-q", case).stdout.splitlines()), 3)
         self.assertGreater(len(self.call("-v", case).stdout), len(self.call("--text", case).stdout))
 
+    def test_page(self):
+        for verb, what, says in [("replay", "host-nft-drop", b"almost certain (99%)"),
+                                 ("read", "lab-drop.pcap", b"2 SMTP connections, 1 not open")]:
+            plain = self.call(PCAPS / what, verb=verb)
+            paged = self.call("--html", self.place / "page.html", PCAPS / what, verb=verb)
+            self.assertEqual((paged.returncode, paged.stdout), (plain.returncode, plain.stdout))
+            page = (self.place / "page.html").read_bytes()
+            self.assertIn(says, page)
+            self.assertTrue(page.rstrip().endswith(b"</html>"))
+            full = self.call("--html", "/dev/full", PCAPS / what, verb=verb)
+            self.assertEqual(full.returncode, 3)
+            self.assertIn(b"--html /dev/full: No space", full.stderr)
+            self.assertEqual(self.call("--html", "no/page", PCAPS / what, verb=verb).returncode, 2)
+
     def test_usage(self):
         for words, says in [((), "no case"), (("--json", "-q", "x"), "exclude"), (("--port", "x"), "--port")]:
             self.assert_refused(says, *words)
