@@ -358,11 +358,23 @@ struct link_layer {
 	enum decode_result (*decode)(struct cursor *c, struct packet *p, uint8_t *family);
 };
 
+/* Linux gives the frames of `lo` an Ethernet header without addresses (net/ethernet/eth.c, eth_header()
+ * for a loopback device), which no frame on a wire has. */
+static enum decode_result outer_ethernet(struct cursor *c, struct packet *p, uint8_t *family)
+{
+	static const uint8_t none[12];
+
+	p->loopback = c->cap >= sizeof(none) && memcmp(c->at, none, sizeof(none)) == 0;
+	if (p->loopback)
+		p->dir = PACKET_IN;
+	return wire_ethernet(c, p, family);
+}
+
 static const struct link_layer *layer_of(int link_type)
 {
 	static const struct link_layer table[] = {
 		{LINK_NULL, bsd_null},
-		{LINK_ETHERNET, wire_ethernet},
+		{LINK_ETHERNET, outer_ethernet},
 		{LINK_PPP, wire_ppp},
 		{LINK_RAW, raw},
 		{LINK_RAW_OPENBSD, raw},

@@ -223,6 +223,8 @@ enum peek wire_peek(const struct frame *f, const struct port_set *ports, struct 
 	case LINK_ETHERNET:
 		if (f->caplen < 14)
 			return PEEK_DECODE;
+		if (get32(b) == 0 && get32(b + 8) == 0)
+			return PEEK_DECODE; /* addresses as on Linux's lo */
 		return by_type(f, get16(b + 12), 14, ports, out);
 	case LINK_RAW:
 	case LINK_RAW_FILE:

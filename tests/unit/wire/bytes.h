@@ -26,10 +26,16 @@ enum {
 	LINK_PPP_ETHER = 51,
 	LINK_RAW_FILE = 101,
 	LINK_C_HDLC = 104,
+	LINK_IEEE80211 = 105,
 	LINK_LOOP = 108,
+	LINK_ENC = 109,
 	LINK_SLL = 113,
+	LINK_PFLOG = 117,
+	LINK_RADIOTAP = 127,
+	LINK_PPP_WITH_DIRECTION = 204,
 	LINK_IPV4 = 228,
 	LINK_IPV6 = 229,
+	LINK_NFLOG = 239,
 	LINK_SLL2 = 276,
 };
 
@@ -59,16 +65,19 @@ static inline struct bytes bytes_of(const char *hex)
 	return b;
 }
 
+typedef enum decode_result (*decoder)(int link_type, const uint8_t *frame, size_t caplen,
+				      size_t wire_len, struct packet *out);
+
 /* Decodes a copy of exactly n bytes and checks that the payload lies within; the payload pointer
  * does not outlive the copy. */
-static inline enum decode_result decode_exactly(int link_type, const uint8_t *bytes, size_t n,
-						size_t wire_len, struct packet *p)
+static inline enum decode_result decode_with(decoder decode, int link_type, const uint8_t *bytes,
+					     size_t n, size_t wire_len, struct packet *p)
 {
 	uint8_t *block = malloc(n + 1);
 	uint8_t *copy = block + 1; /* n = 0 keeps a pointer that may not be read */
 
 	memcpy(copy, bytes, n);
-	enum decode_result r = wire_decode(link_type, copy, n, wire_len, p);
+	enum decode_result r = decode(link_type, copy, n, wire_len, p);
 	if (r == DECODE_OK) {
 		assert_true(p->payload_caplen <= p->payload_len);
 		assert_true(p->truncated || p->payload_caplen == p->payload_len);
@@ -85,6 +94,12 @@ static inline enum decode_result decode_exactly(int link_type, const uint8_t *by
 	p->payload = NULL;
 	free(block);
 	return r;
+}
+
+static inline enum decode_result decode_exactly(int link_type, const uint8_t *bytes, size_t n,
+						size_t wire_len, struct packet *p)
+{
+	return decode_with(wire_decode, link_type, bytes, n, wire_len, p);
 }
 
 static inline enum decode_result decode_hex(int link_type, const char *hex, struct packet *p)

@@ -6,6 +6,15 @@
 
 #define MACS "020000000001 020000000002 "
 
+#define MAC3 "020000000001 020000000002 020000000003 "
+#define SNAP4 "aaaa03 000000 0800 "
+#define SNAP6 "aaaa03 000000 86dd "
+
+/* The first four bytes, and what follows up to 64 */
+#define PFLOG(first)                                                                               \
+	first "00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 "  \
+	      "00000000 00000000 00000000 00000000 00000000 00000000 "
+
 #define PAD_84                                                                                     \
 	"00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 "        \
 	"00000000 "                                                                                \
@@ -85,6 +94,37 @@ static const struct sample samples[] = {
 	{LINK_PPP_SERIAL, SYN4_TEXT, "8f00 0800 " SYN4},
 	{LINK_PPP_ETHER, SYN4_TEXT, "11 00 0001 003e 0021 " SYN4},
 	{LINK_C_HDLC, SYN6_TEXT, "8f00 86dd " SYN6},
+
+	/* one byte of direction: received, sent */
+	{LINK_PPP_WITH_DIRECTION, SYN4_TEXT, "00 ff03 0021 " SYN4},
+	{LINK_PPP_WITH_DIRECTION, SYN6_TEXT, "01 0057 " SYN6},
+	/* AF_INET little endian, SPI, flags; AF_INET6 of OpenBSD big endian */
+	{LINK_ENC, SYN4_TEXT, "02000000 00000001 00000001 " SYN4},
+	{LINK_ENC, SYN6_TEXT, "00000018 00000001 00000001 " SYN6},
+	/* FreeBSD's header of 61 bytes, padded to 64; AF_INET, blocked */
+	{LINK_PFLOG, SYN4_TEXT, PFLOG("3d 02 01 00 ") SYN4},
+	{LINK_PFLOG, SYN6_TEXT, PFLOG("40 18 00 00 ") SYN6},
+	/* prefix "x" (length 6, padded), then the packet */
+	{LINK_NFLOG, SYN4_TEXT, "02 00 0001 0600 0a00 7800 0000 4000 0900 " SYN4},
+	{LINK_NFLOG, SYN6_TEXT, "0a 00 0001 0600 0a00 7800 0000 5400 0900 " SYN6},
+
+	/* --- wireless: data to and from the access point, between two of them, with QoS --- */
+	{LINK_IEEE80211, SYN4_TEXT, "0801 0000 " MAC3 "1000 " SNAP4 SYN4},
+	{LINK_IEEE80211, SYN6_TEXT, "0802 0000 " MAC3 "1000 " SNAP6 SYN6},
+	{LINK_IEEE80211, SYN4_TEXT, "0803 0000 " MAC3 "1000 020000000004 " SNAP4 SYN4},
+	{LINK_IEEE80211, SYN4_TEXT, "8801 0000 " MAC3 "1000 0000 " SNAP4 SYN4},
+	/* QoS with an HT control field */
+	{LINK_IEEE80211, SYN4_TEXT, "8881 0000 " MAC3 "1000 0000 00000000 " SNAP4 SYN4},
+	/* the first of an A-MSDU's frames */
+	{LINK_IEEE80211, SYN4_TEXT, "8801 0000 " MAC3 "1000 8000 " MACS "0044 " SNAP4 SYN4},
+	/* radiotap without a field; with TSFT and flags "padded": 26 bytes of header become 28 */
+	{LINK_RADIOTAP, SYN4_TEXT, "00 00 0800 00000000 0801 0000 " MAC3 "1000 " SNAP4 SYN4},
+	{LINK_RADIOTAP, SYN4_TEXT,
+	 "00 00 1100 03000000 0000000000000000 20 8801 0000 " MAC3 "1000 0000 0000 " SNAP4 SYN4},
+	/* a second word of fields: TSFT is aligned to 8 behind it */
+	{LINK_RADIOTAP, SYN4_TEXT,
+	 "00 00 1900 03000080 00000000 00000000 0000000000000000 00 0801 0000 " MAC3 "1000 " SNAP4
+	 SYN4},
 
 	/* --- IPv4 --- */
 	/* 20 bytes of payload */
@@ -483,6 +523,10 @@ static void any_byte_may_be_wrong(void **state)
 	}
 }
 
+/* 64 attributes of 4 bytes */
+#define NFLOG_8	 "0400 0100 0400 0100 0400 0100 0400 0100 0400 0100 0400 0100 0400 0100 0400 0100 "
+#define NFLOG_64 "02 00 0001 " NFLOG_8 NFLOG_8 NFLOG_8 NFLOG_8 NFLOG_8 NFLOG_8 NFLOG_8 NFLOG_8
+
 static const struct {
 	enum decode_result result;
 	const char *why;
@@ -532,6 +576,27 @@ static const struct {
 	{DECODE_UNSUPPORTED, "USB", 189, SYN4},
 	{DECODE_UNSUPPORTED, "no link type", -1, SYN4},
 
+	{DECODE_NOT_IP, "802.11 beacon", LINK_IEEE80211, "8000 0000 " MAC3 "1000 " SNAP4 SYN4},
+	{DECODE_NOT_IP, "802.11 null data", LINK_IEEE80211, "4801 0000 " MAC3 "1000 " SNAP4 SYN4},
+	{DECODE_NOT_IP, "802.11 with a bad checksum", LINK_RADIOTAP,
+	 "00 00 0900 02000000 40 0801 0000 " MAC3 "1000 " SNAP4 SYN4},
+	{DECODE_UNSUPPORTED, "802.11 encrypted", LINK_IEEE80211,
+	 "0841 0000 " MAC3 "1000 " SNAP4 SYN4},
+	{DECODE_UNSUPPORTED, "802.11, more fragments", LINK_IEEE80211,
+	 "0805 0000 " MAC3 "1000 " SNAP4 SYN4},
+	{DECODE_UNSUPPORTED, "802.11, the second fragment", LINK_IEEE80211,
+	 "0801 0000 " MAC3 "1100 " SNAP4 SYN4},
+	{DECODE_NOT_IP, "nflog without a packet", LINK_NFLOG, NFLOG_64},
+
+	{DECODE_MALFORMED, "A-MSDU shorter than its first header", LINK_IEEE80211,
+	 "8801 0000 " MAC3 "1000 8000 020000000001"},
+	{DECODE_MALFORMED, "radiotap version 1", LINK_RADIOTAP,
+	 "01 00 0800 00000000 0801 0000 " MAC3 "1000 " SNAP4 SYN4},
+	{DECODE_MALFORMED, "radiotap of 4 bytes", LINK_RADIOTAP, "00 00 0400 " SYN4},
+	{DECODE_MALFORMED, "radiotap fields past its length", LINK_RADIOTAP,
+	 "00 00 0800 01000000 0801 0000 " MAC3 "1000 " SNAP4 SYN4},
+	{DECODE_MALFORMED, "pflog of 3 bytes", LINK_PFLOG, "03 02 01 00 " SYN4},
+	{DECODE_MALFORMED, "nflog attribute of 2 bytes", LINK_NFLOG, "02 00 0001 0200 0a00 " SYN4},
 	{DECODE_MALFORMED, "nothing", LINK_RAW, ""},
 	{DECODE_MALFORMED, "shorter than its header", LINK_ETHERNET, "020000000001"},
 	{DECODE_MALFORMED, "PPPoE version 2", LINK_PPP_ETHER, "21 00 0001 003e 0021 " SYN4},
@@ -615,6 +680,10 @@ static void cooked_header_tells_where(void **state)
 		{LINK_SLL, 0, PACKET_IN, true, "0004 0304 0006 0000000000000000 0800 "},
 		{LINK_SLL, 0, PACKET_DIR_UNKNOWN, false, "0104 0001 0006 0200000000010000 0800 "},
 		{LINK_RAW, 0, PACKET_DIR_UNKNOWN, false, ""},
+		/* Linux's lo has no Ethernet addresses; one half of none is no sign */
+		{LINK_ETHERNET, 0, PACKET_IN, true, "000000000000 000000000000 0800 "},
+		{LINK_ETHERNET, 0, PACKET_DIR_UNKNOWN, false, "000000000000 020000000002 0800 "},
+		{LINK_ETHERNET, 0, PACKET_DIR_UNKNOWN, false, "020000000001 000000000000 0800 "},
 		/* also what BSD tunnels use: no loopback without a loopback address */
 		{LINK_NULL, 0, PACKET_DIR_UNKNOWN, false, "02000000 "},
 	};
