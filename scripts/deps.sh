@@ -7,7 +7,7 @@ BUILD_PACKAGES=(
 	libpcap-dev libnl-3-dev libnftnl-dev libmnl-dev libssl-dev libjansson-dev
 	libcap-dev libmicrohttpd-dev libseccomp-dev libmaxminddb-dev libbpf-dev libunbound-dev zlib1g-dev libzstd-dev liblzma-dev
 )
-TEST_PACKAGES=(libcmocka-dev ninja-build valgrind libc6-dbg chromium dpkg-dev)
+TEST_PACKAGES=(libcmocka-dev ninja-build valgrind libc6-dbg chromium dpkg-dev libclang-rt-dev)
 LAB_PACKAGES=(
 	python3 python3-jsonschema iproute2 nftables iptables openssl util-linux
 	procps postfix libsasl2-modules ufw firewalld dbus bpftool knot knot-dnsutils unbound dns-root-data
