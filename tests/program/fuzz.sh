@@ -22,7 +22,7 @@ if ! { cmake -S "$source" -B "$work/build" -G Ninja -DCMAKE_C_COMPILER=clang -DC
 fi
 
 seeds=$work/seeds
-mkdir -p "$seeds"/{read,wire,case,x509,smtp,ehlo,iptables,netlink}
+mkdir -p "$seeds"/{read,wire,case,x509,smtp,ehlo,iptables,netlink,serve}
 cp "$source"/pcaps/*.pcap* "$seeds/read/" || exit 1
 for folder in "$source"/pcaps/*/; do
 	cp "$folder/facts.jsonl" "$seeds/case/$(basename "$folder")"
@@ -34,6 +34,11 @@ openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout /de
 printf '\0220-mx.example.net ESMTP\r\n220 ready\r\n250-mx\r\n250-STARTTLS\r\n250 AUTH PLAIN LOGIN\r\n' >"$seeds/smtp/dialogue"
 printf 'mx.example.net\0STARTTLS\0SIZE 10240000\0AUTH PLAIN LOGIN\0XXXXXXXA' >"$seeds/ehlo/reply"
 printf '\0*filter\n:OUTPUT ACCEPT [1:60]\n[3:180] -A OUTPUT -p tcp -m tcp --dport 25 -j DROP\nCOMMIT\n' >"$seeds/iptables/table"
+
+request='GET /probe?target=mx.example.net&ports=25,587 HTTP/1.1\r\nHost: a\r\nX-Prometheus-Scrape-Timeout-Seconds: 5\r\n\r\n'
+printf '\0%b%b' "$request" "$request" >"$seeds/serve/probe"
+request='GET /metrics HTTP/1.1\r\nHost: a\r\nAccept: application/openmetrics-text\r\n\r\n'
+printf '\1%b%b' "$request" "$request" >"$seeds/serve/metrics"
 
 for harness in "$work"/build/tests/fuzz_*; do
 	name=${harness##*/fuzz_}
