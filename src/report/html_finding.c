@@ -162,7 +162,7 @@ static void group(struct html *h, const struct group *g)
 	if (p->n_findings == 1)
 		html(h, " %s", what_happens(h, p, 0));
 	html(h, "</h4>\n");
-	if (p->n_findings != 1 && p->summary)
+	if (p->n_findings != 1 && p->summary && !(p->n_findings && same_text(p->summary, p->findings[0].summary)))
 		html(h, "<p><bdi>%s</bdi></p>\n", p->summary);
 	for (unsigned i = 0; i < p->n_findings; i++) {
 		if (p->n_findings > 1)

@@ -126,11 +126,21 @@ static void print_citations(struct page *pg, const struct group *g, unsigned ind
 	page_labelled(pg, "Evidence", all);
 }
 
-/* A sentence; each quoted command of more than one word gets a line of its own. */
+static bool in_brackets(const char *sentence, const char *at)
+{
+	int depth = 0;
+
+	for (; sentence < at; sentence++)
+		depth += (*sentence == '(') - (*sentence == ')');
+	return depth > 0;
+}
+
+/* A sentence; each quoted command of more than one word gets a line of its own, unless it is but
+ * mentioned in brackets. */
 static void print_sentence(struct page *pg, const char *text)
 {
 	struct pen *pen = &pg->pen;
-	const char *quote;
+	const char *sentence = text, *quote;
 
 	pen_start(pen, 2, 4);
 	pen_text(pen, STYLE_PLAIN, "- ");
@@ -143,7 +153,7 @@ static void print_sentence(struct page *pg, const char *text)
 		const char *before = arena_strndup(&pg->scratch, text, (size_t)(quote - text));
 		pen_text(pen, STYLE_PLAIN, "%s", before);
 		text = end + 1;
-		if (!strchr(code, ' ')) {
+		if (!strchr(code, ' ') || in_brackets(sentence, quote)) {
 			pen_text(pen, STYLE_CYAN, "%s", code);
 			continue;
 		}
@@ -235,8 +245,8 @@ static void print_group(struct page *pg, const struct group *g)
 	bool single = first->n_findings == 1;
 
 	group_heading(pg, g, single ? heading_words(pg, first) : NULL);
-	/* with one finding the port's sentence only repeats the finding's */
-	if (!single)
+	/* with one finding the port's sentence only repeats that one's, with several often the first's */
+	if (!single && !(first->n_findings && same_text(first->summary, first->findings[0].summary)))
 		pen_paragraph(&pg->pen, 2, STYLE_PLAIN, first->summary);
 	for (unsigned i = 0; i < first->n_findings; i++) {
 		if (!single) {
