@@ -235,6 +235,12 @@ static int no_privilege(struct err *e)
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
 	self[n > 0 ? n : 0] = '\0';
+	if (geteuid() == 0)
+		return err_set(e, ERR_RUN,
+			       "capturing packets needs the capability CAP_NET_RAW, which root does not have "
+			       "here: a container must be started with it (--cap-add NET_RAW --cap-add "
+			       "NET_ADMIN), and a user namespace must own the network namespace, too "
+			       "(unshare --map-root-user --net)");
 	return err_set(
 	    e, ERR_RUN,
 	    "capturing packets needs the capability CAP_NET_RAW, which this process does "

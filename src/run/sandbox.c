@@ -5,11 +5,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/landlock.h>
+#include <net/if.h>
 #include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -52,16 +54,16 @@ static const char *const always[] = {
 	"fstat", "fsync", "ftruncate", "futex", "futex_wait", "futex_wake", "getcpu", "getcwd",
 	"getdents", "getdents64", "getegid", "geteuid", "getgid", "getgroups", "getpgrp", "getpid", "getppid",
 	"getrandom", "getresgid", "getresuid", "getrlimit", "getrusage", "getsid", "gettid",
-	"gettimeofday", "getuid", "ioctl", "lseek", "madvise", "membarrier", "mmap", "mprotect",
+	"gettimeofday", "getuid", "lseek", "madvise", "membarrier", "mmap", "mprotect",
 	"mremap", "munmap", "nanosleep", "newfstatat", "pipe2", "poll", "ppoll", "prctl", "pread64",
-	"preadv", "prlimit64", "pselect6", "pwrite64", "read", "readv", "restart_syscall", "rseq",
+	"preadv", "pselect6", "pwrite64", "read", "readv", "restart_syscall", "rseq",
 	"rt_sigaction", "rt_sigpending", "rt_sigprocmask", "rt_sigreturn", "rt_sigtimedwait",
 	"sched_getaffinity", "sched_yield", "select", "set_robust_list", "set_tid_address",
-	"sigaltstack", "signalfd4", "sysinfo", "tgkill", "time", "timerfd_create",
+	"sigaltstack", "signalfd4", "sysinfo", "time", "timerfd_create",
 	"timerfd_gettime", "timerfd_settime", "times", "uname", "wait4", "waitid", "write", "writev",
-	/* opening: what and how is landlock's matter */
-	"access", "faccessat", "faccessat2", "fstatfs", "lstat", "open", "openat", "openat2",
-	"readlink", "readlinkat", "stat", "statfs", "statx", "umask",
+	/* what there is; what may be opened is landlock's matter */
+	"access", "faccessat", "faccessat2", "fstatfs", "lstat", "readlink", "readlinkat", "stat",
+	"statfs", "statx", "umask",
 };
 
 static const char *const for_sockets[] = {
@@ -72,6 +74,7 @@ static const char *const for_sockets[] = {
 static const char *const for_listening[] = {"accept", "accept4", "listen"};
 
 static const char *const for_writing[] = {
+	"open", "openat", /* in any way */
 	"fchmod", "fchown", "linkat", "mkdir", "mkdirat", "rename", "renameat", "renameat2",
 	"rmdir", "unlink", "unlinkat",
 	/* to its saved id, not to any: whose the files are */
@@ -83,7 +86,14 @@ static const char *const for_sanitizers[] = {
 	"clone", "kill", "personality", "process_vm_readv", "ptrace", "sched_setaffinity",
 };
 
-static const int domains[] = {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK};
+/* Of a terminal, an interface or a socket: what they are. Above all not TIOCSTI, which types into the
+ * caller's shell. */
+static const unsigned long ioctls[] = {
+	TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, SIOCGIFNAME, SIOCGIFINDEX, SIOCGIFFLAGS, SIOCGIFMTU,
+	SIOCGIFCONF, SIOCGIFADDR,
+};
+
+static const int domains[] = {AF_INET, AF_INET6, AF_NETLINK};
 
 static int allow(scmp_filter_ctx ctx, const char *const *names, size_t n)
 {
@@ -99,14 +109,47 @@ static int allow(scmp_filter_ctx ctx, const char *const *names, size_t n)
 	return 0;
 }
 
+/* One call for one value of an argument, of which the kernel looks at `bits`. */
+static int allow_value(scmp_filter_ctx ctx, int number, unsigned argument, uint64_t bits, uint64_t value)
+{
+	struct scmp_arg_cmp is = {
+		.arg = argument, .op = SCMP_CMP_MASKED_EQ, .datum_a = bits, .datum_b = value};
+
+	return seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, number, 1, &is);
+}
+
+#define INT_BITS UINT64_C(0xffffffff)
+
+/* Daemons that trust root listen on Unix sockets, and an empty capability set does not keep root from
+ * them: names are then looked up in files and by the DNS alone. */
 static int allow_domains(scmp_filter_ctx ctx)
 {
-	int rc = 0;
+	int rc = geteuid() == 0 ? 0 : allow_value(ctx, SCMP_SYS(socket), 0, INT_BITS, AF_UNIX);
 
-	for (size_t i = 0; i < LENGTH(domains) && rc == 0; i++) {
-		struct scmp_arg_cmp is = {.arg = 0, .op = SCMP_CMP_EQ, .datum_a = (scmp_datum_t)domains[i]};
-		rc = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, &is);
-	}
+	for (size_t i = 0; i < LENGTH(domains) && rc == 0; i++)
+		rc = allow_value(ctx, SCMP_SYS(socket), 0, INT_BITS, (uint64_t)domains[i]);
+	return rc;
+}
+
+/* Reading only, also where there is no landlock. openat2() has its flags in memory, where a filter
+ * can't look. */
+static int allow_reading(scmp_filter_ctx ctx)
+{
+	const uint64_t writes = O_ACCMODE | O_CREAT | O_TRUNC;
+	int rc = allow_value(ctx, SCMP_SYS(open), 1, writes, O_RDONLY);
+
+	return rc ? rc : allow_value(ctx, SCMP_SYS(openat), 2, writes, O_RDONLY);
+}
+
+/* Signals and limits of this process, not of others of the same user. */
+static int allow_own(scmp_filter_ctx ctx)
+{
+	int rc = allow_value(ctx, SCMP_SYS(tgkill), 0, INT_BITS, (uint64_t)getpid());
+
+	if (rc == 0)
+		rc = allow_value(ctx, SCMP_SYS(prlimit64), 0, INT_BITS, 0);
+	for (size_t i = 0; i < LENGTH(ioctls) && rc == 0; i++)
+		rc = allow_value(ctx, SCMP_SYS(ioctl), 1, INT_BITS, ioctls[i]);
 	return rc;
 }
 
@@ -126,6 +169,10 @@ static int add_rules(scmp_filter_ctx ctx, unsigned uses)
 {
 	int rc = allow(ctx, always, LENGTH(always));
 
+	if (rc == 0)
+		rc = allow_own(ctx);
+	if (rc == 0 && !(uses & SANDBOX_WRITE))
+		rc = allow_reading(ctx);
 	if (rc == 0)
 		rc = allow_threads(ctx);
 	if (rc == 0 && uses & (SANDBOX_CONNECT | SANDBOX_LISTEN))
@@ -192,7 +239,7 @@ static const char *const system_paths[] = {
 	"/usr", "/lib", "/lib32", "/lib64", "/opt", "/nix/store", "/gnu/store", "/proc", "/sys",
 	/* whatever their mode: root reads them everywhere else, too */
 	"/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/host.conf", "/etc/gai.conf",
-	"/dev/null", "/dev/random", "/dev/urandom", "/run/systemd/resolve", "/run/resolvconf",
+	"/dev/null", "/dev/random", "/run/systemd/resolve", "/run/resolvconf",
 	"/run/NetworkManager", "/run/nscd", "/run/connman", "/run/dhcpcd",
 	"/var/lib/ca-certificates", "/var/lib/unbound", "/var/lib/sss", "/var/cache/nscd",
 };
@@ -269,6 +316,8 @@ static void limit_files(const struct sandbox *s, struct sandbox_held *held)
 		add_public_entries(ruleset, "/etc");
 		add_environment(ruleset);
 	}
+	/* keyed hashes, also of what reads no file */
+	add_path(ruleset, "/dev/urandom", FS_READ);
 	if (SANITIZED) /* a leak checker looks up its threads */
 		add_path(ruleset, "/proc", FS_READ);
 	for (int i = 0; i < SANDBOX_MAX_PATHS && s->read[i]; i++)

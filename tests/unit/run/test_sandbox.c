@@ -13,8 +13,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -65,6 +67,7 @@ static const char *nothing_forbidden(void)
 {
 	char *argv[] = {(char *)(uintptr_t)"/bin/true", NULL};
 	union bpf_attr bpf = {0};
+	struct rlimit limit;
 
 	if (!denied(execv(argv[0], argv), EPERM))
 		return "a program may be started";
@@ -84,6 +87,26 @@ static const char *nothing_forbidden(void)
 		return "keyctl()";
 	if (!denied(syscall(SYS_setuid, 0), EPERM))
 		return "setuid()";
+	/* what would reach others of the same user, or the caller's shell */
+	if (!denied(syscall(SYS_tgkill, getppid(), getppid(), 0), EPERM))
+		return "tgkill() of another process";
+	if (tgkill(getpid(), gettid(), 0) != 0)
+		return "may not even signal itself";
+	if (!denied(prlimit(getppid(), RLIMIT_NOFILE, NULL, &limit), EPERM))
+		return "prlimit() of another process";
+	if (prlimit(0, RLIMIT_NOFILE, NULL, &limit) != 0)
+		return "may not see its own limits";
+	if (!denied(ioctl(0, TIOCSTI, "x"), EPERM))
+		return "may type into the terminal";
+	if (geteuid() == 0 && !denied(socket(AF_UNIX, SOCK_STREAM, 0), EPERM))
+		return "root may talk to daemons that trust it";
+	/* without landlock, too */
+	if (!denied(open("/dev/null", O_WRONLY), EPERM) || !denied(open("/dev/null", O_RDWR), EPERM) ||
+	    !denied(open("/dev/null", O_RDONLY | O_TRUNC), EPERM) ||
+	    !denied(open(folder, O_RDWR | O_TMPFILE, 0600), EPERM) || !denied(creat("/dev/null", 0600), EPERM))
+		return "files may be written to";
+	if (!denied(syscall(SYS_openat2, AT_FDCWD, "/dev/null", NULL, 0), EPERM))
+		return "openat2()";
 	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
 		return "no_new_privs is not set";
 	return NULL;
@@ -107,7 +130,7 @@ static const char *files_are_closed(void)
 	char path[sizeof(folder) + 10];
 
 	snprintf(path, sizeof(path), "%s/new", folder);
-	if (!denied(open(path, O_WRONLY | O_CREAT, 0600), EACCES))
+	if (!denied(open(path, O_WRONLY | O_CREAT, 0600), has_seccomp ? EPERM : EACCES))
 		return "a file may be made";
 	snprintf(path, sizeof(path), "%s/there", folder);
 	if (!denied(open(path, O_RDONLY), EACCES))
