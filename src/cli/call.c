@@ -131,9 +131,7 @@ struct plan call_plan(const struct call *c, struct arena *a, const struct call_t
 		.netns = c->opt.netns,
 		.hostname = c->hostname,
 		.timeout_ns = c->opt.timeout_ns,
-		/* traces of several targets through one router that limits ICMP would take each
-		 * other's answers for silence, and name it */
-		.no_path = c->opt.no_path || call_concurrency(c) > 1,
+		.no_path = c->opt.no_path,
 		.no_inject = c->opt.no_inject,
 		.no_canary = c->opt.no_canary,
 		.no_trace = c->opt.no_trace,
@@ -224,7 +222,11 @@ unsigned call_concurrency(const struct call *c)
 {
 	const struct options *o = &c->opt;
 
-	return c->inspect || o->repeat > 1 || !o->concurrency ? 1 : o->concurrency;
+	if (c->inspect || o->repeat > 1)
+		return 1;
+	if (o->concurrency)
+		return o->concurrency;
+	return o->n_targets > CALL_IN_TURN ? CALL_AT_ONCE : 1;
 }
 
 enum addr_family call_family(const struct call *c)

@@ -61,7 +61,10 @@ bool call_is_address(const char *input, struct addr *out);
 /* The first of each family, unless all are asked for; only what a source address can reach. */
 unsigned call_choose(const struct options *o, const struct resolved *all, struct resolved *out);
 
-/* Targets under way at the same time: 1, which then has everything for itself, unless more are asked for. */
+/* Targets under way at the same time. A few go one after the other, each with everything for itself:
+ * the trace of this host's own rules is for one at a time. */
+#define CALL_IN_TURN 8
+#define CALL_AT_ONCE 128
 unsigned call_concurrency(const struct call *c);
 
 enum addr_family call_family(const struct call *c); /* that names are asked for, ADDR_NONE both */

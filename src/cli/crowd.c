@@ -15,6 +15,8 @@
 
 /* Names looked up, and addresses that wait for their turn. */
 #define AHEAD 64
+/* A target waits so long for its turn to have its way looked at. */
+#define PATIENCE_NS (40 * NS_PER_S)
 /* The progress line is written anew so often. */
 #define PROGRESS_NS (200 * NS_PER_MS)
 
@@ -313,7 +315,8 @@ unsigned call_all_ports(const struct call *c, uint16_t ports[PLAN_MAX_PORTS])
 int call_in_crowd(struct call *c, struct err *e)
 {
 	struct crowd_call cc = {.c = c, .begin_ns = clock_mono_ns()};
-	struct fleet_options opt = {.concurrency = call_concurrency(c), .rate = c->opt.rate};
+	struct fleet_options opt = {.concurrency = call_concurrency(c), .rate = c->opt.rate,
+				     .patience_ns = PATIENCE_NS};
 	uint16_t ports[PLAN_MAX_PORTS];
 	int result = -1;
 

@@ -43,7 +43,7 @@ struct options {
 	int64_t timeout_ns;
 	unsigned repeat; /* --repeat, 1: once */
 	int64_t interval_ns;
-	unsigned concurrency; /* targets at a time; 0: not given, one */
+	unsigned concurrency; /* targets at a time; 0: not given */
 	double rate;          /* targets a second, 0: no limit */
 	bool json, text, ticket, quiet, verbose, no_progress;
 	bool no_path, no_trace, no_inject, no_canary, no_sandbox; /* what can be turned off */

@@ -186,6 +186,8 @@ void diag_advise(const struct diag *d, int64_t now, struct diag_advice *out)
 
 	out->done = true;
 	out->n_repeat = out->n_probes = out->n_tls_try = out->n_held = 0;
+	out->way_ports = 0;
+	out->way_busy = false;
 	out->again_ns = now + interval / 2;
 	for (unsigned i = 0; i < plan->n_ports && plan->ports[i].tested; i++, n_tested++) {
 		facts_of_port(t, (int)i, now, &facts[i]);
@@ -209,7 +211,7 @@ void diag_advise(const struct diag *d, int64_t now, struct diag_advice *out)
 		all_silent &= p->control_port < 0;
 	}
 	repeat_controls(t, control, all_silent, out);
-	advise_path(t, facts, n_tested, now, out);
+	advise_path(t, facts, n_tested, now, d->way, out);
 	advise_session(t, facts, n_tested, now, out);
 	advise_canary(t, facts, n_tested, now, out);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "diag/alike.h"
 #include "diag/stall.h"
 #include "wire/decode.h"
 
@@ -29,6 +30,8 @@
 /* Hops tried before anything tells how long the path is, and the step by which it grows. */
 #define BLIND_HOPS 10
 #define HOPS_STEP  6
+/* A silence that nothing has proven yet waits so long before it takes the way from others. */
+#define TURN_BLIND_NS (1500 * NS_PER_MS)
 #define OPEN_PATIENCE_NS (20 * NS_PER_MS)
 #define EARLY_BEYOND 3 /* hops behind an early answer that are looked at */
 #define HOPS_SLACK 2 /* ways there and back differ in length */
@@ -360,7 +363,7 @@ static bool shows_nothing(const struct tracker *t, const struct port_facts *p)
 {
 	unsigned own = distance_ttl(p->flow);
 
-	if (!t->plan->thrifty)
+	if (!t->plan->thrifty || fact_seen(p, F_RESET))
 		return false;
 	for (unsigned i = 0; i < t->n_flows; i++) {
 		unsigned other = distance_ttl(&t->flows[i]);
@@ -437,18 +440,6 @@ static bool ask_border(struct ctx *c, int port, const struct port_facts *p,
 	return busy;
 }
 
-/* Some hop has answered, but not always. */
-static bool limits_show(const struct path *p)
-{
-	for (unsigned i = 0; i < path_n_traces(p); i++)
-		for (unsigned ttl = 1; ttl <= PLAN_MAX_HOPS; ttl++) {
-			const struct path_cell *cell = &p->trace[i].cell[ttl];
-			if (cell->time_exceeded && cell->answered < cell->sent)
-				return true;
-		}
-	return false;
-}
-
 /*
  * Quick rounds did not tell where it stops, and hops that can answer did not always: they may have
  * spent what they send in a second on somebody else, or on a run just before this one. So once more,
@@ -456,7 +447,7 @@ static bool limits_show(const struct path *p)
  */
 static bool trace_slowly(struct ctx *c, int port, unsigned from, unsigned to)
 {
-	bool limited = path_reach(c->path) == 0 || limits_show(c->path), busy = false;
+	bool limited = path_reach(c->path) == 0 || path_limits_show(c->path, INT64_MAX), busy = false;
 	int64_t quick = c->round;
 
 	c->round = SLOW_ROUND_NS;
@@ -570,6 +561,48 @@ static bool trace_behind_host(struct ctx *c, int port, const struct port_facts *
 	return trace_silent(c, port, &p) || busy;
 }
 
+/* Other targets that fail alike stop between two hops: a SYN with a TTL for each, and a control's
+ * beside the second, show whether this one does. */
+static bool trace_alike(struct ctx *c, int port, const struct ev_alike *a)
+{
+	bool busy = want_pair(c, PROBE_TRACE, port, a->to_ttl, 1, true);
+
+	return (a->from_ttl && want(c, port, a->from_ttl, 1, true)) || busy;
+}
+
+/* Not before the failure is certain does anybody else have to wait for this run's look at the way. */
+static bool is_worth_a_turn(const struct port_facts *p, enum class class, int64_t now)
+{
+	return class != CLASS_SILENT || fact_seen(p, F_SILENCE_PROVEN) || fact_seen(p, F_ALL_SILENT) ||
+	       now - p->flow->start_ns >= TURN_BLIND_NS;
+}
+
+static bool trace_class(struct ctx *c, int port, enum class class, const struct port_facts *p)
+{
+	c->patience = class == CLASS_OPEN ? open_patience(c->t) : c->due;
+	switch (class) {
+	case CLASS_NONE: return false;
+	case CLASS_OPEN: return trace_open(c, port);
+	case CLASS_ANSWER: return trace_answer(c, port, distance_ttl(p->flow));
+	case CLASS_SILENT: return trace_silent(c, port, p);
+	case CLASS_HOST: return trace_behind_host(c, port, p);
+	case CLASS_STALLED: return trace_stalled(c, port, p);
+	}
+	return false;
+}
+
+/* The way is somebody else's: what would be sent is taken back. */
+static void without_turn(struct ctx *c, int port, enum class class, const struct port_facts *p)
+{
+	unsigned n = c->advice->n_probes;
+	int64_t again = c->advice->again_ns;
+
+	if (trace_class(c, port, class, p) && is_worth_a_turn(p, class, c->now))
+		c->advice->way_ports |= UINT32_C(1) << port;
+	c->advice->n_probes = n;
+	c->advice->again_ns = again;
+}
+
 static void set_timing(struct ctx *c)
 {
 	int64_t rtt = 0;
@@ -590,7 +623,7 @@ static void set_timing(struct ctx *c)
 }
 
 void advise_path(const struct tracker *t, const struct port_facts *facts, unsigned n_tested,
-		 int64_t now, struct diag_advice *advice)
+		 int64_t now, enum diag_way way, struct diag_advice *advice)
 {
 	struct ctx c = {.t = t, .path = &t->path, .now = now, .advice = advice};
 	enum class classes[PLAN_MAX_PORTS] = {CLASS_NONE};
@@ -615,29 +648,17 @@ void advise_path(const struct tracker *t, const struct port_facts *facts, unsign
 				      shows_nothing(t, &facts[i])))
 			continue;
 		const struct flow *control = tracker_main_flow(t, c.control);
+		const struct ev_alike *alike = alike_of(t, (int)i, &facts[i], NULL);
 		c.control_dest = distance_ttl(control);
 		c.tcp_control = facts[i].control_port >= 0;
-		switch (classes[i]) {
-		case CLASS_NONE:
-			break;
-		case CLASS_OPEN:
-			c.patience = open_patience(t);
-			busy = trace_open(&c, (int)i);
-			break;
-		case CLASS_ANSWER:
-			busy = trace_answer(&c, (int)i, distance_ttl(facts[i].flow));
-			break;
-		case CLASS_SILENT:
-			busy = trace_silent(&c, (int)i, &facts[i]);
-			break;
-		case CLASS_HOST:
-			busy = trace_behind_host(&c, (int)i, &facts[i]);
-			break;
-		case CLASS_STALLED:
-			busy = trace_stalled(&c, (int)i, &facts[i]);
-			break;
-		}
+		if (way == DIAG_WAY_FREE)
+			busy = trace_class(&c, (int)i, classes[i], &facts[i]);
+		else if (alike)
+			busy = alike_can_be_confirmed(alike) && trace_alike(&c, (int)i, alike);
+		else if (way == DIAG_WAY_TAKEN)
+			without_turn(&c, (int)i, classes[i], &facts[i]);
 		if (busy)
 			advice->done = false;
+		advice->way_busy |= busy;
 	}
 }

@@ -7,8 +7,9 @@
 #include "diag/diag.h"
 
 /* facts: of every tested port, in the plan's order. Appends to advice->probes and clears
- * advice->done while answers are due. */
+ * advice->done while answers are due; or, as `way` has it, tells in advice->way_ports for which ports
+ * that would be so. */
 void advise_path(const struct tracker *t, const struct port_facts *facts, unsigned n_tested,
-		 int64_t now, struct diag_advice *advice);
+		 int64_t now, enum diag_way way, struct diag_advice *advice);
 
 #endif

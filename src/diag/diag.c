@@ -8,6 +8,7 @@ void diag_init(struct diag *d, const struct plan *plan, const struct event_log *
 {
 	tracker_init(&d->tracker, plan, log);
 	d->fed = 0;
+	d->way = DIAG_WAY_FREE;
 }
 
 void diag_clear(struct diag *d)

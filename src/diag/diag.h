@@ -14,9 +14,18 @@
 #include "diag/rules.h"
 #include "model/report.h"
 
+/* May probes with small TTLs be sent? Many runs at once would take each other's answers from routers
+ * that send few, and call that silence. */
+enum diag_way {
+	DIAG_WAY_FREE,
+	DIAG_WAY_TAKEN, /* not now: advice tells for which ports they are wanted */
+	DIAG_WAY_NEVER, /* this run sends none */
+};
+
 struct diag {
 	struct tracker tracker;
 	size_t fed; /* events taken so far */
+	enum diag_way way;
 };
 
 /* plan and log are borrowed and must outlive it. */
@@ -52,11 +61,16 @@ struct diag_advice {
 	unsigned n_held;
 	struct diag_probe probes[DIAG_MAX_PROBES]; /* raw SYNs to send now, in this order */
 	unsigned n_probes;
+	bool way_busy;      /* probes with small TTLs are under way, or go out now */
+	uint32_t way_ports; /* DIAG_WAY_TAKEN: bits of the plan's ports whose way is to be looked at */
 	int64_t again_ns; /* ask again at this time (wall clock) if nothing happens before */
 };
 
 /* A port gets so many attempts of ours beside the kernel's own retransmissions. */
 #define MAX_ATTEMPTS 8
+
+/* What ails a tested port that wants its way looked at; *from: who sent the ICMP error. */
+enum ailment diag_ailment(const struct diag *d, int port_index, int64_t now, struct addr *from);
 
 void diag_advise(const struct diag *d, int64_t now, struct diag_advice *out);
 

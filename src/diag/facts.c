@@ -59,6 +59,7 @@ static const struct {
 	[F_ALL_SILENT] = {"all-silent", "no port of the address answers"},
 	[F_PATH_STOPS] = {"path-stops", "the probes of this port stop at a hop where the control's go on"},
 	[F_PATH_THROUGH] = {"path-through", "every hop lets this port through"},
+	[F_ALIKE_STOPS] = {"alike-stops", "other targets that fail as this one does were traced, and all stop at one place"},
 	[F_PATH_RST_EARLY] = {"path-rst-early", "a RST came for a TTL that does not reach the target"},
 	[F_PATH_RST_OWN] = {"path-rst-own", "RSTs came only for TTLs that reach the target"},
 	[F_PATH_SYNACK_EARLY] = {"path-syn-ack-early", "a SYN-ACK came for a TTL that does not reach the target"},

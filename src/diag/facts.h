@@ -70,6 +70,7 @@ enum fact {
 	/* path: this port's trace against the control's */
 	F_PATH_STOPS,        /* silent from some hop on, where the control goes on */
 	F_PATH_THROUGH,      /* every hop lets it through: the target alone is silent */
+	F_ALIKE_STOPS,       /* not traced itself: other targets that fail alike stop at one place */
 	F_PATH_RST_EARLY,    /* a RST for a TTL that does not reach the target */
 	F_PATH_RST_OWN,      /* RSTs only for TTLs that do */
 	F_PATH_SYNACK_EARLY, /* a SYN-ACK for a TTL that does not reach the target */

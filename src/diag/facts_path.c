@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "diag/alike.h"
 #include "diag/facts.h"
 #include "model/report.h"
 
@@ -434,7 +435,7 @@ static void icmp_hop_facts(const struct tracker *t, int port, const struct path_
 	place_device(places, SURE_DEVICE, &p->placed);
 }
 
-void facts_of_path(const struct tracker *t, int port, int64_t now, struct port_facts *p)
+static void traced_facts(const struct tracker *t, int port, int64_t now, struct port_facts *p)
 {
 	struct path_places places;
 
@@ -454,6 +455,13 @@ void facts_of_path(const struct tracker *t, int port, int64_t now, struct port_f
 		reset_facts(t, port, &places, p);
 	if (fact_seen(p, F_STALLED) && !fact_seen(p, F_PATH_SYNACK_EARLY))
 		cut_facts(t, port, &places, now - facts_answer_due_ns(t), p);
+}
+
+void facts_of_path(const struct tracker *t, int port, int64_t now, struct port_facts *p)
+{
+	traced_facts(t, port, now, p);
+	if (t->alike[port])
+		alike_facts(t, port, now, p);
 }
 
 /* ---- below the host's firewall ---- */

@@ -391,6 +391,17 @@ static unsigned settled_sent(const struct path_cell *c, int64_t settled_before)
 	return c->sent - (c->sent > c->answered && c->last_sent_ns > settled_before);
 }
 
+bool path_limits_show(const struct path *p, int64_t settled_before)
+{
+	for (unsigned i = 0; i < path_n_traces(p); i++)
+		for (unsigned ttl = 1; ttl <= PLAN_MAX_HOPS; ttl++) {
+			const struct path_cell *cell = &p->trace[i].cell[ttl];
+			if (cell->time_exceeded && cell->answered < settled_sent(cell, settled_before))
+				return true;
+		}
+	return false;
+}
+
 /* What others met at this hop: every trace that is known to get there. The luckiest alone would make
  * the path look better than it is. */
 static struct loss_sample hop_record(const struct path *p, int port, unsigned ttl,

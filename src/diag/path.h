@@ -132,6 +132,9 @@ unsigned path_last_hop(const struct path *p, const struct path_trace *t);
 /* ... any trace. */
 unsigned path_reach(const struct path *p);
 
+/* Some hop has answered, but not always. Probes sent later than settled_before are not counted yet. */
+bool path_limits_show(const struct path *p, int64_t settled_before);
+
 /* Smallest TTL that drew such an answer; 0 none. */
 unsigned path_first_syn_ack(const struct path_trace *t);
 unsigned path_first_rst(const struct path_trace *t);

@@ -447,6 +447,16 @@ const struct rule rule_table[] = {
 		.why = "hops that answer the control stay silent for this port, and loss does not explain it",
 	},
 	{
+		.id = "path-alike", .layer = LAYER_PATH,
+		.need = B(F_SYN_LEFT) | B(F_SILENT) | B(F_SILENCE_PROVEN) | B(F_ALIKE_STOPS),
+		.absent = B(F_ANSWER_DROPPED) | B(F_CONNECTED),
+		.state = STATE_BLOCKED, .mechanism = MECH_SILENT_DROP, .placed = true,
+		.place = PLACE_UNKNOWN, .culprit = CULPRIT_HOP, .confidence = NOWHERE,
+		.summary = "Port {port} is dropped silently, as far as other targets that fail alike show {place-words}: {hop-words}.",
+		.remedy = {"{ask-owner}", REMEDY_SUBMISSION},
+		.why = "of many targets some are traced; where all of these stop at one place, another one with the same silence most likely does",
+	},
+	{
 		.id = "path-silence-xdp", .layer = LAYER_PATH,
 		.need = B(F_SYN_LEFT) | B(F_SILENT) | B(F_SILENCE_PROVEN) | B(F_XDP_THERE),
 		.absent = B(F_CONNECTED) | B(F_ANSWER_DROPPED),

@@ -505,6 +505,12 @@ void tracker_feed(struct tracker *t, size_t index)
 	case EV_PROBE:
 		feed_probe(t, ev);
 		break;
+	case EV_ALIKE: {
+		int i = plan_port_index(t->plan, ev->alike.port);
+		if (i >= 0)
+			t->alike[i] = index + 1;
+		break;
+	}
 	case EV_ASN:
 		path_feed_asn(&t->path, &ev->asn);
 		break;

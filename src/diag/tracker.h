@@ -152,6 +152,7 @@ struct tracker {
 
 	struct path path;
 	struct canary canary;
+	size_t alike[PLAN_MAX_PORTS]; /* 1 + the latest EV_ALIKE of the port, 0 none */
 	struct {
 		bool asked, has;
 		size_t event; /* the latest */

@@ -849,6 +849,21 @@ static const char *dns_words(struct arena *a, const struct event *ev)
 	return arena_printf(a, "%s: %s: %s (%s)", d->name, of[d->record], what, trust[d->trust]);
 }
 
+static const char *alike_words(struct arena *a, const struct ev_alike *ev)
+{
+	char from[ADDR_TEXT_MAX], to[ADDR_TEXT_MAX];
+	const char *where =
+		arena_printf(a, "behind hop %u (%s), no farther than hop %u (%s)", ev->from_ttl,
+			     !ev->from_ttl ? "this host"
+			     : addr_is_set(&ev->from) ? addr_text(&ev->from, from) : "silent",
+			     ev->to_ttl, addr_is_set(&ev->to) ? addr_text(&ev->to, to) : "silent");
+
+	return arena_printf(a, "not traced itself: %u other target%s of this call that fail%s alike "
+			    "%s, and %s %s", ev->traced, ev->traced == 1 ? "" : "s",
+			    ev->traced == 1 ? "s" : "", ev->traced == 1 ? "was" : "were",
+			    ev->traced == 1 ? "stops" : "all stop", where);
+}
+
 const char *words_event(struct arena *a, const struct tracker *t, const struct event *ev,
 			enum source *source, unsigned *port)
 {
@@ -912,6 +927,10 @@ const char *words_event(struct arena *a, const struct tracker *t, const struct e
 	case EV_DNS:
 		*source = SOURCE_DNS;
 		return dns_words(a, ev);
+	case EV_ALIKE:
+		*source = SOURCE_PATH;
+		*port = ev->alike.port;
+		return alike_words(a, &ev->alike);
 	case EV_CANARY:
 	case EV_ASN:
 	case EV_RUN_END:

@@ -17,6 +17,7 @@
 #include "model/dns.h"
 #include "model/host_facts.h"
 #include "model/host_record.h"
+#include "model/names.h"
 #include "model/packet.h"
 
 /* A flow is one connection attempt of this run; its number is its index, from 0. */
@@ -159,6 +160,27 @@ struct ev_canary {
 	struct addr address[CANARY_ADDRESSES]; /* ADDR_NONE behind the last */
 };
 
+/* What ails a port, as far as it can be the same for other targets. */
+enum ailment {
+	AILMENT_OTHER, /* each target's own */
+	AILMENT_SILENT, /* no answer, and another port of the address answers */
+	AILMENT_ICMP,   /* one router's ICMP error */
+};
+
+/* Where other targets of the same call stop that fail as this one does: so many were traced one by
+ * one, all of them stop there, and this one needs no trace of its own to say so with less certainty. */
+struct ev_alike {
+	uint16_t port;
+	enum ailment ailment;
+	uint16_t traced;
+	enum place place;
+	uint16_t permille; /* least confidence with which that place was found, in thousandths */
+	uint8_t from_ttl, to_ttl; /* behind the first, at or before the second */
+	uint8_t culprit_ttl;      /* that of the two which lies in `place`; 0 neither */
+	struct addr from, to;     /* ADDR_NONE: that hop is silent */
+	bool confirm;      /* there is room for a few probes to see whether it holds here, too */
+};
+
 /* Whose network an address belongs to. */
 struct ev_asn {
 	struct addr address;
@@ -200,6 +222,7 @@ enum event_kind {
 	EV_PROBE,        /* path */
 	EV_DNS,
 	EV_CANARY,       /* path: addresses for PROBE_CANARY; none: there are no such probes */
+	EV_ALIKE,        /* path: of other targets */
 	EV_ASN,          /* path: AS of a hop, the target or our own address */
 	EV_HOST,         /* host: firewall, programs, settings, by the privileged process */
 	EV_CAPTURE_STATS,
@@ -226,6 +249,7 @@ struct event {
 		struct ev_probe probe;
 		struct ev_canary canary;
 		struct ev_dns dns;
+		struct ev_alike alike;
 		struct ev_asn asn;
 		struct host_record *host; /* owned by the log */
 		struct ev_capture_stats capture_stats;

@@ -64,6 +64,12 @@ WORDS(dns_status, [DNS_FOUND] = "found", [DNS_NO_DATA] = "no-data", [DNS_NO_NAME
 WORDS(dns_trust, [DNS_UNCHECKED] = "unchecked", [DNS_UNSIGNED] = "unsigned",
       [DNS_SECURE] = "secure", [DNS_FORGED] = "forged");
 
+WORDS(ailment, [AILMENT_OTHER] = "other", [AILMENT_SILENT] = "silent", [AILMENT_ICMP] = "icmp");
+
+WORDS(place, [PLACE_HOST] = "host", [PLACE_GATEWAY] = "gateway", [PLACE_ISP] = "isp",
+      [PLACE_TRANSIT] = "transit", [PLACE_DESTINATION_NETWORK] = "destination-network",
+      [PLACE_DESTINATION] = "destination", [PLACE_UNKNOWN] = "unknown");
+
 WORDS(look, [LOOK_CAPTURE] = "capture", [LOOK_ROUTE] = "route", [LOOK_LINK] = "link",
       [LOOK_NEIGHBOUR] = "neighbour", [LOOK_PATH] = "path");
 
@@ -175,6 +181,11 @@ FIELDS(ev_dns, ENUM(ev_dns, record, dns_record), FIELD(ev_dns, asked), REQUIRED(
 
 FIELDS(ev_canary, FIELD(ev_canary, address));
 
+FIELDS(ev_alike, FIELD(ev_alike, port), ENUM(ev_alike, ailment, ailment), FIELD(ev_alike, traced),
+       ENUM(ev_alike, place, place), FIELD(ev_alike, permille), FIELD(ev_alike, from_ttl),
+       FIELD(ev_alike, to_ttl), FIELD(ev_alike, culprit_ttl), FIELD(ev_alike, from), FIELD(ev_alike, to),
+       FIELD(ev_alike, confirm));
+
 FIELDS(ev_asn, FIELD(ev_asn, address), FIELD(ev_asn, asn), FIELD(ev_asn, name));
 
 FIELDS(ev_capture_stats, FIELD(ev_capture_stats, received), FIELD(ev_capture_stats, dropped_kernel),
@@ -259,6 +270,7 @@ const struct fact_kind fact_kinds[] = {
 	EVENT("probe", EV_PROBE, probe, ev_probe),
 	EVENT("dns", EV_DNS, dns, ev_dns),
 	EVENT("canary", EV_CANARY, canary, ev_canary),
+	EVENT("alike", EV_ALIKE, alike, ev_alike),
 	EVENT("asn", EV_ASN, asn, ev_asn),
 	EVENT("capture-stats", EV_CAPTURE_STATS, capture_stats, ev_capture_stats),
 	EVENT("not-looked", EV_NOT_LOOKED, not_looked, ev_not_looked),

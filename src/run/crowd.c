@@ -63,6 +63,7 @@ int crowd_begin(struct crowd *c, struct live *l, const uint16_t *ports, unsigned
 		c->most = wanted;
 	if (c->most < 1)
 		c->most = 1;
+	turns_init(&c->turns);
 	c->connections = ports_new(connections);
 	c->traces = ports_new(traces);
 	event_log_init(&c->programs);
@@ -85,6 +86,7 @@ void crowd_end(struct crowd *c, struct live *l)
 	ports_free(c->connections);
 	ports_free(c->traces);
 	event_log_clear(&c->programs);
+	turns_clear(&c->turns);
 	l->crowd = NULL;
 }
 
@@ -119,6 +121,7 @@ void crowd_leave(struct crowd *c, struct run *r)
 	if (*at)
 		*at = r->next_of_bucket;
 	c->sampling -= r->sample;
+	turns_leave(&c->turns, &r->turn, clock_mono_ns());
 }
 
 bool crowd_waits(const struct crowd *c, int64_t now)
@@ -127,8 +130,9 @@ bool crowd_waits(const struct crowd *c, int64_t now)
 }
 
 /* Who answers in the place of one target may do so for all. */
-void crowd_learn(struct crowd *c, const struct report *r)
+void crowd_learn(struct crowd *c, struct run *run, const struct report *r)
 {
+	target_way_over(run, r);
 	for (unsigned i = 0; i < r->n_ports; i++)
 		c->thorough |= r->ports[i].state == STATE_INTERCEPTED;
 }

@@ -17,6 +17,7 @@
 #include "model/event.h"
 #include "model/report.h"
 #include "probe/ports.h"
+#include "run/turns.h"
 
 struct live;
 struct run;
@@ -26,12 +27,14 @@ struct run;
 #define CROWD_BUCKETS 1024
 /* The first runs look as closely at the way as one alone would; the others follow when these are
  * over, or after a while. */
-#define CROWD_SAMPLES   12
+#define CROWD_SAMPLES   6
 #define CROWD_SAMPLE_NS (3 * NS_PER_S)
 
 struct crowd {
 	struct ports *connections, *traces;
 	struct run *by_target[CROWD_BUCKETS];
+	struct turns turns;  /* to look at the way */
+	int64_t patience_ns; /* a run stands in that line so long, and it is not of its time; 0: it is */
 	unsigned n_begun, sampling; /* runs, and samples under way */
 	int64_t sample_until;
 	bool thorough;             /* the samples found somebody on the way: look closely at all */
@@ -70,8 +73,8 @@ void crowd_leave(struct crowd *c, struct run *r);
 
 /* The next run is to wait for what the samples show. */
 bool crowd_waits(const struct crowd *c, int64_t now);
-/* What a report says of the way that all share. */
-void crowd_learn(struct crowd *c, const struct report *r);
+/* What a run's report says of the way that all share. */
+void crowd_learn(struct crowd *c, struct run *run, const struct report *r);
 
 /* Hands the packet to each run that it may concern: mostly one, or none. */
 typedef void crowd_taker(struct run *r, const struct packet *p, const struct frame_copy *frame);

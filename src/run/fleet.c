@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -79,6 +80,7 @@ int fleet_new(struct fleet **out, struct live *l, const struct fleet_options *op
 		if (crowd_begin(&g->crowd, l, opt->ports, opt->n_ports, opt->concurrency, e) != 0)
 			goto out;
 		g->capturing = true;
+		g->crowd.patience_ns = opt->patience_ns;
 		g->most = g->crowd.most;
 	}
 	*out = g;
@@ -265,6 +267,17 @@ static struct job *remove_job(struct fleet *g, unsigned slot)
 	return job;
 }
 
+/* What it has shown of the way may be news for those who wait. */
+static void learn(struct fleet *g, struct run *r, const struct report *report)
+{
+	bool news = r->turn.has;
+
+	crowd_learn(&g->crowd, r, report);
+	for (unsigned i = 0; news && i < g->n; i++)
+		if (g->jobs[i]->run->turn.waiting)
+			g->wake[i] = 0;
+}
+
 static void step(struct fleet *g, unsigned slot)
 {
 	struct run *r = g->jobs[slot]->run;
@@ -280,7 +293,8 @@ static void step(struct fleet *g, unsigned slot)
 		end_job(remove_job(g, slot), NULL, &e);
 	} else if (r->phase == PHASE_OVER) {
 		struct report *report = target_report(r);
-		crowd_learn(&g->crowd, report);
+		if (g->capturing)
+			learn(g, r, report);
 		g->something_done = true;
 		end_job(remove_job(g, slot), report, NULL);
 	}
@@ -301,6 +315,20 @@ static int64_t next_wake(const struct fleet *g)
 	return wake;
 }
 
+static void wake_drawn(struct fleet *g, int64_t now)
+{
+	struct turn *drawn = NULL;
+	uint32_t lot;
+
+	if (!g->capturing || !g->crowd.turns.n_line)
+		return;
+	if (getrandom(&lot, sizeof(lot), 0) != sizeof(lot))
+		lot = (uint32_t)now;
+	drawn = turns_draw(&g->crowd.turns, now, lot);
+	if (drawn)
+		wake_at(g, drawn->owner, 0);
+}
+
 int fleet_dispatch(struct fleet *g, int64_t *wake, struct err *e)
 {
 	begin_some(g);
@@ -311,6 +339,7 @@ int fleet_dispatch(struct fleet *g, int64_t *wake, struct err *e)
 			       ? -1
 			       : err_set(e, ERR_RUN, "the capture has ended");
 	int64_t now = clock_mono_ns();
+	wake_drawn(g, now);
 	/* from the end: a run that is over makes room for the last one */
 	for (unsigned i = g->n; i-- > 0;)
 		if (g->wake[i] <= now || g->hurry)

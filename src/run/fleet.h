@@ -21,6 +21,9 @@ struct fleet; /* opaque */
 struct fleet_options {
 	unsigned concurrency; /* 1..FLEET_MAX_CONCURRENCY */
 	double rate;          /* runs begun in a second at most; 0: no limit */
+	/* With more than one at a time, looks at the way take turns (turns.h): a run stands in line so
+	 * long, and its own time does not pass meanwhile. 0: it does pass. */
+	int64_t patience_ns;
 	/* of all plans, for the filter of many */
 	const uint16_t *ports;
 	unsigned n_ports;

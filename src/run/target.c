@@ -20,9 +20,14 @@
 #define CONTROL_DELAY_NS (150 * NS_PER_MS)
 /* In a crowd, between two looks whether the agent is free. */
 #define QUEUE_NS     (20 * NS_PER_MS)
+/* ... whether it is its turn to look at the way; who is drawn is told at once. */
+#define LINE_NS      (250 * NS_PER_MS)
+/* So long is waited for room for the few probes of one whose failure others have explained. */
+#define CONFIRM_WAIT_NS (500 * NS_PER_MS)
 #define TAKE_AT_ONCE 64
 /* Kept of one run in a crowd: a server that floods us shall not take the memory of all. */
 #define CROWD_EVENTS 4000
+#define NO_TRACE_PORT "path: no source port is free for probes"
 #define FULL_TTL     64 /* Linux's default: reaches every destination */
 
 /* ---- the run ---- */
@@ -45,7 +50,7 @@ static int start_capture(struct run *r, struct err *e)
 			ports[n++] = r->trace_sport[i];
 	}
 	if (!held)
-		look_add_not_looked(r, LOOK_PATH, "path: no source port is free for probes");
+		look_add_not_looked(r, LOOK_PATH, NO_TRACE_PORT);
 	char *filter = filter_for_probe(&r->plan->target, ports, n);
 	int result = capture_start(r->live->capture, filter, e);
 	free(filter);
@@ -189,10 +194,24 @@ static void send_on_flow(struct run *r, const struct diag_probe *probe)
 	event_log_add(&r->log, &ev);
 }
 
+/* In a crowd most runs send no raw probe, and source ports are for those who do. */
+static bool has_trace_port(struct run *r)
+{
+	if (r->live->crowd && !r->trace_sport[0] && !r->no_trace_port) {
+		prober_hold_shared(r->prober, r->trace_sport);
+		r->no_trace_port = !r->trace_sport[0];
+		if (r->no_trace_port)
+			look_add_not_looked(r, LOOK_PATH, NO_TRACE_PORT);
+	}
+	return !r->no_trace_port;
+}
+
 /* Sequence numbers rise from probe to probe: a stateful router takes a SYN with an older number on
  * the same ports for an invalid one, and might not translate it. */
 static void send_probe(struct run *r, const struct diag_probe *probe)
 {
+	if (probe->flow == NO_FLOW && !has_trace_port(r))
+		return;
 	struct event ev = {.kind = EV_PROBE,
 			   .probe = {.kind = probe->kind,
 				     .port = probe->dport ? probe->dport
@@ -319,6 +338,123 @@ static int close_books(struct run *r, struct err *e)
 	return 0;
 }
 
+/* ---- the way, in a crowd ---- */
+
+static void note_failures(struct run *r, uint32_t ports)
+{
+	struct turn *turn = &r->turn;
+
+	turn->n_failures = 0;
+	turn->owner = r;
+	for (unsigned i = 0; i < r->plan->n_ports; i++) {
+		if (!(ports & UINT32_C(1) << i))
+			continue;
+		struct failure *f = &turn->failures[turn->n_failures++];
+		*f = (struct failure){.port = r->plan->ports[i].port,
+				      .egress = r->egress,
+				      .next_hop = r->next_hop};
+		f->ailment = diag_ailment(&r->diag, (int)i, clock_wall_ns(), &f->icmp_from);
+	}
+}
+
+/* The time that it stood in line is not its own. */
+static void end_waiting(struct run *r, int64_t mono)
+{
+	if (r->waits_since && r->live->crowd->patience_ns)
+		r->deadline += mono - r->waits_since;
+	r->waits_since = 0;
+}
+
+static void never_look(struct run *r, const char *why)
+{
+	r->diag.way = DIAG_WAY_NEVER;
+	turns_leave(&r->live->crowd->turns, &r->turn, clock_mono_ns());
+	look_add_not_looked(r, LOOK_PATH, why);
+	diag_feed(&r->diag);
+}
+
+static void tell(struct run *r, bool confirm)
+{
+	for (unsigned i = 0; i < r->turn.n_failures; i++) {
+		struct event ev = {.kind = EV_ALIKE};
+		turns_tell(&r->live->crowd->turns, &r->turn, i, confirm, &ev.alike);
+		look_add(r, &ev);
+	}
+	r->told = true;
+	r->told_confirm = confirm;
+	diag_feed(&r->diag);
+}
+
+/* True: there is room for its few probes, or it has waited for that long enough. */
+static bool may_be_told(struct run *r, int64_t mono, bool *confirm)
+{
+	struct turns *turns = &r->live->crowd->turns;
+
+	*confirm = turns_may_confirm(turns, mono);
+	if (!r->turn.may_confirm_until)
+		r->turn.may_confirm_until = mono + CONFIRM_WAIT_NS;
+	return *confirm || turns->limited || mono >= r->turn.may_confirm_until;
+}
+
+/* True: something has changed, and the core is to be asked again. */
+static bool ask_for_way(struct run *r, uint32_t ports, int64_t mono)
+{
+	struct crowd *crowd = r->live->crowd;
+	bool confirm;
+
+	if (!r->waits_since)
+		r->waits_since = mono;
+	if (r->hurried || (crowd->patience_ns && mono - r->waits_since >= crowd->patience_ns)) {
+		end_waiting(r, mono);
+		never_look(r, r->hurried ? "path: interrupted"
+					 : "path: too many targets of this call wait for their turn");
+		return true;
+	}
+	note_failures(r, ports);
+	r->turn.own = r->told;
+	switch (turns_ask(&crowd->turns, &r->turn, mono)) {
+	case TURNS_YOURS:
+		r->diag.way = DIAG_WAY_FREE;
+		break;
+	case TURNS_KNOWN:
+		if (!may_be_told(r, mono, &confirm))
+			return false;
+		tell(r, confirm);
+		break;
+	case TURNS_NEVER:
+		never_look(r, "path: many targets of this call fail like this, and traces to some of "
+			      "them have shown nothing in common; ask for this one alone");
+		break;
+	case TURNS_LATER:
+		return false;
+	}
+	end_waiting(r, mono);
+	return true;
+}
+
+/* Nothing is learnt of an open port's way: others need not wait for the rest of this run. */
+static void give_way(struct run *r)
+{
+	for (unsigned i = 0; i < r->turn.n_failures; i++)
+		if (r->turn.failures[i].ailment != AILMENT_OTHER)
+			return;
+	target_way_over(r, NULL);
+	r->diag.way = DIAG_WAY_TAKEN;
+}
+
+void target_way_over(struct run *r, const struct report *report)
+{
+	struct turns *turns = &r->live->crowd->turns;
+	const struct path *path = &r->diag.tracker.path;
+	int64_t settled = clock_wall_ns() - facts_answer_due_ns(&r->diag.tracker);
+
+	if (r->turn.has)
+		turns_over(turns, &r->turn, clock_mono_ns(), path_limits_show(path, settled), report);
+	else if (r->told_confirm && path->sent)
+		turns_confirmed(turns, !path_limits_show(path, settled) && path_reach(path) > 0);
+	turns_leave(turns, &r->turn, clock_mono_ns());
+}
+
 /* ---- the phases ---- */
 
 /* True: the core has nothing more to ask for, or the time is over. */
@@ -337,8 +473,19 @@ static bool probe(struct run *r, int64_t *wake)
 		start_ports(r, false);
 		diag_feed(&r->diag);
 	}
-	diag_advise(&r->diag, now, &advice);
-	if (advice.done || mono >= r->deadline)
+	bool waits;
+	do {
+		diag_advise(&r->diag, now, &advice);
+		waits = advice.way_ports != 0;
+	} while (waits && ask_for_way(r, advice.way_ports, mono));
+	if (r->turn.has && !advice.way_busy)
+		give_way(r);
+	if (!waits && r->waits_since) { /* what failed has come right */
+		end_waiting(r, mono);
+		turns_leave(&r->live->crowd->turns, &r->turn, mono);
+	}
+	bool late = mono >= r->deadline && !(waits && r->live->crowd->patience_ns);
+	if ((advice.done && !waits) || late)
 		return true;
 	for (unsigned i = 0; i < advice.n_repeat; i++)
 		prober_start(r->prober, (unsigned)advice.repeat[i], FLOW_REPEAT);
@@ -350,7 +497,10 @@ static bool probe(struct run *r, int64_t *wake)
 	for (unsigned i = 0; i < advice.n_probes; i++)
 		send_probe(r, &advice.probes[i]);
 	int64_t until = mono + (advice.again_ns - now);
-	*wake = until < r->deadline ? until : r->deadline;
+	if (waits)
+		*wake = advice.done || until > mono + LINE_NS ? mono + LINE_NS : until;
+	else
+		*wake = until < r->deadline ? until : r->deadline;
 	witness_step(r, wake);
 	return false;
 }
@@ -463,6 +613,7 @@ void target_hurry(struct run *r)
 {
 	int64_t now = clock_mono_ns();
 
+	r->hurried = true;
 	if (r->deadline > now)
 		r->deadline = now;
 }
@@ -491,6 +642,7 @@ int target_start(struct run **out, struct live *l, const struct plan *plan, int6
 	if (!l->crowd && start_capture(r, e) != 0)
 		return -1;
 	if (l->crowd) {
+		r->diag.way = DIAG_WAY_TAKEN;
 		r->log.max = CROWD_EVENTS;
 		capture_get_stats(l->capture, &r->before);
 	}

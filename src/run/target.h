@@ -30,6 +30,7 @@
 #include "run/crowd.h"
 #include "run/dns.h"
 #include "run/live.h"
+#include "run/turns.h"
 
 /* What all runs of this process share. */
 struct live {
@@ -70,11 +71,17 @@ struct run {
 	bool controls;      /* their first SYNs were sent */
 	bool sample;        /* of a crowd: looks as closely as one alone */
 	bool looked;        /* somebody looks closer, or has */
+	/* in a crowd: its turn to look at the way */
+	struct turn turn;
+	int64_t waits_since; /* for it; 0: it does not wait */
+	bool told, told_confirm; /* what others found there */
+	bool hurried;
 	/* fleet.c's and crowd.c's */
 	void *fleet;
 	unsigned slot;
 	struct run *next_of_bucket;
 	uint16_t trace_sport[PLAN_MAX_PORTS];
+	bool no_trace_port; /* in a crowd: none could be had */
 	uint32_t next_seq;
 	unsigned acks_repeated[PLAN_MAX_PORTS];
 	struct addr source; /* of raw probes */
@@ -122,6 +129,9 @@ void target_take_packets(struct run *r);
 
 /* The run is to end now, with what is known. */
 void target_hurry(struct run *r);
+
+/* In a crowd: what its look at the way, or its few probes there, have shown; r: its report. */
+void target_way_over(struct run *r, const struct report *report);
 
 /* ---- witness.c: what the DNS says of the target ---- */
 

@@ -731,6 +731,25 @@ static inline void two_traces(struct scene *s, unsigned port, unsigned last, uns
 	}
 }
 
+/* Other targets that fail like this one stop behind hop 2, at hop 3 at the latest. */
+static inline struct ev_alike *alike(struct scene *s, unsigned port, enum ailment ailment,
+				     unsigned traced)
+{
+	struct event *ev = add_event(s, EV_ALIKE, NO_FLOW);
+
+	ev->alike = (struct ev_alike){.port = (uint16_t)port,
+				      .ailment = ailment,
+				      .traced = (uint16_t)traced,
+				      .place = PLACE_ISP,
+				      .permille = 960,
+				      .from_ttl = 2,
+				      .to_ttl = 3,
+				      .culprit_ttl = 3,
+				      .from = hop(s, 2),
+				      .to = hop(s, 3)};
+	return &ev->alike;
+}
+
 /* ---- on a connection ---- */
 
 /* A copy of what is said from `from` on, with a small TTL; its hop answers, or nobody does. */

@@ -610,6 +610,15 @@ static inline void path_stops_first(struct scene *s)
 	pass(s, 500);
 }
 
+/* Not traced: so many others with the same silence stop between hop 2 and 3. */
+static inline void path_alike(struct scene *s)
+{
+	usual_host(s);
+	silence_beside(s, 25, 443, FARTTL, 12);
+	alike(s, 25, AILMENT_SILENT, 10);
+	pass(s, 500);
+}
+
 static inline void path_through(struct scene *s)
 {
 	usual_host(s);
@@ -1277,6 +1286,8 @@ static const struct rule_case rule_cases[] = {
 	ROW("path-stops", path_stops, 1, BLOCKED, SILENT_DROP, ISP, HOP),
 	ROW("path-stops", path_stops_first, 0, BLOCKED, SILENT_DROP, GATEWAY, HOP),
 	BESIDE("path-stops", host_drop_and_path, PLACE_ISP, CULPRIT_HOP),
+	ROW("path-alike", path_alike, 0, BLOCKED, SILENT_DROP, ISP, HOP),
+	ROW("path-alike", path_alike, 1, BLOCKED, SILENT_DROP, ISP, HOP),
 	ROW("path-through", path_through, 0, BLOCKED, SILENT_DROP, DESTINATION, HOP),
 	ROW("path-through", path_through, 1, BLOCKED, SILENT_DROP, DESTINATION, HOP),
 	ROW("path-reset-forged", reset_forged, 0, BLOCKED, TCP_RESET, UNKNOWN, MIDDLEBOX),
