@@ -58,9 +58,51 @@ static uint8_t patched_dir(uint8_t packet_type)
 	return packet_type == 4 ? PACKET_OUT : packet_type < 4 ? PACKET_IN : PACKET_DIR_UNKNOWN;
 }
 
+static struct frame frame_of(const struct reader *r, const uint8_t *h, size_t head, uint32_t caplen,
+			     uint32_t len)
+{
+	return (struct frame){
+		.bytes = h + head,
+		.caplen = caplen < READER_FRAME_MAX ? caplen : READER_FRAME_MAX,
+		.wire_len = len > caplen ? len : caplen,
+		.t_ns = reader_u32(r, h) * NS_PER_S + reader_u32(r, h + 4) * r->unit_ns,
+		.link_type = r->link_type,
+		.dir = head == RECORD_PATCHED ? patched_dir(h[22]) : PACKET_DIR_UNKNOWN,
+	};
+}
+
+/* Nearly all records of nearly all files: whole ones in the buffer, in our byte order. What is left
+ * is anything else. */
+static size_t take_usual(struct reader *r, struct frame *out, size_t max)
+{
+	const uint8_t *begin = r->buffer + r->at, *at = begin, *end = r->buffer + r->end;
+	const int64_t unit_ns = r->unit_ns;
+	const uint16_t link_type = r->link_type;
+	size_t n = 0;
+
+	if (r->skip || r->old_lengths || r->swapped || r->record_len != RECORD_HEADER)
+		return 0;
+	while (n < max && end - at >= RECORD_HEADER) {
+		uint32_t h[4]; /* seconds, parts of a second, captured, on the wire */
+		memcpy(h, at, sizeof(h));
+		if (h[2] > READER_FRAME_MAX || end - at - RECORD_HEADER < (ptrdiff_t)h[2])
+			break;
+		out[n++] = (struct frame){
+			.bytes = at + RECORD_HEADER,
+			.caplen = h[2],
+			.wire_len = h[3] > h[2] ? h[3] : h[2],
+			.t_ns = h[0] * NS_PER_S + h[1] * unit_ns,
+			.link_type = link_type,
+		};
+		at += RECORD_HEADER + h[2];
+	}
+	reader_pass(r, (size_t)(at - begin));
+	return n;
+}
+
 size_t reader_next_pcap(struct reader *r, struct frame *out, size_t max)
 {
-	size_t n = 0, head = r->record_len;
+	size_t n = take_usual(r, out, max), head = r->record_len;
 
 	while (n < max) {
 		if (r->skip && !reader_skip(r, n > 0))
@@ -85,14 +127,7 @@ size_t reader_next_pcap(struct reader *r, struct frame *out, size_t max)
 				break;
 			h = r->buffer + r->at;
 		}
-		out[n++] = (struct frame){
-			.bytes = h + head,
-			.caplen = (uint32_t)take,
-			.wire_len = len > caplen ? len : caplen,
-			.t_ns = reader_u32(r, h) * NS_PER_S + reader_u32(r, h + 4) * r->unit_ns,
-			.link_type = r->link_type,
-			.dir = head == RECORD_PATCHED ? patched_dir(h[22]) : PACKET_DIR_UNKNOWN,
-		};
+		out[n++] = frame_of(r, h, head, caplen, len);
 		reader_pass(r, head + take);
 		r->skip = caplen - take;
 	}

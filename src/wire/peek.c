@@ -48,8 +48,19 @@ static uint32_t get32(const uint8_t *p)
 	return __builtin_bswap32(v);
 }
 
+/* What the layers around the IP packet say of it. */
+struct around {
+	uint16_t bits; /* enum packet_around */
+	uint16_t interface;
+	uint8_t dir;
+	bool loopback;
+};
+
+/* Where these are inlined, the usual way is one function without calls. */
+#define INLINE static inline __attribute__((always_inline))
+
 /* at: offset of the TCP header; end: where the IP packet ends by its own length. */
-static enum peek tcp(const struct frame *f, size_t at, size_t end, const struct port_set *ports,
+INLINE enum peek tcp(const struct frame *f, size_t at, size_t end, const struct port_set *ports,
 		     struct segment *s)
 {
 	const uint8_t *t = f->bytes + at;
@@ -80,7 +91,7 @@ static enum peek tcp(const struct frame *f, size_t at, size_t end, const struct 
 }
 
 /* VXLAN and Geneve hold frames; other UDP does not matter. */
-static enum peek udp(const struct frame *f, size_t at)
+INLINE enum peek udp(const struct frame *f, size_t at)
 {
 	if (f->caplen < at + 4)
 		return PEEK_DECODE;
@@ -92,8 +103,31 @@ static enum peek udp(const struct frame *f, size_t at)
 	}
 }
 
-static enum peek ipv4(const struct frame *f, size_t at, const struct port_set *ports,
-		      struct segment *s)
+INLINE void put_around(struct segment *s, struct around around)
+{
+	s->around = around.bits;
+	s->interface = around.interface;
+	s->dir = around.dir;
+	s->loopback = around.loopback;
+	s->outer_ttl = 0;
+	s->decoded = NULL;
+	s->fragments = false;
+}
+
+INLINE void put_ipv4(struct segment *s, const uint8_t *ip, struct around around)
+{
+	put_around(s, around);
+	s->family = ADDR_V4;
+	s->src = ip + 12;
+	s->dst = ip + 16;
+	s->ttl = ip[8];
+	s->ip_id = get16(ip + 4);
+	s->df = ip[6] & 0x40;
+	s->ip_options = (ip[0] & 0x0f) * 4 > IPV4_MIN;
+}
+
+INLINE enum peek ipv4(const struct frame *f, size_t at, struct around around,
+		      const struct port_set *ports, struct segment *s)
 {
 	const uint8_t *ip = f->bytes + at;
 
@@ -122,20 +156,13 @@ static enum peek ipv4(const struct frame *f, size_t at, const struct port_set *p
 	if (len == 0) /* not yet cut into segments: the frame tells */
 		len = (f->wire_len > f->caplen ? f->wire_len : f->caplen) - at;
 	enum peek r = tcp(f, at + header, at + len, ports, s);
-	if (r != PEEK_SEGMENT)
-		return r;
-	s->family = ADDR_V4;
-	s->src = ip + 12;
-	s->dst = ip + 16;
-	s->ttl = ip[8];
-	s->ip_id = get16(ip + 4);
-	s->df = fragment & 0x4000;
-	s->ip_options = header > IPV4_MIN;
+	if (r == PEEK_SEGMENT)
+		put_ipv4(s, ip, around);
 	return r;
 }
 
-static enum peek ipv6(const struct frame *f, size_t at, const struct port_set *ports,
-		      struct segment *s)
+INLINE enum peek ipv6(const struct frame *f, size_t at, struct around around,
+		      const struct port_set *ports, struct segment *s)
 {
 	const uint8_t *ip = f->bytes + at;
 
@@ -164,6 +191,7 @@ static enum peek ipv6(const struct frame *f, size_t at, const struct port_set *p
 	enum peek r = tcp(f, at + IPV6_LEN, at + IPV6_LEN + len, ports, s);
 	if (r != PEEK_SEGMENT)
 		return r;
+	put_around(s, around);
 	s->family = ADDR_V6;
 	s->src = ip + 8;
 	s->dst = ip + 24;
@@ -174,58 +202,59 @@ static enum peek ipv6(const struct frame *f, size_t at, const struct port_set *p
 	return r;
 }
 
-static enum peek by_type(const struct frame *f, uint16_t type, size_t at,
+static enum peek by_type(const struct frame *f, uint16_t type, size_t at, struct around around,
 			 const struct port_set *ports, struct segment *s)
 {
 	while (type == TYPE_VLAN || type == TYPE_QINQ) {
 		if (f->caplen < at + 4)
 			return PEEK_DECODE;
-		s->around |= AROUND_VLAN;
+		around.bits |= AROUND_VLAN;
 		type = get16(f->bytes + at + 2);
 		at += 4;
 	}
 	switch (type) {
-	case TYPE_IPV4: return ipv4(f, at, ports, s);
-	case TYPE_IPV6: return ipv6(f, at, ports, s);
+	case TYPE_IPV4: return ipv4(f, at, around, ports, s);
+	case TYPE_IPV6: return ipv6(f, at, around, ports, s);
 	case TYPE_ARP:
 	case TYPE_LLDP: return PEEK_NOTHING;
 	default: return PEEK_DECODE;
 	}
 }
 
+/* "cooked" frames: SLL, SLL2 */
 static enum peek cooked(const struct frame *f, uint16_t type, uint16_t hardware,
-			unsigned packet_type, size_t at, const struct port_set *ports,
-			struct segment *s)
+			unsigned packet_type, size_t at, struct around around,
+			const struct port_set *ports, struct segment *s)
 {
 	if (hardware != HARDWARE_ETHERNET && hardware != HARDWARE_LOOPBACK &&
 	    hardware != HARDWARE_NONE)
 		return PEEK_DECODE;
-	s->loopback = hardware == HARDWARE_LOOPBACK;
-	if (s->loopback || packet_type < PACKET_TYPE_OUT)
-		s->dir = PACKET_IN;
+	around.loopback = hardware == HARDWARE_LOOPBACK;
+	if (around.loopback || packet_type < PACKET_TYPE_OUT)
+		around.dir = PACKET_IN;
 	else if (packet_type == PACKET_TYPE_OUT)
-		s->dir = PACKET_OUT;
-	return by_type(f, type, at, ports, s);
+		around.dir = PACKET_OUT;
+	return by_type(f, type, at, around, ports, s);
 }
 
-enum peek wire_peek(const struct frame *f, const struct port_set *ports, struct segment *out)
+/* Ethernet addresses as on Linux's lo */
+INLINE bool is_on_lo(const uint8_t *b)
+{
+	return get32(b) == 0 && get32(b + 8) == 0;
+}
+
+static __attribute__((noinline)) enum peek by_link(const struct frame *f,
+							   const struct port_set *ports,
+							   struct segment *s)
 {
 	const uint8_t *b = f->bytes;
+	struct around around = {.interface = f->interface, .dir = f->dir};
 
-	out->around = 0;
-	out->outer_ttl = 0;
-	out->decoded = NULL;
-	out->dir = f->dir;
-	out->loopback = false;
-	out->fragments = false;
-	out->interface = f->interface;
 	switch (f->link_type) {
 	case LINK_ETHERNET:
-		if (f->caplen < 14)
+		if (f->caplen < 14 || is_on_lo(b))
 			return PEEK_DECODE;
-		if (get32(b) == 0 && get32(b + 8) == 0)
-			return PEEK_DECODE; /* addresses as on Linux's lo */
-		return by_type(f, get16(b + 12), 14, ports, out);
+		return by_type(f, get16(b + 12), 14, around, ports, s);
 	case LINK_RAW:
 	case LINK_RAW_FILE:
 	case LINK_IPV4:
@@ -233,17 +262,35 @@ enum peek wire_peek(const struct frame *f, const struct port_set *ports, struct 
 		if (f->caplen < 1)
 			return PEEK_DECODE;
 		if (b[0] >> 4 == 4 && f->link_type != LINK_IPV6)
-			return ipv4(f, 0, ports, out);
-		return f->link_type != LINK_IPV4 ? ipv6(f, 0, ports, out) : PEEK_DECODE;
+			return by_type(f, TYPE_IPV4, 0, around, ports, s);
+		if (f->link_type == LINK_IPV4)
+			return PEEK_DECODE;
+		return by_type(f, TYPE_IPV6, 0, around, ports, s);
 	case LINK_LINUX_SLL:
 		if (f->caplen < 16)
 			return PEEK_DECODE;
-		return cooked(f, get16(b + 14), get16(b + 2), get16(b), 16, ports, out);
+		return cooked(f, get16(b + 14), get16(b + 2), get16(b), 16, around, ports, s);
 	case LINK_LINUX_SLL2:
 		if (f->caplen < 20)
 			return PEEK_DECODE;
-		out->interface = get16(b + 6); /* the low half of the index */
-		return cooked(f, get16(b), get16(b + 8), b[10], 20, ports, out);
+		around.interface = get16(b + 6); /* the low half of the index */
+		return cooked(f, get16(b), get16(b + 8), b[10], 20, around, ports, s);
 	default: return PEEK_DECODE;
 	}
+}
+
+/* Most frames of most captures go this way: Ethernet, and an IPv4 header without options before TCP. */
+enum peek wire_peek(const struct frame *f, const struct port_set *ports, struct segment *out)
+{
+	static const size_t at = 14, tcp_at = 14 + IPV4_MIN;
+	const uint8_t *b = f->bytes, *ip = b + at;
+
+	if (f->link_type != LINK_ETHERNET || f->caplen < tcp_at + TCP_MIN ||
+	    get16(b + 12) != TYPE_IPV4 || ip[0] != 0x45 || ip[9] != PROTO_TCP ||
+	    (get16(ip + 6) & 0x3fff) || get16(ip + 2) < IPV4_MIN + TCP_MIN || is_on_lo(b))
+		return by_link(f, ports, out);
+	enum peek r = tcp(f, tcp_at, at + get16(ip + 2), ports, out);
+	if (r == PEEK_SEGMENT)
+		put_ipv4(out, ip, (struct around){.interface = f->interface, .dir = f->dir});
+	return r;
 }
