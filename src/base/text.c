@@ -39,15 +39,76 @@ static bool is_deceptive(uint32_t c)
 	       (c >= 0xe0000 && c <= 0xe0fff);
 }
 
+/* ---- many bytes at a time ---- */
+
+typedef uint8_t block __attribute__((vector_size(16)));
+
+static inline block block_at(const uint8_t *p)
+{
+	block b;
+
+	memcpy(&b, p, sizeof(b));
+	return b;
+}
+
+/* All of p's len bytes (1 to 15), some of them more than once. */
+static inline block short_block(const uint8_t *p, size_t len)
+{
+	uint64_t half[2];
+	block b;
+
+	if (len >= 8) {
+		memcpy(&half[0], p, 8);
+		memcpy(&half[1], p + len - 8, 8);
+	} else if (len >= 4) {
+		uint32_t first, last;
+		memcpy(&first, p, 4);
+		memcpy(&last, p + len - 4, 4);
+		half[0] = half[1] = (uint64_t)first << 32 | last;
+	} else {
+		half[0] = half[1] = UINT64_C(0x0101010101) * p[0] << 24 | (uint32_t)p[len / 2] << 8 |
+				    (uint32_t)p[len - 1] << 16 | p[0];
+	}
+	memcpy(&b, half, sizeof(b));
+	return b;
+}
+
+static inline block odd_bytes(block b, bool quotable)
+{
+	block odd = (block)((b - 0x20) > 0x7e - 0x20);
+
+	return quotable ? odd | (block)(b == '"') | (block)(b == '\\') : odd;
+}
+
+static inline bool all_plain(const uint8_t *p, size_t len, bool quotable)
+{
+	block odd = {0};
+	uint64_t half[2];
+
+	if (len == 0)
+		return true;
+	if (len < sizeof(block)) {
+		odd = odd_bytes(short_block(p, len), quotable);
+	} else {
+		for (size_t i = 0; i + sizeof(block) < len; i += sizeof(block))
+			odd |= odd_bytes(block_at(p + i), quotable);
+		odd |= odd_bytes(block_at(p + len - sizeof(block)), quotable);
+	}
+	memcpy(half, &odd, sizeof(half));
+	return (half[0] | half[1]) == 0;
+}
+
 bool text_is_plain(const void *bytes, size_t len)
 {
-	const uint8_t *p = bytes;
-	unsigned odd = 0;
-
-	for (size_t i = 0; i < len; i++) /* without a branch: the compiler takes many at once */
-		odd |= (uint8_t)(p[i] - 0x20) > 0x7e - 0x20;
-	return !odd;
+	return all_plain(bytes, len, false);
 }
+
+bool text_is_quotable(const void *bytes, size_t len)
+{
+	return all_plain(bytes, len, true);
+}
+
+/* ---- cleaning ---- */
 
 size_t text_clean_into(char *out, const void *bytes, size_t len)
 {
@@ -77,8 +138,13 @@ char *text_clean(struct arena *a, const void *bytes, size_t len, size_t max_byte
 
 	if (cut)
 		len = max_bytes;
-	char *out = arena_alloc(a, len * TEXT_MAX_GROWTH + sizeof("..."));
-	size_t n = text_clean_into(out, bytes, len);
+	bool plain = text_is_plain(bytes, len);
+	char *out = arena_alloc(a, len * (plain ? 1 : TEXT_MAX_GROWTH) + sizeof("..."));
+	size_t n = len;
+	if (plain)
+		memcpy(out, bytes, len);
+	else
+		n = text_clean_into(out, bytes, len);
 	memcpy(out + n, cut ? "..." : "", cut ? 4 : 1);
 	return out;
 }

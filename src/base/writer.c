@@ -42,16 +42,33 @@ void writer_clean(struct writer *w, const void *bytes, size_t len, size_t max_by
 		writer_str(w, "...");
 }
 
+static const char two_digits[200] =
+	"00010203040506070809101112131415161718192021222324252627282930313233343536373839404142434445464748"
+	"4950515253545556575859606162636465666768697071727374757677787980818283848586878889909192939495969798"
+	"99";
+
+static size_t count_digits(uint64_t n)
+{
+	size_t digits = 1;
+
+	for (; n >= 10000; n /= 10000)
+		digits += 4;
+	return digits + (n >= 10) + (n >= 100) + (n >= 1000);
+}
+
 size_t text_of_uint(char *out, uint64_t n)
 {
-	char digits[20];
-	size_t i = sizeof(digits);
+	size_t digits = count_digits(n), at = digits;
 
-	do
-		digits[--i] = (char)('0' + n % 10);
-	while (n /= 10);
-	memcpy(out, digits + i, sizeof(digits) - i);
-	return sizeof(digits) - i;
+	for (; n >= 100; n /= 100) {
+		at -= 2;
+		memcpy(out + at, two_digits + n % 100 * 2, 2);
+	}
+	if (n >= 10)
+		memcpy(out, two_digits + n * 2, 2);
+	else
+		out[0] = (char)('0' + n);
+	return digits;
 }
 
 void writer_uint(struct writer *w, uint64_t n)
@@ -68,18 +85,66 @@ void writer_int(struct writer *w, int64_t n)
 	writer_uint(w, n < 0 ? 0 - (uint64_t)n : (uint64_t)n);
 }
 
-size_t text_of_addr(char *out, const struct addr *a)
+static size_t text_of_v4(char *out, const uint8_t bytes[4])
 {
 	size_t n = 0;
 
-	if (a->family != ADDR_V4)
-		return strlen(addr_text(a, out));
 	for (unsigned i = 0; i < 4; i++) {
 		if (i)
 			out[n++] = '.';
-		n += text_of_uint(out + n, a->bytes[i]);
+		n += text_of_uint(out + n, bytes[i]);
 	}
 	return n;
+}
+
+static size_t text_of_group(char *out, unsigned group)
+{
+	static const char hex[] = "0123456789abcdef";
+	size_t n = 0;
+
+	for (int shift = group > 0xfff ? 12 : group > 0xff ? 8 : group > 0xf ? 4 : 0; shift >= 0; shift -= 4)
+		out[n++] = hex[group >> shift & 15];
+	return n;
+}
+
+/* RFC 5952: the longest run of two zero groups and more, the first of equals, is "::". */
+static size_t text_of_v6(char *out, const uint8_t bytes[16])
+{
+	unsigned groups[8], zeros = 0, best = 8, best_len = 1;
+	size_t n = 0;
+
+	for (unsigned i = 0; i < 8; i++) {
+		groups[i] = (unsigned)bytes[2 * i] << 8 | bytes[2 * i + 1];
+		zeros = groups[i] ? 0 : zeros + 1;
+		if (zeros > best_len) {
+			best_len = zeros;
+			best = i + 1 - zeros;
+		}
+	}
+	for (unsigned i = 0; i < 8; i++) {
+		if (i == best) {
+			out[n++] = ':';
+			if (i + best_len == 8)
+				out[n++] = ':';
+			i += best_len - 1;
+			continue;
+		}
+		if (i)
+			out[n++] = ':';
+		n += text_of_group(out + n, groups[i]);
+	}
+	return n;
+}
+
+size_t text_of_addr(char *out, const struct addr *a)
+{
+	static const uint8_t v4_within[10]; /* ::ffff:192.0.2.1 and ::192.0.2.1 */
+
+	if (a->family == ADDR_V4)
+		return text_of_v4(out, a->bytes);
+	if (a->family == ADDR_V6 && memcmp(a->bytes, v4_within, sizeof(v4_within)) != 0)
+		return text_of_v6(out, a->bytes);
+	return strlen(addr_text(a, out));
 }
 
 void writer_addr(struct writer *w, const struct addr *a)

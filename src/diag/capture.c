@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/text.h"
 #include "diag/capture_facts.h"
 #include "diag/capture_known.h"
 #include "diag/capture_rules.h"
@@ -19,10 +20,24 @@ struct rule_templates {
 	unsigned n_remedy;
 };
 
+/* What follows from a set of facts alone, kept from one connection to the next: most are like others. */
+#define VERDICTS_LOG 8
+#define VERDICTS     (1 << VERDICTS_LOG)
+
+struct verdict {
+	fact_set seen;
+	const struct rule *first, *second; /* NULL: none; both: the entry is free */
+	unsigned cited; /* kinds of evidence, as bits: that which the findings need */
+	unsigned shown; /* that, and what is of interest in any case */
+};
+
 struct capture_judge {
 	const struct signatures *signatures;
 	struct capture_known *known;
 	struct capture_ehlo ehlo;
+	struct verdict verdicts[VERDICTS];
+	struct arena keywords; /* those of out.keywords, of the reply: */
+	unsigned keywords_of;  /* ehlo.number */
 	struct rule_templates *templates; /* of the rule at the same index */
 	struct arena for_ever, scratch;
 	struct connection out;
@@ -54,6 +69,7 @@ void capture_judge_free(struct capture_judge *j)
 	capture_known_free(j->known);
 	arena_clear(&j->for_ever);
 	arena_clear(&j->scratch);
+	arena_clear(&j->keywords);
 	free(j);
 }
 
@@ -87,10 +103,10 @@ static unsigned kinds_of(fact_set facts)
 	return kinds;
 }
 
-static void add_evidence(struct capture_judge *j, const struct capture_facts *f, fact_set cited)
+static void add_evidence(struct capture_judge *j, const struct capture_facts *f, const struct verdict *v)
 {
 	struct connection *out = &j->out;
-	unsigned cite = kinds_of(cited & f->seen), all = cite | kinds_of(ALWAYS & f->seen);
+	unsigned cite = v->cited, all = v->shown;
 
 	if (out->state == STATE_OPEN && f->conn->smtp && f->conn->smtp->bad.code)
 		all |= 1u << CE_REFUSAL;
@@ -210,6 +226,21 @@ static const struct rule *second_rule(const struct rule *first, fact_set seen)
 	return NULL;
 }
 
+static const struct verdict *verdict_of(struct capture_judge *j, fact_set seen)
+{
+	uint64_t hash = ((uint64_t)seen ^ (uint64_t)(seen >> 64) * 0x9e3779b97f4a7c15) * 0xd6e8feb86659fd93;
+	struct verdict *v = &j->verdicts[hash >> (64 - VERDICTS_LOG)];
+
+	if (v->first && v->seen == seen)
+		return v;
+	v->seen = seen;
+	v->first = capture_rule_of(seen);
+	v->second = second_rule(v->first, seen);
+	v->cited = kinds_of((v->first->need | (v->second ? v->second->need : 0)) & seen);
+	v->shown = v->cited | kinds_of(ALWAYS & seen);
+	return v;
+}
+
 /* ---- what was said ---- */
 
 static const char *starttls_word(const struct capture_facts *f)
@@ -252,6 +283,21 @@ static void fill_tls(struct capture_judge *j, const struct capture_facts *f)
 		j->out.sni = capture_text(&j->scratch, c, t->sni, NAME_MAX_BYTES);
 }
 
+/* f->ehlo is the latest reply that was taken apart, and mostly the one before, too. */
+static void fill_keywords(struct capture_judge *j, const struct smtp_ehlo *ehlo)
+{
+	j->out.smtp.n_ehlo = ehlo->n_keywords;
+	j->out.smtp.n_auth = ehlo->n_auth;
+	if (j->keywords_of == j->ehlo.number)
+		return;
+	j->keywords_of = j->ehlo.number;
+	arena_reset(&j->keywords);
+	for (unsigned i = 0; i < ehlo->n_keywords; i++)
+		j->out.keywords[i] = text_clean(&j->keywords, ehlo->keywords[i], strlen(ehlo->keywords[i]), KEYWORD_MAX);
+	for (unsigned i = 0; i < ehlo->n_auth; i++)
+		j->out.mechanisms[i] = ehlo->auth[i];
+}
+
 static void fill_smtp(struct capture_judge *j, const struct capture_facts *f)
 {
 	const struct conn *c = f->conn;
@@ -265,15 +311,8 @@ static void fill_smtp(struct capture_judge *j, const struct capture_facts *f)
 		out->code = greeting->code;
 		out->banner = capture_text(&j->scratch, c, greeting->text, BANNER_MAX);
 	}
-	for (unsigned i = 0; f->ehlo && i < f->ehlo->n_keywords; i++) {
-		const char *word = f->ehlo->keywords[i];
-		struct writer w;
-		writer_begin(&w, &j->scratch);
-		writer_clean(&w, word, strlen(word), KEYWORD_MAX);
-		j->out.keywords[out->n_ehlo++] = writer_end(&w);
-	}
-	for (unsigned i = 0; f->ehlo && i < f->ehlo->n_auth; i++)
-		j->out.mechanisms[out->n_auth++] = f->ehlo->auth[i];
+	if (f->ehlo)
+		fill_keywords(j, f->ehlo);
 	out->has_tls = c->tls != NULL;
 	if (c->tls)
 		fill_tls(j, f);
@@ -356,7 +395,8 @@ const struct connection *capture_judge_pair(struct capture_judge *j, const struc
 	capture_known_context(j->known, c, &context);
 	compare(j, c, other, &context);
 	capture_facts_of(c, &context, j->signatures, &j->ehlo, &f);
-	const struct rule *rule = capture_rule_of(f.seen), *second = second_rule(rule, f.seen);
+	const struct verdict *v = verdict_of(j, f.seen);
+	const struct rule *rule = v->first;
 	const struct rule_templates *t = &j->templates[rule - capture_rule_table];
 
 	out->file = file;
@@ -375,9 +415,9 @@ const struct connection *capture_judge_pair(struct capture_judge *j, const struc
 		add_finding(j, rule, &f);
 		out->summary = out->findings[0].summary;
 	}
-	if (second)
-		add_finding(j, second, &f);
+	if (v->second)
+		add_finding(j, v->second, &f);
 	fill_smtp(j, &f);
-	add_evidence(j, &f, rule->need | (second ? second->need : 0));
+	add_evidence(j, &f, v);
 	return out;
 }

@@ -3,17 +3,23 @@
 #include "base/clock.h"
 #include "diag/capture_words.h"
 
-#define GREETING_MAX 160
+#define NUMBER_ROOM sizeof("packet 18446744073709551615")
+
+/* "packet 12" into out[NUMBER_ROOM]; number 0: too far away to be told. Returns the length. */
+static size_t text_of_packet(char *out, uint64_t number)
+{
+	memcpy(out, "packet ", 7);
+	if (number)
+		return 7 + text_of_uint(out + 7, number);
+	out[7] = '?';
+	return 8;
+}
 
 static void put_packet(struct writer *w, const struct conn *c, struct conn_mark at)
 {
-	uint64_t number = conn_number(c, at);
+	char *out = writer_reserve(w, NUMBER_ROOM);
 
-	writer_put(w, "packet ", 7);
-	if (number)
-		writer_uint(w, number);
-	else
-		writer_put(w, "?", 1);
+	w->len += text_of_packet(out, conn_number(c, at));
 }
 
 static void put_print(struct writer *w, const struct conn *c, const struct conn_print *p)
@@ -402,24 +408,24 @@ static const struct {
 	[CE_END] = {e_end, SOURCE_CAPTURE},
 };
 
-/* The sentence is written first, for only its maker knows the packet; its number, of few bytes, then
- * goes before it. */
+/* The sentence is written first, for only its maker knows the packet; the packet's number goes into the
+ * room that is left before it. */
 const char *capture_evidence_text(enum capture_evidence e, struct arena *a,
 				  const struct capture_facts *f, struct conn_mark *at,
 				  enum source *source)
 {
-	struct writer body, whole;
+	struct writer w;
 
 	*source = kinds[e].source;
-	writer_begin(&body, a);
-	*at = kinds[e].put(&body, f);
-	const char *text = writer_end(&body);
+	writer_begin(&w, a);
+	w.len = NUMBER_ROOM;
+	*at = kinds[e].put(&w, f);
+	char *text = writer_end(&w) + NUMBER_ROOM;
 	if (!conn_seen(*at))
 		return e == CE_CONTEXT && text[0] ? text : NULL;
-	writer_begin(&whole, a);
-	put_packet(&whole, f->conn, *at);
-	writer_str(&whole, text);
-	return writer_end(&whole);
+	char number[NUMBER_ROOM];
+	size_t len = text_of_packet(number, conn_number(f->conn, *at));
+	return memcpy(text - len, number, len);
 }
 
 enum capture_evidence capture_evidence_of(enum capture_fact fact)

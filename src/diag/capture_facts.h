@@ -186,7 +186,8 @@ struct capture_context {
 #define CAPTURE_EHLO_LINES 64
 struct capture_ehlo {
 	struct smtp_ehlo parsed; /* its strings lead into `text` */
-	size_t len;
+	unsigned number; /* of the replies that were taken apart, this one */
+	size_t len;      /* of `raw`: the reply without its first line, which names the server */
 	char raw[CAPTURE_EHLO_BYTES], text[CAPTURE_EHLO_BYTES + 1];
 	const char *lines[CAPTURE_EHLO_LINES + 1];
 };

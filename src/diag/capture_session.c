@@ -307,14 +307,19 @@ const struct smtp_ehlo *capture_ehlo_of(struct capture_ehlo *e, const struct con
 
 	if (!r || !is_good(r))
 		return NULL;
-	size_t n = r->text.len < sizeof(e->raw) ? r->text.len : sizeof(e->raw);
-	if (e->len == n && memcmp(e->raw, conn_text(c, r->text), n) == 0)
+	const char *text = conn_text(c, r->text), *keywords = memchr(text, '\n', r->text.len);
+	size_t n = keywords ? (size_t)(text + r->text.len - keywords) : 0;
+	if (n > sizeof(e->raw))
+		n = sizeof(e->raw);
+	if (e->number > 0 && e->len == n && (n == 0 || memcmp(e->raw, keywords, n) == 0))
 		return &e->parsed;
+	e->number++;
 	e->len = n;
-	memcpy(e->raw, conn_text(c, r->text), n);
+	if (n > 0)
+		memcpy(e->raw, keywords, n);
 	memcpy(e->text, e->raw, n);
 	e->text[n] = '\0';
-	e->lines[0] = e->text;
+	e->lines[0] = "";
 	for (char *p = e->text; (p = memchr(p, '\n', n - (size_t)(p - e->text))) != NULL;) {
 		*p++ = '\0';
 		if (n_lines == CAPTURE_EHLO_LINES)

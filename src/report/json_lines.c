@@ -6,13 +6,13 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/text.h"
 #include "base/writer.h"
 #include "report/connections.h"
 
 #define FLUSH_BYTES (256u << 10)
 /* "\u007f" for a byte of a string; "\ud83d\ude00" for four. */
 #define ESCAPE_GROWTH 6
-#define BLOCK 32
 #define ROUND_LIMIT 1e12 /* as in json.c: larger times are no times */
 
 /* ---- bytes ---- */
@@ -45,16 +45,20 @@ int json_lines_close(struct json_lines *l)
 	return l->error ? -1 : 0;
 }
 
-static char *reserve(struct json_lines *l, size_t n)
+static __attribute__((noinline)) void grow(struct json_lines *l, size_t n)
 {
-	if (l->size - l->len < n) {
-		l->size = l->size * 2 > l->len + n ? l->size * 2 : l->len + n;
-		l->bytes = xrealloc(l->bytes, l->size);
-	}
+	l->size = l->size * 2 > l->len + n ? l->size * 2 : l->len + n;
+	l->bytes = xrealloc(l->bytes, l->size);
+}
+
+static inline char *reserve(struct json_lines *l, size_t n)
+{
+	if (l->size - l->len < n)
+		grow(l, n);
 	return l->bytes + l->len;
 }
 
-static void put(struct json_lines *l, const char *bytes, size_t n)
+static inline void put(struct json_lines *l, const char *bytes, size_t n)
 {
 	memcpy(reserve(l, n), bytes, n);
 	l->len += n;
@@ -123,49 +127,51 @@ static size_t escape(char *out, const uint8_t *p, size_t left, size_t *used)
 	return 6 + escape_code(out + 6, 0xdc00 + (code & 0x3ff));
 }
 
-/* Most of it is plain: whole blocks are copied while they are looked at. */
 static void put_escaped(struct json_lines *l, const char *s, size_t len)
 {
 	const uint8_t *p = (const uint8_t *)s;
-	char *out = reserve(l, len * ESCAPE_GROWTH + BLOCK), *start = out;
-	size_t i = 0;
+	char *out = reserve(l, len * ESCAPE_GROWTH), *start = out;
 
-	while (i < len) {
-		if (len - i >= BLOCK) {
-			unsigned odd = 0;
-			for (size_t k = 0; k < BLOCK; k++) {
-				uint8_t c = p[i + k];
-				out[k] = (char)c;
-				odd |= ((uint8_t)(c - 0x20) > 0x7e - 0x20) | (c == '"') | (c == '\\');
-			}
-			if (!odd) {
-				out += BLOCK;
-				i += BLOCK;
-				continue;
-			}
-		}
-		size_t stop = len - i >= BLOCK ? i + BLOCK : len;
-		while (i < stop) {
-			size_t used = 1;
-			if (is_plain(p[i]))
-				*out++ = (char)p[i];
-			else
-				out += escape(out, p + i, len - i, &used);
-			i += used;
-		}
+	for (size_t i = 0, used = 1; i < len; i += used) {
+		used = 1;
+		if (is_plain(p[i]))
+			*out++ = (char)p[i];
+		else
+			out += escape(out, p + i, len - i, &used);
 	}
 	l->len += (size_t)(out - start);
 }
 
+/* Between quotation marks as it stands. */
+static void put_quoted(struct json_lines *l, const char *s, size_t len)
+{
+	char *out = reserve(l, len + 2);
+
+	out[0] = '"';
+	memcpy(out + 1, s, len);
+	out[1 + len] = '"';
+	l->len += len + 2;
+}
+
+/* A word of ours, which has nothing to escape. */
+static void put_name(struct json_lines *l, const char *s)
+{
+	put_quoted(l, s, strlen(s));
+}
+
 static void put_text(struct json_lines *l, const char *s)
 {
+	size_t len = s ? strlen(s) : 0;
+
 	if (!s) {
 		PUT(l, "null");
-		return;
+	} else if (text_is_quotable(s, len)) {
+		put_quoted(l, s, len);
+	} else {
+		PUT(l, "\"");
+		put_escaped(l, s, len);
+		PUT(l, "\"");
 	}
-	PUT(l, "\"");
-	put_escaped(l, s, strlen(s));
-	PUT(l, "\"");
 }
 
 static void put_texts(struct json_lines *l, const char *const *list, unsigned n)
@@ -275,7 +281,7 @@ static void put_culprit(struct json_lines *l, const struct finding *f)
 	const struct culprit *k = &f->culprit;
 
 	PUT(l, "{\"kind\":");
-	put_text(l, culprit_kind_name(k->kind));
+	put_name(l, culprit_kind_name(k->kind));
 	PUT(l, ",\"text\":");
 	put_text(l, k->text ? k->text : "");
 	if (k->kind == CULPRIT_HOP || k->kind == CULPRIT_MIDDLEBOX) {
@@ -298,7 +304,7 @@ static void put_candidates(struct json_lines *l, const struct finding *f)
 		if (i)
 			PUT(l, ",");
 		PUT(l, "{\"place\":");
-		put_text(l, place_name(f->candidates[i].place));
+		put_name(l, place_name(f->candidates[i].place));
 		PUT(l, ",\"confidence\":");
 		put_real(l, f->candidates[i].confidence);
 		PUT(l, "}");
@@ -326,11 +332,11 @@ static void put_icmp(struct json_lines *l, const struct finding *f)
 static void put_finding(struct json_lines *l, const struct finding *f)
 {
 	PUT(l, "{\"mechanism\":");
-	put_text(l, mechanism_name(f->mechanism));
+	put_name(l, mechanism_name(f->mechanism));
 	PUT(l, ",\"place\":");
-	put_text(l, place_name(f->place));
+	put_name(l, place_name(f->place));
 	PUT(l, ",\"direction\":");
-	put_text(l, direction_name(f->direction));
+	put_name(l, direction_name(f->direction));
 	PUT(l, ",\"confidence\":");
 	put_real(l, f->place != PLACE_UNKNOWN ? f->confidence : CONFIDENCE_NONE);
 	PUT(l, ",\"candidates\":");
@@ -419,7 +425,7 @@ static void put_evidence(struct json_lines *l, const struct connection *c)
 		PUT(l, "\",\"t_ms\":");
 		put_real(l, e->t_ms);
 		PUT(l, ",\"source\":");
-		put_text(l, source_name(e->source));
+		put_name(l, source_name(e->source));
 		PUT(l, ",\"port\":");
 		put_count_or_null(l, e->port);
 		PUT(l, ",\"text\":");
@@ -478,7 +484,7 @@ void json_lines_connection(struct json_lines *l, const struct connection *c)
 	PUT(l, "},\"first_packet\":");
 	put_uint(l, c->first_packet);
 	PUT(l, ",\"state\":");
-	put_text(l, state_name(c->state));
+	put_name(l, state_name(c->state));
 	PUT(l, ",\"summary\":");
 	put_text(l, c->summary);
 	PUT(l, ",\"stage\":");
@@ -505,7 +511,7 @@ void json_lines_connection(struct json_lines *l, const struct connection *c)
 static void put_group(struct json_lines *l, const struct read_group *g)
 {
 	PUT(l, "{\"state\":");
-	put_text(l, state_name(g->state));
+	put_name(l, state_name(g->state));
 	PUT(l, ",\"mechanism\":");
 	put_text(l, g->state == STATE_OPEN ? NULL : mechanism_name(g->mechanism));
 	PUT(l, ",\"place\":");
@@ -539,7 +545,7 @@ void json_lines_summary(struct json_lines *l, const struct read_summary *s)
 	for (int i = 0; i < STATE_COUNT; i++) {
 		if (i)
 			PUT(l, ",");
-		put_text(l, state_name((enum state)i));
+		put_name(l, state_name((enum state)i));
 		PUT(l, ":");
 		put_uint(l, s->states[i]);
 	}
