@@ -8,12 +8,32 @@
 #include "base/arena.h"
 #include "capture/reader_private.h"
 
+/* What is left of the old block moves before the new one. */
+static bool fill_from_blocks(struct reader *r, size_t need)
+{
+	while (reader_there(r) < need && !r->input_over) {
+		size_t there = reader_there(r), len;
+		uint8_t *block = r->block(r->block_ctx, &len);
+
+		r->input_over = len == 0;
+		if (r->input_over)
+			break;
+		memcpy(block - there, r->buffer + r->at, there);
+		r->buffer = block - there;
+		r->at = 0;
+		r->end = there + len;
+	}
+	return reader_there(r) >= need;
+}
+
 bool reader_fill(struct reader *r, size_t need)
 {
 	size_t there = reader_there(r);
 
 	if (there >= need)
 		return true;
+	if (r->block)
+		return fill_from_blocks(r, need);
 	memmove(r->buffer, r->buffer + r->at, there);
 	r->at = 0;
 	r->end = there;
@@ -78,9 +98,8 @@ int reader_open(struct reader **out, int fd, const char *name, struct err *e)
 
 	if (input_open(&r->in, fd, name, e) != 0)
 		goto out;
-	r->size = HEAD_MAX + READER_FRAME_MAX + READ_CHUNK;
-	r->buffer = malloc(r->size);
-	if (!r->buffer) {
+	r->buffer = r->own = malloc(HEAD_MAX + READER_FRAME_MAX + READ_CHUNK);
+	if (!r->own) {
 		err_set(e, ERR_RUN, "no memory");
 		goto out;
 	}
@@ -114,8 +133,19 @@ void reader_free(struct reader *r)
 		return;
 	input_free(r->in);
 	free(r->interfaces);
-	free(r->buffer);
+	free(r->own);
 	free(r);
+}
+
+void reader_take_blocks(struct reader *r, reader_block *next, void *ctx)
+{
+	r->block = next;
+	r->block_ctx = ctx;
+}
+
+size_t reader_read_bytes(struct reader *r, uint8_t *out, size_t size)
+{
+	return input_read(r->in, out, size);
 }
 
 size_t reader_next(struct reader *r, struct frame *out, size_t max)

@@ -25,11 +25,21 @@ struct reader; /* opaque */
 int reader_open(struct reader **out, int fd, const char *name, struct err *e);
 void reader_free(struct reader *r); /* NULL is fine */
 
+#define READER_FRAME_MAX 262144 /* libpcap's own maximum */
+
+/* For two threads that share the work: one gets the bytes, by reader_read_bytes(), and the other the
+ * frames, from blocks of such bytes. Not both threads may read at the same time.
+ *
+ * next() gives the next block, *len bytes that stay in place until the call after the next; 0: the end. Before
+ * the block there are READER_ROOM bytes that the reader may write to. */
+#define READER_ROOM (READER_FRAME_MAX + 64)
+typedef uint8_t *reader_block(void *ctx, size_t *len);
+void reader_take_blocks(struct reader *r, reader_block *next, void *ctx);
+size_t reader_read_bytes(struct reader *r, uint8_t *out, size_t size); /* 0: the end, or a fault */
+
 /* Up to `max` frames, whose bytes are valid until the next call; 0: the end. A frame longer than
  * READER_FRAME_MAX is cut to that. */
 size_t reader_next(struct reader *r, struct frame *out, size_t max);
-
-#define READER_FRAME_MAX 262144 /* libpcap's own maximum */
 
 /* Valid at the end. NULL: the file is whole; else a text with the byte offset (in what comes out of
  * the decompression). *truncated: it merely ends too early. */

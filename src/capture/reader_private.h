@@ -14,6 +14,7 @@
 #define READ_CHUNK (256 * 1024)
 /* Bytes before a frame, of either format. */
 #define HEAD_MAX 64
+_Static_assert(READER_ROOM >= HEAD_MAX + READER_FRAME_MAX, "the longest record but one byte");
 
 #define INTERFACES_MAX 1024 /* of one section; packets of further ones are not understood */
 
@@ -31,8 +32,11 @@ struct interface {
 
 struct reader {
 	struct input *in;
-	uint8_t *buffer;
-	size_t size, at, end;
+	uint8_t *own;        /* the buffer that input is read to, or that it began in */
+	uint8_t *buffer;     /* what is read from: that, or a block of somebody else's */
+	size_t at, end;      /* in it */
+	reader_block *block; /* NULL: no such blocks */
+	void *block_ctx;
 	uint64_t offset;  /* of `at` in the data */
 	uint64_t skip;    /* bytes to pass over, beyond `at` */
 	uint64_t packets; /* given so far */

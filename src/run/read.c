@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,123 +11,7 @@
 
 #include "base/text.h"
 #include "capture/reader.h"
-
-/* Frames taken at a time: their headers' addresses fit the first-level cache. */
-#define FRAMES 64
-
-/* Records on their way to the other thread. A batch is handed over when it is full, and of a pipe,
- * which may be silent for long, whenever all that came is used up. */
-#define BATCH_BYTES ((size_t)128 << 10)
-#define BATCHES     4
-
-struct batch {
-	size_t len;
-	_Alignas(16) uint8_t bytes[BATCH_BYTES];
-};
-
-/* Batches 'from' to 'to' - 1 are full, and `to` is being filled (modulo BATCHES). The lock guards the
- * two numbers and `over`; a batch belongs to the thread whose side it is on. */
-struct queue {
-	pthread_mutex_t lock;
-	pthread_cond_t changed;
-	unsigned from, to;
-	bool over;
-	struct batch *batches;
-	bool at_once; /* no waiting for full batches */
-	conn_done *done;
-	void *ctx;
-};
-
-/* ---- the thread that gets the records ---- */
-
-static bool wait_for_batch(struct queue *q)
-{
-	pthread_mutex_lock(&q->lock);
-	while (q->from == q->to && !q->over)
-		pthread_cond_wait(&q->changed, &q->lock);
-	bool there = q->from != q->to;
-	pthread_mutex_unlock(&q->lock);
-	return there;
-}
-
-static void *take_records(void *arg)
-{
-	struct queue *q = arg;
-
-	while (wait_for_batch(q)) {
-		struct batch *b = &q->batches[q->from % BATCHES];
-
-		for (size_t at = 0; at < b->len;) {
-			const struct conn *c = (const void *)(b->bytes + at);
-			at += (c->size + 15) / 16 * 16;
-			q->done(q->ctx, c);
-		}
-		pthread_mutex_lock(&q->lock);
-		q->from++;
-		pthread_cond_signal(&q->changed);
-		pthread_mutex_unlock(&q->lock);
-	}
-	return NULL;
-}
-
-/* ---- the thread that reads ---- */
-
-static void hand_over(struct queue *q)
-{
-	if (q->batches[q->to % BATCHES].len == 0)
-		return;
-	pthread_mutex_lock(&q->lock);
-	q->to++;
-	pthread_cond_signal(&q->changed);
-	while (q->to - q->from == BATCHES)
-		pthread_cond_wait(&q->changed, &q->lock);
-	pthread_mutex_unlock(&q->lock);
-	q->batches[q->to % BATCHES].len = 0;
-}
-
-static void put_record(void *ctx, const struct conn *c)
-{
-	struct queue *q = ctx;
-	struct batch *b = &q->batches[q->to % BATCHES];
-	size_t size = (c->size + 15) / 16 * 16;
-
-	if (size > BATCH_BYTES - b->len) {
-		hand_over(q);
-		b = &q->batches[q->to % BATCHES];
-	}
-	conn_move(b->bytes + b->len, c);
-	b->len += size;
-}
-
-static void read_frames(struct reader *r, struct engine *e, struct queue *q)
-{
-	struct frame frames[FRAMES];
-	size_t n;
-
-	while ((n = reader_next(r, frames, FRAMES)) > 0) {
-		engine_frames(e, frames, n);
-		if (q->at_once && n < FRAMES)
-			hand_over(q);
-	}
-	engine_finish(e);
-	hand_over(q);
-}
-
-static int run_threads(struct reader *r, struct engine *e, struct queue *q, struct err *err)
-{
-	pthread_t thread;
-	int rc = pthread_create(&thread, NULL, take_records, q);
-
-	if (rc != 0)
-		return err_set(err, ERR_RUN, "no thread: %s", strerror(rc));
-	read_frames(r, e, q);
-	pthread_mutex_lock(&q->lock);
-	q->over = true;
-	pthread_cond_signal(&q->changed);
-	pthread_mutex_unlock(&q->lock);
-	pthread_join(thread, NULL);
-	return 0;
-}
+#include "run/relay.h"
 
 /* ---- sums ---- */
 
@@ -185,23 +68,18 @@ static int close_file(const struct reader *r, const struct engine *engine, const
 int read_fd(int fd, const char *name, const struct engine_options *o, conn_done *done, void *ctx,
 	    struct read_totals *totals, struct err *e)
 {
-	struct queue q = {.lock = PTHREAD_MUTEX_INITIALIZER,
-			  .changed = PTHREAD_COND_INITIALIZER,
-			  .done = done,
-			  .ctx = ctx};
 	struct reader *r;
 	struct stat st;
 
-	q.at_once = fstat(fd, &st) != 0 || !S_ISREG(st.st_mode);
 	if (reader_open(&r, fd, name, e) != 0)
 		return -1;
-	q.batches = xcalloc(BATCHES, sizeof(*q.batches));
-	struct engine *engine = engine_new(o, put_record, &q);
-	int rc = run_threads(r, engine, &q, e);
+	struct relay *relay = relay_new(r, fstat(fd, &st) == 0 && S_ISREG(st.st_mode), done, ctx);
+	struct engine *engine = engine_new(o, relay_record, relay);
+	int rc = relay_run(relay, engine, e);
 	if (rc == 0)
 		rc = close_file(r, engine, name, totals, e);
 	engine_free(engine);
-	free(q.batches);
+	relay_free(relay);
 	reader_free(r);
 	return rc;
 }

@@ -3,10 +3,10 @@
  * Capture files to connections: the reader (capture/reader.h) and the engine
  * (conn/engine.h) put together, with a thread for what happens to the records.
  *
- * THREADS. read_file() reads and tracks on the caller's thread, and calls
- * `done` on another one, which lives no longer than the call; records travel in
- * batches through a bounded queue, in order. So `done` and its ctx are the
- * other thread's during read_file(), and the caller's again when it returns.
+ * THREADS. read_file() tracks on the caller's thread, and calls `done` on
+ * another one, which lives no longer than the call; both read (run/relay.h).
+ * Records come in order. So `done` and its ctx are the other thread's during
+ * read_file(), and the caller's again when it returns.
  */
 #ifndef SB_RUN_READ_H
 #define SB_RUN_READ_H

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Two threads that share what is to be done of one capture file.
+ *
+ *   bytes ──► blocks ──► frames, connections ──► batches ──► judgement, output
+ *           either             first thread               second thread
+ *
+ * The first one (the caller's) frames and tracks, the second one takes the records. Reading, which
+ * is the copy that the kernel makes, is for whichever has to wait otherwise: the second when no
+ * batch is ready, the first when no block is, or when there is no room for a further batch. So
+ * both are busy until one of them alone has more to do than half of the work.
+ *
+ * Of a pipe, which may be silent for long, the first thread reads all: who is stuck in a read can't
+ * take records.
+ *
+ * LOCKING. One lock guards the counters and flags of struct relay. A block or a batch belongs to
+ * the thread whose side it is on; the input to the one that set `reading`. Nobody blocks in
+ * anything but the condition while it holds the lock, and both never wait at the same time: the
+ * first waits only for a block that the second is reading, or for a batch that it is at.
+ */
+#ifndef SB_RUN_RELAY_H
+#define SB_RUN_RELAY_H
+
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "capture/reader.h"
+#include "conn/engine.h"
+
+struct relay; /* opaque */
+
+/* r is borrowed. is_file: a read never waits for anybody. `done` will get the records, in order, on
+ * the second thread. */
+struct relay *relay_new(struct reader *r, bool is_file, conn_done *done, void *ctx);
+void relay_free(struct relay *q); /* NULL is fine */
+
+/* What the engine hands its records to, with the relay as its context. */
+conn_done relay_record;
+
+/* Reads to the end of the file; the second thread lives no longer than the call. -1 with ERR_RUN
+ * when there can be none. */
+int relay_run(struct relay *q, struct engine *e, struct err *err);
+
+#endif
