@@ -307,7 +307,11 @@ static size_t reply_bytes(struct engine *e, struct track *t, struct talk *k, con
 		.len = k->reply_len,
 		.size = k->reply_len + (room < want ? room : want),
 	};
-	size_t used = smtp_scan(&k->scan, (const char *)bytes, len, &sink);
+	size_t used = 0;
+	if (k->scan.bytes == 0)
+		used = smtp_scan_whole(&k->scan, (const char *)bytes, len, &sink);
+	if (used == 0)
+		used = smtp_scan(&k->scan, (const char *)bytes, len, &sink);
 	k->reply_len = (uint16_t)sink.len;
 	k->reply_cut = k->reply_cut || sink.cut;
 	b->text_len = k->reply_at + k->reply_len;

@@ -194,6 +194,44 @@ static struct track *idle_since(struct engine *e, enum track_list list, int64_t 
 	return NULL;
 }
 
+static void prefetch(const void *at, size_t size)
+{
+	for (size_t i = 0; i < size; i += 64)
+		__builtin_prefetch((const char *)at + i);
+}
+
+static const struct track *next_of(const struct engine *e, const struct track *t)
+{
+	return t && t->next != NO_TRACK ? table_at(&e->table, t->next) : NULL;
+}
+
+/* The last packet of those that come after `t` is seconds old, and they have left the caches. One is
+ * asked for while those before it are handed over: its track, its body, what that leads to. */
+static void prefetch_behind(const struct engine *e, const struct track *t)
+{
+	const struct track *first = next_of(e, t), *second = next_of(e, first),
+			   *third = next_of(e, second);
+
+	if (first && first->body) {
+		const struct body *b = first->body;
+		if (b->talk)
+			prefetch(b->talk, sizeof(*b->talk));
+		if (b->cipher)
+			prefetch(b->cipher, sizeof(*b->cipher));
+		prefetch(b->text, b->text_len);
+	}
+	if (second && second->body)
+		prefetch(second->body, sizeof(*second->body));
+	if (third)
+		prefetch(third, sizeof(*third));
+}
+
+static void finish_ended(struct engine *e, struct track *t)
+{
+	prefetch_behind(e, t);
+	finish(e, t);
+}
+
 static void expire(struct engine *e)
 {
 	static const int64_t patience[] = {
@@ -209,7 +247,7 @@ static void expire(struct engine *e)
 		t = table_at(&e->table, e->lists[LIST_ENDED].head);
 		if (t->listed_ns > e->now_ns - CONN_LINGER_NS && t->listed_ns <= e->now_ns)
 			break;
-		finish(e, t);
+		finish_ended(e, t);
 	}
 }
 
@@ -575,12 +613,6 @@ struct sighted {
 	struct key key;
 };
 
-static void prefetch(const void *at, size_t size)
-{
-	for (size_t i = 0; i < size; i += 64)
-		__builtin_prefetch((const char *)at + i);
-}
-
 static size_t sight(struct engine *e, const struct frame *frames, size_t n, struct sighted *out)
 {
 	size_t found = 0;
@@ -730,7 +762,7 @@ void engine_finish(struct engine *e)
 
 	e->at_hand = NO_TRACK;
 	while (ended->head != NO_TRACK)
-		finish(e, table_at(&e->table, ended->head));
+		finish_ended(e, table_at(&e->table, ended->head));
 	finish_open(e);
 }
 

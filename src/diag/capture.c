@@ -78,6 +78,11 @@ void capture_learn(struct capture_judge *j, const struct conn *c)
 	capture_known_learn(j->known, c);
 }
 
+void capture_expect(const struct capture_judge *j, const struct conn *c)
+{
+	capture_known_expect(j->known, c);
+}
+
 void capture_forget(struct capture_judge *j)
 {
 	capture_known_clear(j->known);

@@ -23,6 +23,9 @@ void capture_judge_free(struct capture_judge *j); /* NULL is fine */
  * before one is judged, of what happened around it, the better. */
 void capture_learn(struct capture_judge *j, const struct conn *c);
 
+/* A connection that will be learned or judged soon: fetches what is known of its ends into the cache. */
+void capture_expect(const struct capture_judge *j, const struct conn *c);
+
 /* Forgets all that was learned: another file is another place to look from. */
 void capture_forget(struct capture_judge *j);
 

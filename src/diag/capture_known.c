@@ -243,6 +243,20 @@ void capture_known_learn(struct capture_known *k, const struct conn *c)
 	learn_client(take_client(k, key_of(k, &c->client)), c, server);
 }
 
+void capture_known_expect(const struct capture_known *k, const struct conn *c)
+{
+	const struct server *servers = k->servers[key_of(k, &c->server) % SETS];
+	const struct client *clients = k->clients[key_of(k, &c->client) % SETS];
+
+	/* the keys of a set are compared, and mostly the first entry is the one */
+	for (unsigned i = 0; i < WAYS; i++) {
+		__builtin_prefetch(&servers[i]);
+		__builtin_prefetch(&clients[i]);
+	}
+	__builtin_prefetch((const char *)&servers[0] + 64);
+	__builtin_prefetch((const char *)&clients[0] + 64);
+}
+
 /* ---- telling ---- */
 
 static bool is_near(int64_t t_ns, const struct conn *c)

@@ -24,6 +24,9 @@ void capture_known_clear(struct capture_known *k);
 /* Takes what this connection tells. */
 void capture_known_learn(struct capture_known *k, const struct conn *c);
 
+/* Will be asked or told about this connection soon: fetches what that takes into the cache. */
+void capture_known_expect(const struct capture_known *k, const struct conn *c);
+
 /* What is known that bears on this connection; itself, if it was learned, is part of that. */
 void capture_known_context(const struct capture_known *k, const struct conn *c,
 			   struct capture_context *out);

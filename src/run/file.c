@@ -140,6 +140,20 @@ static void judge_all_held(struct reading *r)
 	pairing_clear(p);
 }
 
+/* What will be looked at next has left the cache. */
+static void expect(void *ctx, const struct conn *c)
+{
+	struct reading *r = ctx;
+
+	capture_expect(r->judge, c);
+	if (room_is_empty(&r->room))
+		return;
+	const struct conn *oldest = room_oldest(&r->room);
+	capture_expect(r->judge, oldest);
+	for (size_t at = 0; at < oldest->size; at += 64)
+		__builtin_prefetch((const char *)oldest + at);
+}
+
 static void take(void *ctx, const struct conn *c)
 {
 	struct reading *r = ctx;
@@ -191,7 +205,8 @@ static int read_one(struct reading *r, int fd, const struct engine_options *engi
 		return -1;
 	if (!r->holding)
 		capture_forget(r->judge);
-	int failed = read_fd(fd, r->job->paths[r->file], engine, take, r, totals, why);
+	const struct relay_sink sink = {.done = take, .soon = expect, .ctx = r};
+	int failed = read_fd(fd, r->job->paths[r->file], engine, &sink, totals, why);
 	judge_rest(r);
 	return failed;
 }

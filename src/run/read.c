@@ -11,7 +11,6 @@
 
 #include "base/text.h"
 #include "capture/reader.h"
-#include "run/relay.h"
 
 /* ---- sums ---- */
 
@@ -65,7 +64,7 @@ static int close_file(const struct reader *r, const struct engine *engine, const
 	return 0;
 }
 
-int read_fd(int fd, const char *name, const struct engine_options *o, conn_done *done, void *ctx,
+int read_fd(int fd, const char *name, const struct engine_options *o, const struct relay_sink *sink,
 	    struct read_totals *totals, struct err *e)
 {
 	struct reader *r;
@@ -73,7 +72,7 @@ int read_fd(int fd, const char *name, const struct engine_options *o, conn_done 
 
 	if (reader_open(&r, fd, name, e) != 0)
 		return -1;
-	struct relay *relay = relay_new(r, fstat(fd, &st) == 0 && S_ISREG(st.st_mode), done, ctx);
+	struct relay *relay = relay_new(r, fstat(fd, &st) == 0 && S_ISREG(st.st_mode), sink);
 	struct engine *engine = engine_new(o, relay_record, relay);
 	int rc = relay_run(relay, engine, e);
 	if (rc == 0)
@@ -84,7 +83,7 @@ int read_fd(int fd, const char *name, const struct engine_options *o, conn_done 
 	return rc;
 }
 
-int read_file(const char *path, const struct engine_options *o, conn_done *done, void *ctx,
+int read_file(const char *path, const struct engine_options *o, const struct relay_sink *sink,
 	      struct read_totals *totals, struct err *e)
 {
 	bool is_stdin = strcmp(path, "-") == 0;
@@ -92,7 +91,7 @@ int read_file(const char *path, const struct engine_options *o, conn_done *done,
 
 	if (fd < 0)
 		return err_set(e, ERR_USAGE, "%s: %s", path, strerror(errno));
-	int rc = read_fd(fd, path, o, done, ctx, totals, e);
+	int rc = read_fd(fd, path, o, sink, totals, e);
 	if (!is_stdin)
 		close(fd);
 	return rc;

@@ -3,9 +3,9 @@
  * Capture files to connections: the reader (capture/reader.h) and the engine
  * (conn/engine.h) put together, with a thread for what happens to the records.
  *
- * THREADS. read_file() tracks on the caller's thread, and calls `done` on
+ * THREADS. read_file() tracks on the caller's thread, and calls the sink on
  * another one, which lives no longer than the call; both read (run/relay.h).
- * Records come in order. So `done` and its ctx are the other thread's during
+ * Records come in order. So the sink's ctx is the other thread's during
  * read_file(), and the caller's again when it returns.
  */
 #ifndef SB_RUN_READ_H
@@ -17,6 +17,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "conn/engine.h"
+#include "run/relay.h"
 
 #define READ_WARNINGS_MAX 100 /* kept of all files; the last one says that there are more */
 
@@ -34,10 +35,10 @@ struct read_totals {
 
 /* One file, "-" is stdin. Adds to *totals. 0 also when the file's end is missing or broken (a warning
  * says where, what came before counts). -1 with ERR_USAGE when nothing could be read of it, or ERR_RUN. */
-int read_file(const char *path, const struct engine_options *o, conn_done *done, void *ctx,
+int read_file(const char *path, const struct engine_options *o, const struct relay_sink *sink,
 	      struct read_totals *totals, struct err *e);
 /* The same of an open descriptor, which stays the caller's. */
-int read_fd(int fd, const char *name, const struct engine_options *o, conn_done *done, void *ctx,
+int read_fd(int fd, const char *name, const struct engine_options *o, const struct relay_sink *sink,
 	    struct read_totals *totals, struct err *e);
 
 void read_totals_clear(struct read_totals *t);

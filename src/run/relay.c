@@ -32,8 +32,7 @@ struct batch {
 
 struct relay {
 	struct reader *reader;
-	conn_done *done;
-	void *ctx;
+	struct relay_sink sink;
 	uint8_t *block_room; /* NULL: the first thread reads all */
 
 	pthread_mutex_t lock;
@@ -49,14 +48,19 @@ struct relay {
 	bool over; /* no batch will follow */
 };
 
-struct relay *relay_new(struct reader *r, bool is_file, conn_done *done, void *ctx)
+/* In a batch. */
+static size_t record_size(const struct conn *c)
+{
+	return (c->size + 15) / 16 * 16;
+}
+
+struct relay *relay_new(struct reader *r, bool is_file, const struct relay_sink *sink)
 {
 	static const size_t size = READER_ROOM + BLOCK_BYTES;
 	struct relay *q = xcalloc(1, sizeof(*q));
 
 	q->reader = r;
-	q->done = done;
-	q->ctx = ctx;
+	q->sink = *sink;
 	pthread_mutex_init(&q->lock, NULL);
 	pthread_cond_init(&q->changed, NULL);
 	q->batches = xcalloc(BATCHES, sizeof(*q->batches));
@@ -109,12 +113,17 @@ static void read_or_wait(struct relay *q)
 
 /* ---- the second thread: takes records ---- */
 
-static void take_batch(struct relay *q, const struct batch *b)
+static void take_batch(const struct relay_sink *s, const struct batch *b)
 {
+	const struct conn *c = (const void *)b->bytes;
+
 	for (size_t at = 0; at < b->len;) {
-		const struct conn *c = (const void *)(b->bytes + at);
-		at += (c->size + 15) / 16 * 16;
-		q->done(q->ctx, c);
+		const struct conn *next = (const void *)(b->bytes + at + record_size(c));
+		at += record_size(c);
+		if (s->soon && at < b->len)
+			s->soon(s->ctx, next);
+		s->done(s->ctx, c);
+		c = next;
 	}
 }
 
@@ -130,7 +139,7 @@ static void *second_thread(void *arg)
 		}
 		const struct batch *b = &q->batches[q->batches_from % BATCHES];
 		pthread_mutex_unlock(&q->lock);
-		take_batch(q, b);
+		take_batch(&q->sink, b);
 		pthread_mutex_lock(&q->lock);
 		q->batches_from++;
 		pthread_cond_broadcast(&q->changed);
@@ -181,7 +190,7 @@ void relay_record(void *ctx, const struct conn *c)
 {
 	struct relay *q = ctx;
 	struct batch *b = &q->batches[q->batches_to % BATCHES];
-	size_t size = (c->size + 15) / 16 * 16;
+	size_t size = record_size(c);
 
 	if (size > BATCH_BYTES - b->len) {
 		hand_over(q);

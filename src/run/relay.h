@@ -27,11 +27,17 @@
 #include "capture/reader.h"
 #include "conn/engine.h"
 
+/* Who takes the records, on the second thread. */
+struct relay_sink {
+	conn_done *done; /* gets each, in order */
+	conn_done *soon; /* or NULL: is told which comes next, to fetch what that will take into the cache */
+	void *ctx;
+};
+
 struct relay; /* opaque */
 
-/* r is borrowed. is_file: a read never waits for anybody. `done` will get the records, in order, on
- * the second thread. */
-struct relay *relay_new(struct reader *r, bool is_file, conn_done *done, void *ctx);
+/* r is borrowed. is_file: a read never waits for anybody. */
+struct relay *relay_new(struct reader *r, bool is_file, const struct relay_sink *sink);
 void relay_free(struct relay *q); /* NULL is fine */
 
 /* What the engine hands its records to, with the relay as its context. */

@@ -92,13 +92,17 @@ static void take_prefix(struct smtp_scan *s, char b, struct smtp_sink *sink)
 	s->last = b;
 }
 
-/* "250-x" at the beginning of a line, all at once; 0: it is something else, or ends early. */
+/* "250-x" at the beginning of a line */
+static bool is_usual_prefix(const char *b)
+{
+	return b[0] >= '2' && b[0] <= '5' && b[1] >= '0' && b[1] <= '9' && b[2] >= '0' &&
+	       b[2] <= '9' && (b[3] == ' ' || b[3] == '-') && b[4] != '\n';
+}
+
+/* The same all at once; 0: it is something else, or ends early. */
 static size_t take_usual_prefix(struct smtp_scan *s, const char *b, struct smtp_sink *sink)
 {
-	bool usual = b[0] >= '2' && b[0] <= '5' && b[1] >= '0' && b[1] <= '9' && b[2] >= '0' &&
-		     b[2] <= '9' && (b[3] == ' ' || b[3] == '-') && b[4] != '\n';
-
-	if (!usual)
+	if (!is_usual_prefix(b))
 		return 0;
 	if (s->n_lines > 0)
 		keep(sink, "\n", 1);
@@ -133,6 +137,42 @@ size_t smtp_scan_line(struct smtp_scan *s, const char *bytes, size_t len, struct
 	if (s->status == SMTP_MORE && s->bytes == SMTP_REPLY_BYTES_MAX)
 		s->status = SMTP_TOO_LONG;
 	return n;
+}
+
+size_t smtp_scan_whole(struct smtp_scan *s, const char *bytes, size_t len, struct smtp_sink *sink)
+{
+	const char *line = bytes, *end = bytes + len;
+	char *out = sink->text + sink->len;
+	unsigned lines = 0;
+	bool more = true;
+
+	if (sink->size - sink->len < len || len > SMTP_REPLY_BYTES_MAX)
+		return 0;
+	while (more) {
+		if (end - line <= PREFIX + 1 || !is_usual_prefix(line) || lines == SMTP_LINES_MAX - 1)
+			return 0;
+		if (lines > 0 && memcmp(line, bytes, CODE_LEN) != 0)
+			return 0;
+		const char *text = line + PREFIX;
+		const char *lf = memchr(text, '\n', (size_t)(end - text));
+		if (!lf || lf[-1] != '\r' || lf - line > SMTP_LINE_MAX)
+			return 0;
+		if (lines++ > 0)
+			*out++ = '\n';
+		memcpy(out, text, (size_t)(lf - 1 - text));
+		out += lf - 1 - text;
+		more = line[CODE_LEN] == '-';
+		line = lf + 1;
+	}
+	sink->len = (size_t)(out - sink->text);
+	*s = (struct smtp_scan){
+		.bytes = (uint32_t)(line - bytes),
+		.code = (uint16_t)((bytes[0] - '0') * 100 + (bytes[1] - '0') * 10 + (bytes[2] - '0')),
+		.n_lines = (uint8_t)lines,
+		.last = '\n',
+		.status = SMTP_REPLY,
+	};
+	return (size_t)(line - bytes);
 }
 
 size_t smtp_scan(struct smtp_scan *s, const char *bytes, size_t len, struct smtp_sink *sink)

@@ -48,6 +48,10 @@ struct smtp_sink {
  * what follows: feed it to a zeroed scan). A final status is sticky. */
 size_t smtp_scan(struct smtp_scan *s, const char *bytes, size_t len, struct smtp_sink *sink);
 
+/* The same for what is the rule: a zeroed scan, and a whole reply of plain lines. Returns 0, and has
+ * changed nothing, where there is anything unusual. */
+size_t smtp_scan_whole(struct smtp_scan *s, const char *bytes, size_t len, struct smtp_sink *sink);
+
 /* The same, but not beyond the end of the first line. */
 size_t smtp_scan_line(struct smtp_scan *s, const char *bytes, size_t len, struct smtp_sink *sink);
 

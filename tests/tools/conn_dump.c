@@ -219,7 +219,7 @@ int main(int argc, char **argv)
 			o.max_memory = (size_t)atoi(optarg) << 20;
 	}
 	for (int i = optind; i < argc; i++) {
-		if (read_file(argv[i], &o, done, NULL, &totals, &e) != 0) {
+		if (read_file(argv[i], &o, &(struct relay_sink){.done = done}, &totals, &e) != 0) {
 			fprintf(stderr, "%s\n", e.text);
 			rc = 2;
 		}
