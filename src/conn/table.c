@@ -61,7 +61,7 @@ static inline uint64_t get64(const uint8_t *p)
 	return v;
 }
 
-static uint64_t hash_of(const struct table *t, const struct key *k)
+static inline uint64_t hash_of(const struct table *t, const struct key *k)
 {
 	const uint64_t *seed = t->seed;
 	uint64_t ports = (uint64_t)k->port[0] << 16 | k->port[1];
@@ -78,19 +78,21 @@ static uint64_t hash_of(const struct table *t, const struct key *k)
 	return mix(ports ^ seed[1], h ^ 0x9e3779b97f4a7c15);
 }
 
-static void key_v4(const uint8_t *src, uint16_t sport, const uint8_t *dst, uint16_t dport,
-		   struct key *out)
+/* Without branches: which end sends is as good as random. */
+static inline void key_v4(const uint8_t *src, uint16_t sport, const uint8_t *dst, uint16_t dport,
+			  struct key *out)
 {
 	uint32_t a, b;
 
 	memcpy(&a, src, sizeof(a));
 	memcpy(&b, dst, sizeof(b));
 	/* any order will do, as long as it is always the same */
-	unsigned first = a < b || (a == b && sport <= dport) ? 0 : 1;
-	memset(out->addr, 0, sizeof(out->addr));
-	memcpy(out->addr[first], &a, sizeof(a));
-	memcpy(out->addr[!first], &b, sizeof(b));
-	out->src = (uint8_t)first;
+	bool swap = ((uint64_t)a << 16 | sport) > ((uint64_t)b << 16 | dport);
+	const uint32_t words[8] = {swap ? b : a, 0, 0, 0, swap ? a : b, 0, 0, 0};
+	memcpy(out->addr, words, sizeof(words));
+	out->port[0] = swap ? dport : sport;
+	out->port[1] = swap ? sport : dport;
+	out->src = swap;
 }
 
 static void key_v6(const uint8_t *src, uint16_t sport, const uint8_t *dst, uint16_t dport,
@@ -101,6 +103,8 @@ static void key_v6(const uint8_t *src, uint16_t sport, const uint8_t *dst, uint1
 
 	memcpy(out->addr[first], src, 16);
 	memcpy(out->addr[!first], dst, 16);
+	out->port[first] = sport;
+	out->port[!first] = dport;
 	out->src = (uint8_t)first;
 }
 
@@ -111,8 +115,6 @@ void table_key(const struct table *t, uint8_t family, const uint8_t *src, uint16
 		key_v4(src, sport, dst, dport, out);
 	else
 		key_v6(src, sport, dst, dport, out);
-	out->port[out->src] = sport;
-	out->port[!out->src] = dport;
 	out->family = family;
 	out->hash = hash_of(t, out);
 }

@@ -35,11 +35,11 @@ static void bump(uint16_t *count)
 struct conn_mark track_mark(const struct engine *e, const struct track *t)
 {
 	uint64_t packets = e->number - t->first_packet + 1;
-	int64_t us = (e->t_ns - t->start_ns) / 1000;
+	uint64_t us = e->t_ns > t->start_ns ? (uint64_t)(e->t_ns - t->start_ns) / 1000 : 0;
 
 	return (struct conn_mark){
 		.packet = packets < CONN_FAR ? (uint32_t)packets : CONN_FAR,
-		.t_us = us < 0 ? 0 : (us < UINT32_MAX ? (uint32_t)us : UINT32_MAX),
+		.t_us = us < UINT32_MAX ? (uint32_t)us : UINT32_MAX,
 	};
 }
 
@@ -156,13 +156,30 @@ void track_twin(struct engine *e, struct track *t, const struct track *other)
 
 /* ---- every packet ---- */
 
+static uint32_t sum_of(const struct segment *s)
+{
+	uint32_t sum = (s->seq * 31 + s->ack) * 31 + (uint32_t)(s->flags << 16 | s->window);
+
+	return sum * 31 + s->payload_len;
+}
+
+static void note_sight(struct stream *st, const struct segment *s, uint32_t sum, struct conn_mark m)
+{
+	st->sights[st->sight++ % SIGHT_COUNT] = (struct sight){
+		.sum = sum,
+		.t_us = m.t_us,
+		.interface = s->interface,
+		.ip_id = s->ip_id,
+		.ttl = s->ttl ? s->ttl : 1,
+	};
+}
+
 /* True when the capture shows this packet for the second time, which only one that says nothing new
  * `may`. */
 static bool seen_twice(struct stream *st, const struct segment *s, struct conn_mark m, bool may)
 {
-	uint32_t sum = (s->seq * 31 + s->ack) * 31 + (uint32_t)(s->flags << 16 | s->window);
+	uint32_t sum = sum_of(s);
 
-	sum = sum * 31 + s->payload_len;
 	for (unsigned i = 0; may && i < SIGHT_COUNT; i++) {
 		const struct sight *old = &st->sights[i];
 		bool same = old->sum == sum && old->ip_id == s->ip_id && old->ttl;
@@ -170,11 +187,7 @@ static bool seen_twice(struct stream *st, const struct segment *s, struct conn_m
 		if (same && m.t_us - old->t_us <= (moved ? SIGHT_QUEUED_US : SIGHT_MIRROR_US))
 			return true;
 	}
-	st->sights[st->sight++ % SIGHT_COUNT] = (struct sight){.sum = sum,
-							       .t_us = m.t_us,
-							       .interface = s->interface,
-							       .ip_id = s->ip_id,
-							       .ttl = s->ttl ? s->ttl : 1};
+	note_sight(st, s, sum, m);
 	return false;
 }
 
@@ -547,6 +560,56 @@ static void segment(struct engine *e, struct track *t, const struct segment *s, 
 		stream_holes(e, t, !side, false);
 }
 
+/* ---- the usual segment ---- */
+
+static bool is_in_order(const struct stream *s, const struct conn_half *h)
+{
+	return s->known && s->parsed == s->next && !s->early && !s->hole && !s->fin_known &&
+	       h->rsts == 0;
+}
+
+/* Nothing is missing, early or unread of what either side sent, and nobody has begun to close. */
+static void note_order(const struct track *t)
+{
+	struct body *b = t->body;
+
+	b->in_order = t->list == LIST_GOING && conn_seen(b->established) &&
+		      is_in_order(&b->stream[CONN_CLIENT], &b->half[CONN_CLIENT]) &&
+		      is_in_order(&b->stream[CONN_SERVER], &b->half[CONN_SERVER]);
+}
+
+/* Most segments just continue what stands in order: they need none of the questions that segment()
+ * asks, and mean the same to it. False: something is different. */
+static bool usual_segment(struct engine *e, struct track *t, const struct segment *s,
+			  enum conn_side side, struct conn_mark m)
+{
+	struct body *b = t->body;
+
+	if (!b || !b->in_order || t->list != LIST_GOING || s->window == 0 ||
+	    (s->flags & (TCP_SYN | TCP_FIN | TCP_RST | TCP_ACK)) != TCP_ACK)
+		return false;
+	struct conn_half *h = &b->half[side];
+	struct stream *st = &b->stream[side], *other = &b->stream[!side];
+	bool acks_all = s->ack == other->next, acks_new = s->ack != other->una;
+	if (s->seq != st->next || (acks_new && !acks_all) || (!acks_new && s->payload_len == 0))
+		return false;
+
+	note_heard(b, side);
+	note_sight(st, s, sum_of(s), m);
+	note_header(h, s, m);
+	if (acks_new) {
+		acknowledged(&b->half[!side], other, s->ack, m);
+		h->last_new = m;
+	}
+	other->acked = true;
+	h->window_last = s->window;
+	if (s->window > h->window_max)
+		h->window_max = s->window;
+	if (s->payload_len)
+		take_payload(e, t, s, side, m);
+	return true;
+}
+
 void track_segment(struct engine *e, struct track *t, const struct segment *s, enum conn_side side)
 {
 	struct conn_mark m = e->mark = track_mark(e, t);
@@ -563,6 +626,8 @@ void track_segment(struct engine *e, struct track *t, const struct segment *s, e
 		t->loopback = true;
 	if (t->begin == CONN_FROM_ICMP)
 		t->begin = kind == TCP_SYN ? CONN_FROM_SYN : CONN_FROM_MIDDLE;
+	if (usual_segment(e, t, s, side, m))
+		return;
 	if (kind == TCP_SYN && side == CONN_CLIENT) {
 		if (t->body)
 			note_heard(t->body, side);
@@ -573,6 +638,7 @@ void track_segment(struct engine *e, struct track *t, const struct segment *s, e
 		t->text_full = true;
 		return;
 	}
+	t->body->in_order = false;
 	if (!(kind & TCP_RST))
 		note_heard(t->body, side);
 	if (kind & TCP_RST)
@@ -583,4 +649,5 @@ void track_segment(struct engine *e, struct track *t, const struct segment *s, e
 		segment(e, t, s, side, m);
 	if (t->list == LIST_HALF_OPEN)
 		engine_going(e, t);
+	note_order(t);
 }

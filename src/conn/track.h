@@ -167,6 +167,7 @@ struct body {
 	char *text; /* never NULL */
 	uint32_t text_len, text_size;
 	uint8_t end_side; /* enum conn_side of the RST that ended it */
+	bool in_order;    /* as of the latest packet; see tcp.c */
 	uint8_t heard[CONN_SIDES]; /* packets of the other side since this side's latest that is no RST */
 };
 
