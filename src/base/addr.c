@@ -73,11 +73,6 @@ const char *addr_text(const struct addr *a, char *out)
 	return out;
 }
 
-bool addr_equal(const struct addr *a, const struct addr *b)
-{
-	return a->family == b->family && memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
-}
-
 bool addr_is_set(const struct addr *a)
 {
 	return a->family != ADDR_NONE;

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/socket.h>
 
 enum addr_family {
@@ -32,7 +33,16 @@ bool addr_parse(struct addr *a, const char *text);
  * address) to out[ADDR_TEXT_MAX] and returns out. */
 const char *addr_text(const struct addr *a, char *out);
 
-bool addr_equal(const struct addr *a, const struct addr *b); /* ignores scope */
+/* ignores scope */
+static inline bool addr_equal(const struct addr *a, const struct addr *b)
+{
+	uint64_t x[2], y[2];
+
+	memcpy(x, a->bytes, sizeof(x));
+	memcpy(y, b->bytes, sizeof(y));
+	return a->family == b->family && x[0] == y[0] && x[1] == y[1];
+}
+
 bool addr_is_set(const struct addr *a);
 
 /* What the address alone tells about whose it is. */

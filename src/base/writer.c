@@ -47,28 +47,38 @@ static const char two_digits[200] =
 	"4950515253545556575859606162636465666768697071727374757677787980818283848586878889909192939495969798"
 	"99";
 
-static size_t count_digits(uint64_t n)
+static inline void put_pair(char *out, unsigned below_100)
 {
-	size_t digits = 1;
+	memcpy(out, two_digits + below_100 * 2, 2);
+}
 
-	for (; n >= 10000; n /= 10000)
-		digits += 4;
-	return digits + (n >= 10) + (n >= 100) + (n >= 1000);
+static inline size_t text_below_100(char *out, unsigned n)
+{
+	if (n < 10) {
+		out[0] = (char)('0' + n);
+		return 1;
+	}
+	put_pair(out, n);
+	return 2;
+}
+
+static inline size_t text_below_10000(char *out, unsigned n)
+{
+	if (n < 100)
+		return text_below_100(out, n);
+	size_t len = text_below_100(out, n / 100);
+	put_pair(out + len, n % 100);
+	return len + 2;
 }
 
 size_t text_of_uint(char *out, uint64_t n)
 {
-	size_t digits = count_digits(n), at = digits;
-
-	for (; n >= 100; n /= 100) {
-		at -= 2;
-		memcpy(out + at, two_digits + n % 100 * 2, 2);
-	}
-	if (n >= 10)
-		memcpy(out, two_digits + n * 2, 2);
-	else
-		out[0] = (char)('0' + n);
-	return digits;
+	if (n < 10000)
+		return text_below_10000(out, (unsigned)n);
+	size_t len = n < 100000000 ? text_below_10000(out, (unsigned)(n / 10000)) : text_of_uint(out, n / 10000);
+	put_pair(out + len, (unsigned)(n % 10000 / 100));
+	put_pair(out + len + 2, (unsigned)(n % 100));
+	return len + 4;
 }
 
 void writer_uint(struct writer *w, uint64_t n)
@@ -92,7 +102,7 @@ static size_t text_of_v4(char *out, const uint8_t bytes[4])
 	for (unsigned i = 0; i < 4; i++) {
 		if (i)
 			out[n++] = '.';
-		n += text_of_uint(out + n, bytes[i]);
+		n += text_below_10000(out + n, bytes[i]);
 	}
 	return n;
 }

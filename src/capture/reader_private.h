@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "capture/input.h"
+#include "capture/mapped.h"
 #include "capture/reader.h"
 #include "model/packet.h"
 
@@ -35,8 +36,10 @@ struct reader {
 	uint8_t *own;        /* the buffer that input is read to, or that it began in */
 	uint8_t *buffer;     /* what is read from: that, or a block of somebody else's */
 	size_t at, end;      /* in it */
-	reader_block *block; /* NULL: no such blocks */
-	void *block_ctx;
+	reader_next_block *next_block; /* NULL: no such blocks */
+	void *next_ctx;
+	struct mapped *mapped; /* NULL: input is read */
+	size_t mapped_at;      /* where the next block begins */
 	uint64_t offset;  /* of `at` in the data */
 	uint64_t skip;    /* bytes to pass over, beyond `at` */
 	uint64_t packets; /* given so far */

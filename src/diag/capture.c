@@ -36,7 +36,7 @@ struct capture_judge {
 	struct capture_known *known;
 	struct capture_ehlo ehlo;
 	struct verdict verdicts[VERDICTS];
-	struct arena keywords; /* those of out.keywords, of the reply: */
+	struct arena keywords; /* those of out.keywords, which are of the reply: */
 	unsigned keywords_of;  /* ehlo.number */
 	struct rule_templates *templates; /* of the rule at the same index */
 	struct arena for_ever, scratch;
@@ -291,6 +291,7 @@ static void fill_tls(struct capture_judge *j, const struct capture_facts *f)
 /* f->ehlo is the latest reply that was taken apart, and mostly the one before, too. */
 static void fill_keywords(struct capture_judge *j, const struct smtp_ehlo *ehlo)
 {
+	j->out.keywords_of = j->ehlo.number;
 	j->out.smtp.n_ehlo = ehlo->n_keywords;
 	j->out.smtp.n_auth = ehlo->n_auth;
 	if (j->keywords_of == j->ehlo.number)
@@ -316,6 +317,7 @@ static void fill_smtp(struct capture_judge *j, const struct capture_facts *f)
 		out->code = greeting->code;
 		out->banner = capture_text(&j->scratch, c, greeting->text, BANNER_MAX);
 	}
+	j->out.keywords_of = 0;
 	if (f->ehlo)
 		fill_keywords(j, f->ehlo);
 	out->has_tls = c->tls != NULL;

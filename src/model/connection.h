@@ -48,6 +48,7 @@ struct connection {
 	unsigned n_findings;
 	bool has_smtp;
 	struct report_smtp smtp;
+	unsigned keywords_of;  /* not 0: same number, same smtp.ehlo and smtp.auth, for who keeps what it made of them */
 	const char *sni;       /* what the client asked for in its ClientHello, NULL nothing */
 	struct report_evidence evidence[CONNECTION_MAX_EVIDENCE];
 	unsigned n_evidence;

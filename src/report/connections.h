@@ -23,6 +23,9 @@ struct json_lines {
 	size_t len, size;
 	char date[11]; /* "2026-01-31T" of `day`, the latest one written */
 	int64_t day;
+	char ehlo[1024]; /* the latest list of EHLO keywords as it was written; longer ones are not kept */
+	size_t ehlo_len;
+	unsigned ehlo_of; /* connection.keywords_of; 0: none is kept */
 	int error;   /* errno of the first write that failed; the rest is given up then */
 };
 

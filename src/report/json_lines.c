@@ -387,6 +387,22 @@ static void put_tls(struct json_lines *l, const struct connection *c)
 	PUT(l, "}");
 }
 
+/* One server says the same to all. */
+static void put_ehlo(struct json_lines *l, const struct connection *c)
+{
+	size_t before = l->len;
+
+	if (c->keywords_of && c->keywords_of == l->ehlo_of) {
+		put(l, l->ehlo, l->ehlo_len);
+		return;
+	}
+	put_texts(l, c->smtp.ehlo, c->smtp.n_ehlo);
+	l->ehlo_len = l->len - before;
+	l->ehlo_of = l->ehlo_len <= sizeof(l->ehlo) ? c->keywords_of : 0;
+	if (l->ehlo_of)
+		memcpy(l->ehlo, l->bytes + before, l->ehlo_len);
+}
+
 static void put_smtp(struct json_lines *l, const struct connection *c)
 {
 	const struct report_smtp *s = &c->smtp;
@@ -400,7 +416,7 @@ static void put_smtp(struct json_lines *l, const struct connection *c)
 	PUT(l, ",\"banner\":");
 	put_text(l, s->banner);
 	PUT(l, ",\"ehlo\":");
-	put_texts(l, s->ehlo, s->n_ehlo);
+	put_ehlo(l, c);
 	PUT(l, ",\"starttls\":");
 	put_text(l, s->starttls);
 	PUT(l, ",\"auth\":");

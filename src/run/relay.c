@@ -20,11 +20,6 @@
 #define BATCH_BYTES ((size_t)128 << 10)
 #define BATCHES     4
 
-struct block {
-	size_t len;
-	uint8_t *bytes; /* behind READER_ROOM bytes for the reader */
-};
-
 struct batch {
 	size_t len;
 	_Alignas(16) uint8_t bytes[BATCH_BYTES];
@@ -33,12 +28,13 @@ struct batch {
 struct relay {
 	struct reader *reader;
 	struct relay_sink sink;
-	uint8_t *block_room; /* NULL: the first thread reads all */
+	bool shared;         /* reading is, by blocks; false: the first thread reads all */
+	uint8_t *block_room; /* of blocks that are not mapped */
 
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	/* rings: what is at from .. to - 1 is full, modulo their size */
-	struct block blocks[BLOCKS];
+	struct reader_block blocks[BLOCKS];
 	unsigned blocks_from, blocks_to;
 	unsigned blocks_taken; /* by the first thread, which still uses the latest two */
 	bool reading;          /* somebody fills blocks[blocks_to] */
@@ -64,10 +60,13 @@ struct relay *relay_new(struct reader *r, bool is_file, const struct relay_sink 
 	pthread_mutex_init(&q->lock, NULL);
 	pthread_cond_init(&q->changed, NULL);
 	q->batches = xcalloc(BATCHES, sizeof(*q->batches));
-	if (is_file)
+	q->shared = is_file;
+	if (is_file && !reader_map(r))
 		q->block_room = xcalloc(BLOCKS, size);
-	for (unsigned i = 0; i < BLOCKS && q->block_room; i++)
-		q->blocks[i].bytes = q->block_room + i * size + READER_ROOM;
+	for (unsigned i = 0; i < BLOCKS && q->block_room; i++) {
+		q->blocks[i].room = q->block_room + i * size + READER_ROOM;
+		q->blocks[i].room_size = BLOCK_BYTES;
+	}
 	return q;
 }
 
@@ -88,13 +87,13 @@ void relay_free(struct relay *q)
  * and nothing has changed. With the lock held, which is released meanwhile. */
 static bool read_block(struct relay *q)
 {
-	struct block *b = &q->blocks[q->blocks_to % BLOCKS];
+	struct reader_block *b = &q->blocks[q->blocks_to % BLOCKS];
 
-	if (!q->block_room || q->reading || q->input_over || q->blocks_to - q->blocks_from == BLOCKS)
+	if (!q->shared || q->reading || q->input_over || q->blocks_to - q->blocks_from == BLOCKS)
 		return false;
 	q->reading = true;
 	pthread_mutex_unlock(&q->lock);
-	b->len = reader_read_bytes(q->reader, b->bytes, BLOCK_BYTES);
+	reader_ahead(q->reader, b);
 	pthread_mutex_lock(&q->lock);
 	q->reading = false;
 	if (b->len > 0)
@@ -151,12 +150,13 @@ static void *second_thread(void *arg)
 /* ---- the first thread: frames, and tracks ---- */
 
 /* Gives the block before the latest one back; of the latest the reader still needs the end. */
-static uint8_t *next_block(void *ctx, size_t *len)
+static const struct reader_block *next_block(void *ctx)
 {
 	struct relay *q = ctx;
-	uint8_t *bytes = NULL;
+	const struct reader_block *b = NULL;
 
-	*len = 0;
+	if (q->blocks_taken - q->blocks_from == 2)
+		reader_behind(q->reader, &q->blocks[q->blocks_from % BLOCKS]);
 	pthread_mutex_lock(&q->lock);
 	if (q->blocks_taken - q->blocks_from == 2) {
 		q->blocks_from++;
@@ -164,13 +164,10 @@ static uint8_t *next_block(void *ctx, size_t *len)
 	}
 	while (q->blocks_taken == q->blocks_to && !q->input_over)
 		read_or_wait(q);
-	if (q->blocks_taken != q->blocks_to) {
-		const struct block *b = &q->blocks[q->blocks_taken++ % BLOCKS];
-		bytes = b->bytes;
-		*len = b->len;
-	}
+	if (q->blocks_taken != q->blocks_to)
+		b = &q->blocks[q->blocks_taken++ % BLOCKS];
 	pthread_mutex_unlock(&q->lock);
-	return bytes;
+	return b;
 }
 
 static void hand_over(struct relay *q)
@@ -207,7 +204,7 @@ static void first_thread(struct relay *q, struct engine *e)
 
 	while ((n = reader_next(q->reader, frames, FRAMES)) > 0) {
 		engine_frames(e, frames, n);
-		if (!q->block_room && n < FRAMES)
+		if (!q->shared && n < FRAMES)
 			hand_over(q);
 	}
 	engine_finish(e);
@@ -218,7 +215,7 @@ int relay_run(struct relay *q, struct engine *e, struct err *err)
 {
 	pthread_t thread;
 
-	if (q->block_room)
+	if (q->shared)
 		reader_take_blocks(q->reader, next_block, q);
 	int rc = pthread_create(&thread, NULL, second_thread, q);
 	if (rc != 0)
