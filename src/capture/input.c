@@ -100,21 +100,6 @@ size_t input_read(struct input *in, uint8_t *out, size_t size)
 	return in->packing ? read_packed(in, out, size) : read_plain(in, out, size);
 }
 
-bool input_is_plain(const struct input *in, uint64_t *from)
-{
-	off_t now = lseek(in->fd, 0, SEEK_CUR);
-
-	if (in->packing != PACKING_NONE || now < 0 || (uint64_t)now < in->offset)
-		return false;
-	*from = (uint64_t)now - in->offset;
-	return true;
-}
-
-int input_fd(const struct input *in)
-{
-	return in->fd;
-}
-
 const char *input_fault(const struct input *in)
 {
 	return in->fault[0] ? in->fault : NULL;

@@ -6,7 +6,6 @@
 #ifndef SB_CAPTURE_INPUT_H
 #define SB_CAPTURE_INPUT_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,10 +20,6 @@ void input_free(struct input *in); /* NULL is fine */
 
 /* Up to `size` bytes; 0: the end, also that of what can be read: input_fault() tells. */
 size_t input_read(struct input *in, uint8_t *out, size_t size);
-
-/* Whether its bytes stand in the file as they are; *from: where in the file it began to read. */
-bool input_is_plain(const struct input *in, uint64_t *from);
-int input_fd(const struct input *in);
 
 /* Why the end came too early, with the offset in the file as it lies there; NULL: it did not. */
 const char *input_fault(const struct input *in);

@@ -13,7 +13,7 @@
 
 /* Each header tells where the next one is: without help they would be waited for one by one, above
  * all where another processor has read them. Measured. */
-#define AHEAD_BYTES 1024
+#define AHEAD_BYTES 512
 #define AHEAD_LINES 4
 
 /* Above that no snap length is meant in earnest. */
@@ -94,13 +94,15 @@ static size_t take_usual(struct reader *r, struct frame *out, size_t max)
 			__builtin_prefetch(at + AHEAD_BYTES + line * 64);
 		if (h[2] > READER_FRAME_MAX || end - at - RECORD_HEADER < (ptrdiff_t)h[2])
 			break;
-		out[n++] = (struct frame){
+		out[n] = (struct frame){
 			.bytes = at + RECORD_HEADER,
+			.number = r->packets + n + 1,
 			.caplen = h[2],
 			.wire_len = h[3] > h[2] ? h[3] : h[2],
 			.t_ns = h[0] * NS_PER_S + h[1] * unit_ns,
 			.link_type = link_type,
 		};
+		n++;
 		at += RECORD_HEADER + h[2];
 	}
 	reader_pass(r, (size_t)(at - begin));
@@ -134,7 +136,9 @@ size_t reader_next_pcap(struct reader *r, struct frame *out, size_t max)
 				break;
 			h = r->buffer + r->at;
 		}
-		out[n++] = frame_of(r, h, head, caplen, len);
+		out[n] = frame_of(r, h, head, caplen, len);
+		out[n].number = r->packets + n + 1;
+		n++;
 		reader_pass(r, head + take);
 		r->skip = caplen - take;
 	}

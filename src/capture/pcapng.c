@@ -253,8 +253,10 @@ size_t reader_next_pcapng(struct reader *r, struct frame *out, size_t max)
 
 	while (n < max && s != STEP_WAIT && s != STEP_END) {
 		s = block(r, n > 0, &out[n]);
-		if (s == STEP_FRAME)
+		if (s == STEP_FRAME) {
+			out[n].number = r->packets + n + 1;
 			n++;
+		}
 	}
 	r->packets += n;
 	if (n == 0 && !r->over)

@@ -8,41 +8,12 @@
 #include "base/arena.h"
 #include "capture/reader_private.h"
 
-/* What is left of the old block moves before the new one, unless the two are neighbours. */
-static void append_block(struct reader *r, const struct reader_block *b)
-{
-	size_t there = reader_there(r);
-
-	if (b->bytes == r->buffer + r->end) {
-		r->end += b->len;
-		return;
-	}
-	memcpy(b->bytes - there, r->buffer + r->at, there);
-	r->buffer = b->bytes - there;
-	r->at = 0;
-	r->end = there + b->len;
-}
-
-static bool fill_from_blocks(struct reader *r, size_t need)
-{
-	while (reader_there(r) < need && !r->input_over) {
-		const struct reader_block *b = r->next_block(r->next_ctx);
-
-		r->input_over = !b || (r->mapped && mapped_is_torn(r->mapped));
-		if (!r->input_over)
-			append_block(r, b);
-	}
-	return reader_there(r) >= need;
-}
-
 bool reader_fill(struct reader *r, size_t need)
 {
 	size_t there = reader_there(r);
 
 	if (there >= need)
 		return true;
-	if (r->next_block)
-		return fill_from_blocks(r, need);
 	memmove(r->buffer, r->buffer + r->at, there);
 	r->at = 0;
 	r->end = there;
@@ -71,8 +42,6 @@ size_t reader_cut(struct reader *r)
 {
 	const char *fault = input_fault(r->in);
 
-	if (r->mapped && mapped_is_torn(r->mapped))
-		fault = "became shorter, or unreadable, while it was read";
 	r->over = true;
 	if (fault) {
 		r->truncated = true;
@@ -109,8 +78,9 @@ int reader_open(struct reader **out, int fd, const char *name, struct err *e)
 
 	if (input_open(&r->in, fd, name, e) != 0)
 		goto out;
-	r->buffer = r->own = malloc(HEAD_MAX + READER_FRAME_MAX + READ_CHUNK);
-	if (!r->own) {
+	r->size = HEAD_MAX + READER_FRAME_MAX + READ_CHUNK;
+	r->buffer = malloc(r->size);
+	if (!r->buffer) {
 		err_set(e, ERR_RUN, "no memory");
 		goto out;
 	}
@@ -143,60 +113,9 @@ void reader_free(struct reader *r)
 	if (!r)
 		return;
 	input_free(r->in);
-	mapped_free(r->mapped);
 	free(r->interfaces);
-	free(r->own);
+	free(r->buffer);
 	free(r);
-}
-
-/* ---- blocks ---- */
-
-/* How much of a mapped file is made ready at a time. */
-#define MAPPED_BYTES ((size_t)1 << 20)
-
-bool reader_map(struct reader *r)
-{
-	uint64_t from;
-
-	if (!input_is_plain(r->in, &from))
-		return false;
-	r->mapped = mapped_open(input_fd(r->in));
-	if (!r->mapped)
-		return false;
-	/* all of it anew, from behind what was used */
-	r->buffer = (uint8_t *)(uintptr_t)mapped_bytes(r->mapped); /* neighbours: never written to */
-	r->at = r->end = r->mapped_at = (size_t)(from + r->offset);
-	r->input_over = r->at >= mapped_size(r->mapped);
-	return true;
-}
-
-void reader_ahead(struct reader *r, struct reader_block *b)
-{
-	if (!r->mapped) {
-		b->bytes = b->room;
-		b->len = input_read(r->in, b->room, b->room_size);
-		return;
-	}
-	size_t from = r->mapped_at, to = (from / MAPPED_BYTES + 1) * MAPPED_BYTES;
-	if (to > mapped_size(r->mapped))
-		to = mapped_size(r->mapped);
-	b->bytes = r->buffer + from;
-	b->len = from < to ? to - from : 0;
-	r->mapped_at = to;
-	if (b->len > 0)
-		mapped_ahead(r->mapped, from, to);
-}
-
-void reader_behind(struct reader *r, const struct reader_block *b)
-{
-	if (r->mapped)
-		mapped_behind(r->mapped, (size_t)(b->bytes - r->buffer), (size_t)(b->bytes - r->buffer) + b->len);
-}
-
-void reader_take_blocks(struct reader *r, reader_next_block *next, void *ctx)
-{
-	r->next_block = next;
-	r->next_ctx = ctx;
 }
 
 size_t reader_next(struct reader *r, struct frame *out, size_t max)

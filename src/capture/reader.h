@@ -26,29 +26,7 @@ int reader_open(struct reader **out, int fd, const char *name, struct err *e);
 void reader_free(struct reader *r); /* NULL is fine */
 
 #define READER_FRAME_MAX 262144 /* libpcap's own maximum */
-
-/* For two threads that share the work: one makes blocks of bytes ready, and another one gets the frames
- * from them. Not both at the same time may be in reader_ahead(). A block has to stay until next() has been
- * called twice more. */
-#define READER_ROOM (READER_FRAME_MAX + 64)
-
-struct reader_block {
-	uint8_t *bytes;
-	size_t len;
-	uint8_t *room;    /* whose bytes are read, not mapped: `size`, behind READER_ROOM for the reader */
-	size_t room_size;
-};
-
-/* Fills in bytes and len; len 0: the end, or a fault. */
-void reader_ahead(struct reader *r, struct reader_block *b);
-void reader_behind(struct reader *r, const struct reader_block *b); /* it is not needed any more */
-
-/* Are blocks mapped, so that they need no room? Call it before the first one, if at all. */
-bool reader_map(struct reader *r);
-
-/* From now on the frames come from blocks; next() gives one after the other, NULL at the end. */
-typedef const struct reader_block *reader_next_block(void *ctx);
-void reader_take_blocks(struct reader *r, reader_next_block *next, void *ctx);
+#define READER_BYTES_MAX (READER_FRAME_MAX + 256 * 1024 + 64) /* of all frames of one call */
 
 /* Up to `max` frames, whose bytes are valid until the next call; 0: the end. A frame longer than
  * READER_FRAME_MAX is cut to that. */

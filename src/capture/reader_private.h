@@ -7,7 +7,6 @@
 
 #include "base/clock.h"
 #include "capture/input.h"
-#include "capture/mapped.h"
 #include "capture/reader.h"
 #include "model/packet.h"
 
@@ -15,7 +14,7 @@
 #define READ_CHUNK (256 * 1024)
 /* Bytes before a frame, of either format. */
 #define HEAD_MAX 64
-_Static_assert(READER_ROOM >= HEAD_MAX + READER_FRAME_MAX, "the longest record but one byte");
+_Static_assert(HEAD_MAX + READER_FRAME_MAX + READ_CHUNK <= READER_BYTES_MAX, "reader.h promises it");
 
 #define INTERFACES_MAX 1024 /* of one section; packets of further ones are not understood */
 
@@ -33,13 +32,8 @@ struct interface {
 
 struct reader {
 	struct input *in;
-	uint8_t *own;        /* the buffer that input is read to, or that it began in */
-	uint8_t *buffer;     /* what is read from: that, or a block of somebody else's */
-	size_t at, end;      /* in it */
-	reader_next_block *next_block; /* NULL: no such blocks */
-	void *next_ctx;
-	struct mapped *mapped; /* NULL: input is read */
-	size_t mapped_at;      /* where the next block begins */
+	uint8_t *buffer;
+	size_t size, at, end;
 	uint64_t offset;  /* of `at` in the data */
 	uint64_t skip;    /* bytes to pass over, beyond `at` */
 	uint64_t packets; /* given so far */

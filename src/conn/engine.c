@@ -9,7 +9,7 @@
 #include "wire/decode.h"
 
 /* Idle ones are looked for, and the clock is set, once in so many packets. */
-#define TICK_PACKETS 64
+#define TICK_PACKETS ENGINE_TICK
 /* A time that differs by more from the last one is believed when so many ticks agree: one broken
  * stamp must not end every connection. */
 #define JUMP_NS    (60 * NS_PER_S)
@@ -609,18 +609,29 @@ static void decode(struct engine *e, const struct frame *f)
 struct sighted {
 	enum peek peek;
 	uint32_t frame; /* index in the batch */
+	uint64_t number;
 	struct segment segment;
 	struct key key;
 };
 
+static uint64_t number_of(const struct frame *f, uint64_t before)
+{
+	return f->number ? f->number : before + 1;
+}
+
 static size_t sight(struct engine *e, const struct frame *frames, size_t n, struct sighted *out)
 {
+	uint64_t number = e->number;
 	size_t found = 0;
 
 	for (size_t i = 0; i < n; i++) {
 		struct sighted *x = &out[found];
 		struct segment *s = &x->segment;
 
+		number = number_of(&frames[i], number);
+		if (!frames[i].bytes)
+			continue;
+		x->number = number;
 		x->peek = wire_peek(&frames[i], &e->wanted, s);
 		if (x->peek == PEEK_NOTHING)
 			continue;
@@ -662,11 +673,10 @@ static void prefetch_talks(const struct engine *e, const struct sighted *x, size
 	}
 }
 
-/* Up to TICK_PACKETS frames, between two ticks. */
+/* Up to TICK_PACKETS frames, and to the next tick. */
 static void take_batch(struct engine *e, const struct frame *frames, size_t n)
 {
 	struct sighted x[TICK_PACKETS];
-	uint64_t before = e->number;
 	size_t found = sight(e, frames, n, x);
 
 	prefetch_tracks(e, x, found);
@@ -675,32 +685,39 @@ static void take_batch(struct engine *e, const struct frame *frames, size_t n)
 	for (size_t i = 0; i < found; i++) {
 		const struct frame *f = &frames[x[i].frame];
 
-		e->number = before + x[i].frame + 1;
+		e->number = x[i].number;
 		e->t_ns = f->t_ns;
 		if (x[i].peek == PEEK_SEGMENT)
 			take_segment(e, &x[i].key, &x[i].segment);
 		else
 			decode(e, f);
 	}
-	e->number = before + n;
 }
 
 void engine_frames(struct engine *e, const struct frame *frames, size_t n)
 {
-	e->stats.packets += n;
 	if (e->now_ns == 0 && n > 0)
 		e->now_ns = frames[0].t_ns;
 	while (n > 0) {
-		size_t room = TICK_PACKETS - e->number % TICK_PACKETS;
-		size_t batch = n < room ? n : room;
+		uint64_t number = e->number;
+		size_t batch = 0;
 
+		do
+			number = number_of(&frames[batch++], number);
+		while (batch < n && batch < TICK_PACKETS && number % TICK_PACKETS != 0);
 		take_batch(e, frames, batch);
 		frames += batch;
 		n -= batch;
+		e->number = e->stats.packets = number;
 		e->t_ns = frames[-1].t_ns;
-		if (e->number % TICK_PACKETS == 0)
+		if (number % TICK_PACKETS == 0)
 			tick(e);
 	}
+}
+
+uint64_t engine_sift(const struct engine *e, const struct frame *frames, size_t n)
+{
+	return wire_sift(frames, n, &e->wanted);
 }
 
 /* ---- begin and end ---- */

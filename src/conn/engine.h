@@ -58,9 +58,13 @@ struct engine; /* opaque */
 
 struct engine *engine_new(const struct engine_options *o, conn_done *done, void *ctx);
 
-/* Frames in the order of the file; they are numbered from 1. Their bytes are borrowed during the
- * call. */
+/* Frames in the order of the file. Their bytes are borrowed during the call. */
 void engine_frames(struct engine *e, const struct frame *frames, size_t n);
+
+/* Of n frames, 64 at most, those that have to be given, a bit each. Of the others only the first and the
+ * last of the file and each ENGINE_TICKth are needed, for their time, and without their bytes. Any thread. */
+#define ENGINE_TICK 64
+uint64_t engine_sift(const struct engine *e, const struct frame *frames, size_t n);
 
 /* The input is over: hands over what is still there. */
 void engine_finish(struct engine *e);

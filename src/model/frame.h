@@ -6,7 +6,9 @@
 #include <stdint.h>
 
 struct frame {
-	const uint8_t *bytes; /* borrowed from whoever gave the frame, caplen of them */
+	const uint8_t *bytes; /* borrowed from whoever gave the frame, caplen of them; NULL: they are of
+			       * no interest, and the frame only tells its time */
+	uint64_t number;      /* in the file, from 1; 0: it follows the one before */
 	uint32_t caplen;
 	uint32_t wire_len;  /* how long it was before the snap length cut it */
 	int64_t t_ns;       /* since 1970 UTC; 0 unknown */

@@ -8,17 +8,25 @@
 
 #include "base/arena.h"
 
-/* Frames taken at a time: their headers' addresses fit the first-level cache. */
+/* Frames taken from the reader at a time, and sifted. */
 #define FRAMES 64
 
-/* Bytes on their way to the first thread. The second-level cache holds a few of them. */
-#define BLOCK_BYTES ((size_t)128 << 10)
-#define BLOCKS      8
+/* Sifted packets on their way to the first thread. All blocks fit the second-level cache. */
+#define BLOCK_FRAMES 512
+#define BLOCK_BYTES  ((size_t)64 << 10)
+#define BLOCKS       8
 
 /* Records on their way to the second thread. A batch is handed over when it is full, and of a pipe
  * whenever all that came is used up. */
 #define BATCH_BYTES ((size_t)128 << 10)
 #define BATCHES     4
+
+struct block {
+	size_t n, len;
+	struct frame frames[BLOCK_FRAMES];
+	/* theirs; it is full at BLOCK_BYTES, and has room for what the reader gives at once */
+	_Alignas(16) uint8_t bytes[BLOCK_BYTES + READER_BYTES_MAX + 16 * FRAMES];
+};
 
 struct batch {
 	size_t len;
@@ -27,17 +35,17 @@ struct batch {
 
 struct relay {
 	struct reader *reader;
+	const struct engine *engine;
 	struct relay_sink sink;
-	bool shared;         /* reading is, by blocks; false: the first thread reads all */
-	uint8_t *block_room; /* of blocks that are not mapped */
+	bool shared;         /* reading is; false: the first thread reads all */
+	struct frame latest; /* that the reader gave and that was sifted out; number 0: it was not */
 
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	/* rings: what is at from .. to - 1 is full, modulo their size */
-	struct reader_block blocks[BLOCKS];
+	struct block *blocks;
 	unsigned blocks_from, blocks_to;
-	unsigned blocks_taken; /* by the first thread, which still uses the latest two */
-	bool reading;          /* somebody fills blocks[blocks_to] */
+	bool reading; /* somebody fills blocks[blocks_to] */
 	bool input_over;
 	struct batch *batches;
 	unsigned batches_from, batches_to;
@@ -52,21 +60,15 @@ static size_t record_size(const struct conn *c)
 
 struct relay *relay_new(struct reader *r, bool is_file, const struct relay_sink *sink)
 {
-	static const size_t size = READER_ROOM + BLOCK_BYTES;
 	struct relay *q = xcalloc(1, sizeof(*q));
 
 	q->reader = r;
 	q->sink = *sink;
+	q->shared = is_file;
 	pthread_mutex_init(&q->lock, NULL);
 	pthread_cond_init(&q->changed, NULL);
 	q->batches = xcalloc(BATCHES, sizeof(*q->batches));
-	q->shared = is_file;
-	if (is_file && !reader_map(r))
-		q->block_room = xcalloc(BLOCKS, size);
-	for (unsigned i = 0; i < BLOCKS && q->block_room; i++) {
-		q->blocks[i].room = q->block_room + i * size + READER_ROOM;
-		q->blocks[i].room_size = BLOCK_BYTES;
-	}
+	q->blocks = xcalloc(BLOCKS, sizeof(*q->blocks));
 	return q;
 }
 
@@ -76,30 +78,79 @@ void relay_free(struct relay *q)
 		return;
 	pthread_cond_destroy(&q->changed);
 	pthread_mutex_destroy(&q->lock);
-	free(q->block_room);
+	free(q->blocks);
 	free(q->batches);
 	free(q);
 }
 
 /* ---- either thread ---- */
 
-/* Instead of waiting: reads a block, if there is room and the other one doesn't. False: it did not,
+static void keep_frame(struct block *b, const struct frame *f)
+{
+	struct frame *out = &b->frames[b->n++];
+
+	*out = *f;
+	out->bytes = memcpy(b->bytes + b->len, f->bytes, f->caplen);
+	b->len += (f->caplen + 15u) / 16 * 16;
+}
+
+static void keep_time(struct block *b, const struct frame *f)
+{
+	struct frame *out = &b->frames[b->n++];
+
+	*out = *f;
+	out->bytes = NULL;
+	out->caplen = 0;
+}
+
+static void sift(struct relay *q, struct block *b, const struct frame *frames, size_t n)
+{
+	uint64_t kept = engine_sift(q->engine, frames, n);
+
+	q->latest.number = 0;
+	for (size_t i = 0; i < n; i++) {
+		const struct frame *f = &frames[i];
+		if (kept >> i & 1)
+			keep_frame(b, f);
+		else if (f->number % ENGINE_TICK == 0 || f->number == 1)
+			keep_time(b, f);
+		else if (i == n - 1)
+			q->latest = *f;
+	}
+}
+
+/* Whether there is more to read. */
+static bool fill_block(struct relay *q, struct block *b)
+{
+	struct frame frames[FRAMES];
+	size_t n = FRAMES;
+
+	b->n = b->len = 0;
+	while (b->n + FRAMES < BLOCK_FRAMES && b->len < BLOCK_BYTES && (q->shared || n == FRAMES)) {
+		n = reader_next(q->reader, frames, FRAMES);
+		if (n == 0) {
+			if (q->latest.number)
+				keep_time(b, &q->latest);
+			return false;
+		}
+		sift(q, b, frames, n);
+	}
+	return true;
+}
+
+/* Instead of waiting: fills a block, if there is room and the other one doesn't. False: it did not,
  * and nothing has changed. With the lock held, which is released meanwhile. */
 static bool read_block(struct relay *q)
 {
-	struct reader_block *b = &q->blocks[q->blocks_to % BLOCKS];
-
-	if (!q->shared || q->reading || q->input_over || q->blocks_to - q->blocks_from == BLOCKS)
+	if (q->reading || q->input_over || q->blocks_to - q->blocks_from == BLOCKS)
 		return false;
 	q->reading = true;
 	pthread_mutex_unlock(&q->lock);
-	reader_ahead(q->reader, b);
+	bool more = fill_block(q, &q->blocks[q->blocks_to % BLOCKS]);
 	pthread_mutex_lock(&q->lock);
 	q->reading = false;
-	if (b->len > 0)
-		q->blocks_to++;
-	else
-		q->input_over = true;
+	q->blocks_to++;
+	q->input_over = !more;
 	pthread_cond_broadcast(&q->changed);
 	return true;
 }
@@ -133,7 +184,10 @@ static void *second_thread(void *arg)
 	pthread_mutex_lock(&q->lock);
 	while (q->batches_from != q->batches_to || !q->over) {
 		if (q->batches_from == q->batches_to) {
-			read_or_wait(q);
+			if (q->shared)
+				read_or_wait(q);
+			else
+				pthread_cond_wait(&q->changed, &q->lock);
 			continue;
 		}
 		const struct batch *b = &q->batches[q->batches_from % BATCHES];
@@ -147,28 +201,7 @@ static void *second_thread(void *arg)
 	return NULL;
 }
 
-/* ---- the first thread: frames, and tracks ---- */
-
-/* Gives the block before the latest one back; of the latest the reader still needs the end. */
-static const struct reader_block *next_block(void *ctx)
-{
-	struct relay *q = ctx;
-	const struct reader_block *b = NULL;
-
-	if (q->blocks_taken - q->blocks_from == 2)
-		reader_behind(q->reader, &q->blocks[q->blocks_from % BLOCKS]);
-	pthread_mutex_lock(&q->lock);
-	if (q->blocks_taken - q->blocks_from == 2) {
-		q->blocks_from++;
-		pthread_cond_broadcast(&q->changed);
-	}
-	while (q->blocks_taken == q->blocks_to && !q->input_over)
-		read_or_wait(q);
-	if (q->blocks_taken != q->blocks_to)
-		b = &q->blocks[q->blocks_taken++ % BLOCKS];
-	pthread_mutex_unlock(&q->lock);
-	return b;
-}
+/* ---- the first thread: tracks ---- */
 
 static void hand_over(struct relay *q)
 {
@@ -197,14 +230,33 @@ void relay_record(void *ctx, const struct conn *c)
 	b->len += size;
 }
 
+/* NULL: the end. */
+static const struct block *next_block(struct relay *q)
+{
+	pthread_mutex_lock(&q->lock);
+	while (q->blocks_from == q->blocks_to && !q->input_over)
+		read_or_wait(q);
+	const struct block *b = q->blocks_from != q->blocks_to ? &q->blocks[q->blocks_from % BLOCKS] : NULL;
+	pthread_mutex_unlock(&q->lock);
+	return b;
+}
+
+static void give_back_block(struct relay *q)
+{
+	pthread_mutex_lock(&q->lock);
+	q->blocks_from++;
+	pthread_cond_broadcast(&q->changed);
+	pthread_mutex_unlock(&q->lock);
+}
+
 static void first_thread(struct relay *q, struct engine *e)
 {
-	struct frame frames[FRAMES];
-	size_t n;
+	const struct block *b;
 
-	while ((n = reader_next(q->reader, frames, FRAMES)) > 0) {
-		engine_frames(e, frames, n);
-		if (!q->shared && n < FRAMES)
+	while ((b = next_block(q)) != NULL) {
+		engine_frames(e, b->frames, b->n);
+		give_back_block(q);
+		if (!q->shared)
 			hand_over(q);
 	}
 	engine_finish(e);
@@ -215,15 +267,13 @@ int relay_run(struct relay *q, struct engine *e, struct err *err)
 {
 	pthread_t thread;
 
-	if (q->shared)
-		reader_take_blocks(q->reader, next_block, q);
+	q->engine = e;
 	int rc = pthread_create(&thread, NULL, second_thread, q);
 	if (rc != 0)
 		return err_set(err, ERR_RUN, "no thread: %s", strerror(rc));
 	first_thread(q, e);
 	pthread_mutex_lock(&q->lock);
 	q->over = true;
-	q->input_over = true; /* a broken file may go on */
 	pthread_cond_broadcast(&q->changed);
 	pthread_mutex_unlock(&q->lock);
 	pthread_join(thread, NULL);

@@ -2,21 +2,21 @@
 /*
  * Two threads that share what is to be done of one capture file.
  *
- *   bytes ──► blocks ──► frames, connections ──► batches ──► judgement, output
- *           either             first thread               second thread
+ *   bytes ──► frames, sifted ──► connections ──► batches of records ──► judgement, output
+ *        either thread           first thread                   second thread
  *
- * The first one (the caller's) frames and tracks, the second one takes the records. Reading, which
- * is the copy that the kernel makes, is for whichever has to wait otherwise: the second when no
- * batch is ready, the first when no block is, or when there is no room for a further batch. So
- * both are busy until one of them alone has more to do than half of the work.
+ * The first one (the caller's) tracks, the second one takes the records. Reading, and sifting out
+ * the packets that are of no interest, is for whichever has to wait otherwise: the second when no
+ * batch is ready, the first when no sifted packets are, or when there is no room for a further batch.
+ * So both are busy until one of them alone has more to do than half of the work.
  *
  * Of a pipe, which may be silent for long, the first thread reads all: who is stuck in a read can't
  * take records.
  *
- * LOCKING. One lock guards the counters and flags of struct relay. A block or a batch belongs to
- * the thread whose side it is on; the input to the one that set `reading`. Nobody blocks in
- * anything but the condition while it holds the lock, and both never wait at the same time: the
- * first waits only for a block that the second is reading, or for a batch that it is at.
+ * LOCKING. One lock guards the counters and flags of struct relay. A block of packets or a batch of
+ * records belongs to the thread whose side it is on; the reader to the one that set `reading`. Nobody
+ * blocks in anything but the condition while it holds the lock, and both never wait at the same time:
+ * the first waits only for a block that the second is reading, or for a batch that it is at.
  */
 #ifndef SB_RUN_RELAY_H
 #define SB_RUN_RELAY_H

@@ -54,4 +54,7 @@ enum peek {
 
 enum peek wire_peek(const struct frame *f, const struct port_set *ports, struct segment *out);
 
+/* Of n frames, 64 at most, those for which wire_peek() may say something else than PEEK_NOTHING: a bit each. */
+uint64_t wire_sift(const struct frame *frames, size_t n, const struct port_set *ports);
+
 #endif
