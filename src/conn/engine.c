@@ -78,18 +78,23 @@ void engine_revive(struct engine *e, struct track *t)
 
 /* ---- the end of a connection ---- */
 
+static struct ghost *ghost_of(const struct engine *e, const struct key *k)
+{
+	return &e->ghosts[k->hash % GHOST_COUNT];
+}
+
 static void ghost_add(struct engine *e, const struct track *t)
 {
 	struct key k;
 
 	table_key_of(&e->table, t, &k);
-	e->ghosts[k.hash % GHOST_COUNT] = (struct ghost){.tag = (uint32_t)(k.hash >> 32),
+	*ghost_of(e, &k) = (struct ghost){.tag = (uint32_t)(k.hash >> 32),
 							 .s = (uint32_t)(e->now_ns / NS_PER_S) | 1};
 }
 
 static bool is_ghost(const struct engine *e, const struct key *k)
 {
-	const struct ghost *g = &e->ghosts[k->hash % GHOST_COUNT];
+	const struct ghost *g = ghost_of(e, k);
 	uint32_t now = (uint32_t)(e->now_ns / NS_PER_S) | 1;
 
 	return g->s && g->tag == (uint32_t)(k->hash >> 32) && now - g->s <= GHOST_NS / NS_PER_S;
@@ -212,6 +217,11 @@ static void prefetch_behind(const struct engine *e, const struct track *t)
 	const struct track *first = next_of(e, t), *second = next_of(e, first),
 			   *third = next_of(e, second);
 
+	if (first) {
+		struct key k;
+		table_key_of(&e->table, first, &k);
+		__builtin_prefetch(ghost_of(e, &k), 1);
+	}
 	if (first && first->body) {
 		const struct body *b = first->body;
 		if (b->talk)
@@ -606,6 +616,9 @@ static void decode(struct engine *e, const struct frame *f)
  * batch goes through several passes, each of which asks for the memory that
  * the next one looks at: slots, tracks, bodies; then all is taken in order.
  */
+/* Frames may have been read by another processor. */
+#define FRAMES_AHEAD 8
+
 struct sighted {
 	enum peek peek;
 	uint32_t frame; /* index in the batch */
@@ -628,6 +641,8 @@ static size_t sight(struct engine *e, const struct frame *frames, size_t n, stru
 		struct sighted *x = &out[found];
 		struct segment *s = &x->segment;
 
+		if (i + FRAMES_AHEAD < n && frames[i + FRAMES_AHEAD].bytes)
+			prefetch(frames[i + FRAMES_AHEAD].bytes, 128);
 		number = number_of(&frames[i], number);
 		if (!frames[i].bytes)
 			continue;
@@ -748,6 +763,11 @@ struct engine *engine_new(const struct engine_options *o, conn_done *done, void 
 	e->twins = xcalloc(TWIN_COUNT, sizeof(*e->twins));
 	table_init(&e->table, &e->budget, o->seed);
 	return e;
+}
+
+void engine_set_room(struct engine *e, engine_room *room)
+{
+	e->room = room;
 }
 
 static int by_begin(const void *a, const void *b)

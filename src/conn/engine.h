@@ -58,6 +58,11 @@ struct engine; /* opaque */
 
 struct engine *engine_new(const struct engine_options *o, conn_done *done, void *ctx);
 
+/* Where the next record is to be made, aligned for any type; `size` is the most that it will have. Without
+ * it they are the engine's, and valid during the call of `done`. */
+typedef void *engine_room(void *ctx, size_t size);
+void engine_set_room(struct engine *e, engine_room *room);
+
 /* Frames in the order of the file. Their bytes are borrowed during the call. */
 void engine_frames(struct engine *e, const struct frame *frames, size_t n);
 

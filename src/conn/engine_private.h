@@ -34,6 +34,7 @@ struct list {
 struct engine {
 	struct engine_options options;
 	conn_done *done;
+	engine_room *room; /* or NULL */
 	void *ctx;
 	struct port_set ports;  /* listed ones */
 	struct port_set wanted; /* those, or all */

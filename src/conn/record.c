@@ -19,6 +19,13 @@ struct addr track_address(const struct track *t, unsigned end)
 	return t->family == ADDR_V4 ? addr_v4(t->addr[end]) : addr_v6(t->addr[end]);
 }
 
+/* In place: a copy of what was just written piece by piece would have to wait for it. */
+static void put_end(const struct track *t, unsigned end, struct addr *out)
+{
+	out->family = t->family;
+	memcpy(out->bytes, t->addr[end], sizeof(out->bytes));
+}
+
 static void of_track(const struct track *t, struct conn *c)
 {
 	*c = (struct conn){
@@ -26,8 +33,6 @@ static void of_track(const struct track *t, struct conn *c)
 		.last_packet = t->last_packet,
 		.start_ns = t->start_ns,
 		.last_ns = t->last_ns,
-		.client = track_address(t, t->client),
-		.server = track_address(t, !t->client),
 		.client_port = t->port[t->client],
 		.server_port = t->port[!t->client],
 		.begin = t->begin,
@@ -48,6 +53,8 @@ static void of_track(const struct track *t, struct conn *c)
 		.syn_print = t->syn_print,
 		.syn_payload = t->syn_payload,
 	};
+	put_end(t, t->client, &c->client);
+	put_end(t, !t->client, &c->server);
 }
 
 static void of_body(const struct body *b, struct conn *c)
@@ -67,9 +74,28 @@ static void of_body(const struct body *b, struct conn *c)
 	memcpy(c->half, b->half, sizeof(c->half));
 }
 
+/* At least as many bytes as the record will have. */
+static size_t room_for(const struct track *t)
+{
+	const struct body *b = t->body;
+	size_t size = sizeof(struct conn) + 8;
+
+	if (!b)
+		return size;
+	size += b->text_len + 8;
+	if (b->notes)
+		size += sizeof(*b->notes);
+	if (b->talk)
+		size += sizeof(b->talk->smtp);
+	if (b->cipher)
+		size += sizeof(b->cipher->tls);
+	return size;
+}
+
 const struct conn *record_of(struct engine *e, struct track *t)
 {
-	struct conn *c = (struct conn *)e->record;
+	uint8_t *record = e->room ? e->room(e->ctx, room_for(t)) : e->record;
+	struct conn *c = (struct conn *)(void *)record;
 	size_t len = (sizeof(*c) + 7) / 8 * 8;
 	const struct body *b = t->body;
 
@@ -77,7 +103,7 @@ const struct conn *record_of(struct engine *e, struct track *t)
 	c->until_ns = e->now_ns > t->last_ns ? e->now_ns : t->last_ns;
 	if (!b) {
 		track_client_half(t, &c->half[CONN_CLIENT]);
-		c->text = (const char *)e->record + len;
+		c->text = (const char *)record + len;
 		c->size = len;
 		return c;
 	}
@@ -86,19 +112,19 @@ const struct conn *record_of(struct engine *e, struct track *t)
 	if (n) {
 		c->n_rsts = n->n_rsts;
 		c->n_icmp = n->n_icmp;
-		c->rsts = append(e->record, &len, n->rsts, n->n_rsts * sizeof(n->rsts[0]));
-		c->icmp = append(e->record, &len, n->icmp, n->n_icmp * sizeof(n->icmp[0]));
+		c->rsts = append(record, &len, n->rsts, n->n_rsts * sizeof(n->rsts[0]));
+		c->icmp = append(record, &len, n->icmp, n->n_icmp * sizeof(n->icmp[0]));
 		if (n->has_twin)
-			c->twin = append(e->record, &len, &n->twin, sizeof(n->twin));
+			c->twin = append(record, &len, &n->twin, sizeof(n->twin));
 	}
 	if (b->talk)
-		c->smtp = append(e->record, &len, &b->talk->smtp, sizeof(b->talk->smtp));
+		c->smtp = append(record, &len, &b->talk->smtp, sizeof(b->talk->smtp));
 	if (b->cipher)
-		c->tls = append(e->record, &len, &b->cipher->tls, sizeof(b->cipher->tls));
-	c->text = (const char *)e->record + len;
+		c->tls = append(record, &len, &b->cipher->tls, sizeof(b->cipher->tls));
+	c->text = (const char *)record + len;
 	c->text_len = b->text_len;
 	if (b->text_len)
-		append(e->record, &len, b->text, b->text_len);
+		append(record, &len, b->text, b->text_len);
 	c->size = len;
 	return c;
 }

@@ -259,7 +259,8 @@ struct conn_text text_add(struct engine *e, struct track *t, const void *bytes, 
  */
 size_t text_room(struct engine *e, struct track *t, size_t want);
 
-/* record.c: everything at once, in the engine's own memory until the next call. */
+/* record.c: everything at once, where the engine's owner wants it, or in the engine's own memory until the
+ * next call. */
 struct addr track_address(const struct track *t, unsigned end);
 const struct conn *record_of(struct engine *e, struct track *t);
 

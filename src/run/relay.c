@@ -216,18 +216,22 @@ static void hand_over(struct relay *q)
 	q->batches[q->batches_to % BATCHES].len = 0;
 }
 
+/* Records are made where they will be read. */
+static void *record_room(void *ctx, size_t size)
+{
+	struct relay *q = ctx;
+
+	if (size > BATCH_BYTES - q->batches[q->batches_to % BATCHES].len)
+		hand_over(q);
+	struct batch *b = &q->batches[q->batches_to % BATCHES];
+	return b->bytes + b->len;
+}
+
 void relay_record(void *ctx, const struct conn *c)
 {
 	struct relay *q = ctx;
-	struct batch *b = &q->batches[q->batches_to % BATCHES];
-	size_t size = record_size(c);
 
-	if (size > BATCH_BYTES - b->len) {
-		hand_over(q);
-		b = &q->batches[q->batches_to % BATCHES];
-	}
-	conn_move(b->bytes + b->len, c);
-	b->len += size;
+	q->batches[q->batches_to % BATCHES].len += record_size(c);
 }
 
 /* NULL: the end. */
@@ -268,6 +272,7 @@ int relay_run(struct relay *q, struct engine *e, struct err *err)
 	pthread_t thread;
 
 	q->engine = e;
+	engine_set_room(e, record_room);
 	int rc = pthread_create(&thread, NULL, second_thread, q);
 	if (rc != 0)
 		return err_set(err, ERR_RUN, "no thread: %s", strerror(rc));
