@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "diag/words.h"
+#include "model/report.h"
 
 #define QUOTE_MAX 240 /* bytes of foreign words in one sentence */
 #define SIGNATURE_MAX 4 /* RSTs named in one */
@@ -245,8 +246,11 @@ static void w_place_words(struct writer *w, const struct capture_facts *f)
 		[PLACE_DESTINATION] = "the destination itself",
 		[PLACE_UNKNOWN] = "a router on the way",
 	};
+	enum place place = f->placed.known ? f->placed.place : PLACE_UNKNOWN;
 
-	writer_str(w, words[f->placed.known ? f->placed.place : PLACE_UNKNOWN]);
+	if (place != PLACE_UNKNOWN && f->placed.confidence < CONFIDENCE_SURE)
+		writer_str(w, "probably ");
+	writer_str(w, words[place]);
 }
 
 static void w_place_owner(struct writer *w, const struct capture_facts *f)

@@ -25,8 +25,6 @@ static const char *port_list(struct arena *a, const struct report *r, const bool
 
 static const char *place_words(const struct report_port *p)
 {
-	if (!p->n_findings)
-		return "";
 	switch (p->findings[0].place) {
 	case PLACE_HOST: return " on this machine";
 	case PLACE_GATEWAY: return " at the gateway";
@@ -60,8 +58,11 @@ static const char *state_words(const struct report_port *p)
 /* What sets a port apart from others in the same state. */
 static const char *where_words(struct arena *a, const struct report_port *p)
 {
-	const char *where = p->state == STATE_NO_SERVICE ? "" : place_words(p);
+	const char *where = p->n_findings && p->state != STATE_NO_SERVICE ? place_words(p) : "";
 
+	if (*where && p->findings[0].place != PLACE_UNKNOWN &&
+	    p->findings[0].confidence < CONFIDENCE_SURE)
+		where = arena_printf(a, ", probably%s", where);
 	if (!p->passed_first)
 		return where;
 	return arena_printf(a, "%s after %u connection%s that passed", where, p->passed_first,

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "model/report.h"
 #include "wire/decode.h"
 
 static const char *addr_words(struct arena *a, const struct addr *addr)
@@ -297,9 +298,9 @@ static enum place placed_at(const struct words *w)
 	return w->facts->placed.known ? w->facts->placed.place : PLACE_UNKNOWN;
 }
 
-static const char *w_place_words(const struct words *w)
+static const char *place_words(enum place place)
 {
-	switch (placed_at(w)) {
+	switch (place) {
 	case PLACE_HOST: return "on this machine";
 	case PLACE_GATEWAY: return "at your gateway";
 	case PLACE_ISP: return "in your provider's network";
@@ -310,6 +311,35 @@ static const char *w_place_words(const struct words *w)
 	case PLACE_COUNT: break;
 	}
 	return "on the way";
+}
+
+static bool place_is_unsure(const struct words *w)
+{
+	return placed_at(w) != PLACE_UNKNOWN && w->facts->placed.confidence < CONFIDENCE_SURE;
+}
+
+static const char *w_place_words(const struct words *w)
+{
+	return arena_printf(w->arena, "%s%s", place_is_unsure(w) ? "probably " : "",
+			    place_words(placed_at(w)));
+}
+
+/* What follows a verb: " at your gateway", ", probably at your gateway". */
+static const char *w_at_place(const struct words *w)
+{
+	return arena_printf(w->arena, "%s %s", place_is_unsure(w) ? ", probably" : "",
+			    place_words(placed_at(w)));
+}
+
+/* "somebody at your gateway", "somebody, probably at your gateway," */
+static const char *w_somebody(const struct words *w)
+{
+	return arena_printf(w->arena, "somebody%s%s", w_at_place(w), place_is_unsure(w) ? "," : "");
+}
+
+static const char *w_somebody_first(const struct words *w)
+{
+	return arena_printf(w->arena, "S%s", w_somebody(w) + 1);
 }
 
 static const char *w_place_owner(const struct words *w)
@@ -570,6 +600,9 @@ static const struct {
 	{"redirect-owner", w_redirect_owner},
 	{"answer-link", w_answer_link},
 	{"place-words", w_place_words},
+	{"at-place", w_at_place},
+	{"somebody", w_somebody},
+	{"Somebody", w_somebody_first},
 	{"place-owner", w_place_owner},
 	{"hop-words", w_hop_words},
 	{"ask-owner", w_ask_owner},

@@ -17,6 +17,7 @@
 #include "model/names.h"
 
 #define CONFIDENCE_NONE (-1.0) /* null: the place is unknown */
+#define CONFIDENCE_SURE 0.8    /* below this a sentence that names the place says "probably" */
 #define TIME_NONE (-1.0)       /* null: did not get that far */
 
 struct candidate {

@@ -154,12 +154,9 @@ static const char *ask_destination(const struct writer *w)
 			    where, ports(w));
 }
 
-/* Below this the sentence itself says that it may be elsewhere. */
-#define SURE_ENOUGH 0.8
-
 static const char *ask_provider(const struct writer *w)
 {
-	const char *likely = w->f->confidence < SURE_ENOUGH ? "probably " : "";
+	const char *likely = w->f->confidence < CONFIDENCE_SURE ? "probably " : "";
 
 	if (w->g->ports[0]->state == STATE_INTERCEPTED)
 		return arena_printf(w->a,

@@ -16,6 +16,40 @@ static void expect_words(const char *rule, const char *text)
 		COMPLAIN("%s: bad words: %s", rule, text ? text : "(none)");
 }
 
+static const struct rule *row(const char *id)
+{
+	for (unsigned i = 0; i < rule_count; i++)
+		if (strcmp(rule_table[i].id, id) == 0)
+			return &rule_table[i];
+	fail_msg("%s is no row", id);
+	return NULL;
+}
+
+/* A sentence that names a place says when it is not sure of it. */
+static bool names_a_place(const struct rule *r)
+{
+	static const char *const words[] = {"{place-words}", "{at-place}", "omebody}"};
+
+	for (size_t i = 0; i < COUNT(words); i++)
+		if (r->summary && strstr(r->summary, words[i]))
+			return true;
+	return false;
+}
+
+static void expect_doubt(const struct report *r, const struct finding *f)
+{
+	bool known = f->place != PLACE_UNKNOWN, sure = known && f->confidence >= CONFIDENCE_SURE;
+	bool doubts = strstr(f->summary, "probably") != NULL;
+
+	if (names_a_place(row(f->rule)) && doubts != (known && !sure))
+		COMPLAIN("%s at %.2f says: %s", f->rule, f->confidence, f->summary);
+	if (sure && doubts)
+		COMPLAIN("%s is sure and says: %s", f->rule, f->summary);
+	if (f == r->ports[0].findings && r->ports[0].state != STATE_NO_SERVICE && r->n_ports == 1 &&
+	    known && sure == (strstr(r->summary, "probably") != NULL))
+		COMPLAIN("%s at %.2f: %s", f->rule, f->confidence, r->summary);
+}
+
 static void expect_finding(const struct rule_case *c, const struct report *r,
 			   const struct finding *f)
 {
@@ -41,6 +75,7 @@ static void expect_finding(const struct rule_case *c, const struct report *r,
 			COMPLAIN("%s: evidence e%u", c->rule, f->evidence[i]);
 	if (!f->n_evidence || !f->n_remedy)
 		COMPLAIN("%s: %u evidence, %u remedies", c->rule, f->n_evidence, f->n_remedy);
+	expect_doubt(r, f);
 	expect_words(c->rule, f->summary);
 	expect_words(c->rule, f->culprit.text);
 	for (unsigned i = 0; i < f->n_remedy; i++)
@@ -130,6 +165,9 @@ static void test_rows_are_sound(void **state)
 			fail_msg("%s: confidence of no place", r->id);
 		if (r->state != STATE_OPEN && !r->remedy[0])
 			fail_msg("%s: no remedy", r->id);
+		if (r->place != PLACE_UNKNOWN && r->confidence < CONFIDENCE_SURE &&
+		    !strstr(r->summary, "probably") && !strstr(r->summary, ", or "))
+			fail_msg("%s doubts its place and does not say so", r->id);
 	}
 }
 

@@ -269,6 +269,23 @@ static void same_fate_is_told_once(void **state)
 	free(text);
 }
 
+/* The port's sentence is that of the nearest finding. */
+static void nearest_finding_is_told_once(void **state)
+{
+	struct report_port port = firewall_ports[0];
+	struct report r = firewall;
+	struct text_options opt = {.width = 400};
+
+	(void)state;
+	port.summary = port.findings[0].summary;
+	r.ports = &port;
+	char *text = rendered(&r, &opt);
+	const char *at = strstr(text, port.summary);
+	assert_non_null(at);
+	assert_null(strstr(at + 1, port.summary));
+	free(text);
+}
+
 static void a_full_disk_is_told(void **state)
 {
 	struct text_options opt = {.width = 80};
@@ -305,6 +322,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(commands_stand_whole_on_their_line),
 		cmocka_unit_test(healthy_takes_five_lines),
 		cmocka_unit_test(same_fate_is_told_once),
+		cmocka_unit_test(nearest_finding_is_told_once),
 		cmocka_unit_test(a_full_disk_is_told),
 	};
 
