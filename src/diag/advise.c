@@ -14,9 +14,6 @@
 /* So long a RST or ICMP error waits for a control to be compared with. */
 #define CONTROL_WAIT_NS (1 * NS_PER_S)
 
-/* The capture thread may be this much behind the sockets on a busy machine. */
-#define TAP_LAG_NS (100 * NS_PER_MS)
-
 /* Two times an answer's: a reply, and a TLS handshake behind it. */
 #define LATE_ANSWER_DUES 2
 
@@ -103,6 +100,14 @@ static bool dns_due(const struct tracker *t, int port_index, const struct port_f
 	return facts_await_dns(t, port_index, p) && now - asked < patience;
 }
 
+/* A whole dialogue may be over before the tap's first packet of it has come to us: without that nobody
+ * asks who answered. */
+static bool tap_lags(const struct tracker *t, const struct flow *f, int64_t now)
+{
+	return tracker_capture_whole(t) && f->has_result && !f->error && !f->synack.seen &&
+	       now - t->log->events[f->end_event].t_ns < TAP_LAG_NS;
+}
+
 static enum need need_of_port(const struct tracker *t, int port_index, const struct port_facts *p,
 			      int64_t now)
 {
@@ -114,8 +119,9 @@ static enum need need_of_port(const struct tracker *t, int port_index, const str
 	if (!f)
 		return NEED_WAIT;
 	if (f->has_end)
-		return late_answer_due(t, f, now) || dns_due(t, port_index, p, now) ? NEED_WAIT
-										  : NEED_NOTHING;
+		return late_answer_due(t, f, now) || dns_due(t, port_index, p, now) || tap_lags(t, f, now)
+			       ? NEED_WAIT
+			       : NEED_NOTHING;
 	if (fact_seen(p, F_ERROR_AT_ONCE))
 		return NEED_NOTHING;
 	const struct flow *tls_try = tracker_tls_try(t, port_index);

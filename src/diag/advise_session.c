@@ -86,22 +86,43 @@ static void ask_witness(const struct tracker *t, const struct port_facts *p, int
 		advice->repeat[advice->n_repeat++] = port;
 }
 
-/* ---- who resets it? ---- */
+/* ---- who resets it, closes it, turns it away? ---- */
 
 /* A further connection, and each step on it, gets no longer than this. */
 #define HELD_MAX_NS (3 * NS_PER_S)
 #define HELD_PATIENCE_NS (20 * NS_PER_MS)
 
-/* In the middle of a dialogue, by a RST from the wire, after words that can be said again. */
-static bool is_reset(const struct tracker *t, const struct flow *f)
+/* Words that can be said again, and that a device on the way can hear. */
+static bool can_say_again(enum session_stage stage)
 {
-	bool said = f->end_stage == STAGE_EHLO || f->end_stage == STAGE_STARTTLS ||
-		    f->end_stage == STAGE_TLS || f->end_stage == STAGE_EHLO_TLS ||
-		    f->end_stage == STAGE_MAIL || f->end_stage == STAGE_RCPT;
+	return stage == STAGE_EHLO || stage == STAGE_STARTTLS || stage == STAGE_TLS ||
+	       stage == STAGE_EHLO_TLS || stage == STAGE_MAIL || stage == STAGE_RCPT;
+}
 
-	return f->has_end && f->end == SESSION_RESET && said && f->rst.seen && !f->rst.on_lo &&
-	       f->synack.seen && !f->synack.on_lo && !f->translated && !f->redirected &&
-	       !t->plan->no_path && !t->not_looked[LOOK_PATH] && tracker_capture_whole(t);
+/* The words that this session was reset, closed or turned away for: somebody on the way may have done
+ * so in the server's name. STAGE_COUNT: none, or nobody else can have. */
+static enum session_stage stage_in_question(const struct tracker *t, const struct flow *f)
+{
+	enum session_stage stage = facts_refused_in_clear(f);
+	bool ended = f->end == SESSION_RESET || f->end == SESSION_CLOSED;
+
+	if (!f->has_end || !f->synack.seen || f->synack.on_lo || f->translated || f->redirected ||
+	    t->plan->no_path || t->not_looked[LOOK_PATH] || !tracker_capture_whole(t))
+		return STAGE_COUNT;
+	if (stage == STAGE_COUNT && ended)
+		stage = f->end_stage;
+	/* a server that is asked by the hundred is not asked twice for what is its own right */
+	if (stage == STAGE_COUNT || (t->plan->thrifty && f->end != SESSION_RESET))
+		return STAGE_COUNT;
+	return can_say_again(stage) ? stage : STAGE_COUNT;
+}
+
+/* The socket hears of the end first: the tap's packet may still be on its way to us. */
+static bool end_is_seen(const struct flow *f)
+{
+	return f->end == SESSION_RESET    ? f->rst.seen && !f->rst.on_lo
+	       : f->end == SESSION_CLOSED ? f->fin.seen
+					  : true;
 }
 
 /* The same words with growing TTLs, one after another: whoever resets the connection shows himself at
@@ -113,7 +134,8 @@ static bool step_held(const struct tracker *t, int port, const struct flow *held
 	int64_t rtt = held->synack.t_ns - held->first_syn_ns, since = held->held_ns;
 	unsigned ttl = 1;
 
-	if (held->has_end || held->rst.seen || (held->has_result && held->error))
+	if (held->has_end || held->rst.seen || held->drawn.words || held->drawn.fin ||
+	    (held->has_result && held->error))
 		return false;
 	if (!held->held_ns) {
 		wake_at(advice, held->start_ns + HELD_MAX_NS);
@@ -141,17 +163,30 @@ static bool step_held(const struct tracker *t, int port, const struct flow *held
 	return true;
 }
 
-static void advise_reset(const struct tracker *t, int port, const struct port_facts *p, int64_t now,
+static void advise_held(const struct tracker *t, int port, const struct port_facts *p, int64_t now,
 			 struct diag_advice *advice)
 {
 	const struct flow *held = tracker_held(t, port);
 	unsigned dest = p->dest_ttl;
+	enum session_stage stage = p->flow ? stage_in_question(t, p->flow) : STAGE_COUNT;
 
-	if (!p->flow || !is_reset(t, p->flow) || dest < 2 || dest > HELD_FULL_TTL)
+	if (stage == STAGE_COUNT)
 		return;
-	if (!held && now - t->log->events[p->flow->end_event].t_ns < HELD_MAX_NS) {
+	int64_t end = t->log->events[p->flow->end_event].t_ns;
+	if (!held && (!end_is_seen(p->flow) || !dest)) {
+		/* how far the target is, the control's answer tells */
+		int64_t until = end + (dest ? TAP_LAG_NS : later(TAP_LAG_NS, facts_answer_due_ns(t)));
+		if (now < until) {
+			advice->done = false;
+			wake_at(advice, until);
+		}
+		return;
+	}
+	if (dest < 2 || dest > HELD_FULL_TTL)
+		return;
+	if (!held && now - end < HELD_MAX_NS) {
 		advice->held[advice->n_held].port_index = port;
-		advice->held[advice->n_held++].stage = p->flow->end_stage;
+		advice->held[advice->n_held++].stage = stage;
 		advice->done = false;
 	} else if (held && step_held(t, port, held, dest, now, advice)) {
 		advice->done = false;
@@ -164,7 +199,7 @@ void advise_session(const struct tracker *t, const struct port_facts *facts, uns
 	for (unsigned i = 0; i < n_tested; i++) {
 		const struct flow *f = facts[i].flow;
 		struct stall s;
-		advise_reset(t, (int)i, &facts[i], now, advice);
+		advise_held(t, (int)i, &facts[i], now, advice);
 		if (!is_talking(t, f))
 			continue;
 		int64_t due = look_due_ns(t, f);

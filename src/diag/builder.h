@@ -20,6 +20,7 @@ struct builder {
 	bool has_injected[PLAN_MAX_PORTS];
 	struct port_verdict verdicts[PLAN_MAX_PORTS];
 	unsigned n_tested;
+	unsigned synack_evidence[PLAN_MAX_PORTS], rst_evidence[PLAN_MAX_PORTS]; /* 0 none */
 };
 
 /* A report with target, vantage, and every event that is evidence. b is zeroed before. */

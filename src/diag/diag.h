@@ -68,6 +68,8 @@ struct diag_advice {
 
 /* A port gets so many attempts of ours beside the kernel's own retransmissions. */
 #define MAX_ATTEMPTS 8
+/* The capture thread may be this much behind the sockets on a busy machine. */
+#define TAP_LAG_NS (100 * NS_PER_MS)
 
 /* What ails a tested port that wants its way looked at; *from: who sent the ICMP error. */
 enum ailment diag_ailment(const struct diag *d, int port_index, int64_t now, struct addr *from);

@@ -42,6 +42,10 @@ static const struct {
 	[F_ICMP_ON_LO] = {"icmp-on-lo", "this host sent itself an ICMP error"},
 	[F_SYNACK] = {"syn-ack", "a SYN-ACK to our SYN came in"},
 	[F_SYNACK_ELSEWHERE] = {"syn-ack-elsewhere", "the SYN-ACK came in by another interface"},
+	[F_SYNACK_UNLIKE] = {"syn-ack-unlike", "another stack than the control's made the SYN-ACK"},
+	[F_SYNACK_NEARER] = {"syn-ack-nearer", "the SYN-ACK came from nearer than the control's"},
+	[F_SYNACK_FASTER] = {"syn-ack-faster", "the SYN-ACK came much sooner than the control's ever did"},
+	[F_SYNACK_NEAR_SIDE] = {"syn-ack-near-side", "the SYN-ACK came from the near half of the control's way"},
 	[F_RST] = {"rst", "a RST came from the target's address"},
 	[F_RST_THEN_SYNACK] = {"rst-then-syn-ack", "a SYN-ACK followed the RST"},
 	[F_RST_LIKE_CONTROL] = {"rst-like-control", "the RST came from as far as the control's answer"},
@@ -87,6 +91,11 @@ static const struct {
 	[F_RESET_NEARER] = {"reset-nearer", "that RST came from nearer than the SYN-ACK"},
 	[F_RESET_EARLY] = {"reset-early", "the same words draw a RST with a TTL that does not reach the target"},
 	[F_RESET_OWN] = {"reset-own", "the same words draw a RST only with a TTL that reaches the target"},
+	[F_RESET_FORGED] = {"reset-forged", "that RST is one that no stack sends"},
+	[F_REPLY_EARLY] = {"reply-early", "the same words draw an answer with a TTL that does not reach the target"},
+	[F_REPLY_OWN] = {"reply-own", "the same words draw an answer only with a TTL that reaches the target"},
+	[F_REPLY_NEARER] = {"reply-nearer", "the refusal came from nearer than the rest of the connection"},
+	[F_CLOSE_NEARER] = {"close-nearer", "the FIN came from nearer than the rest of the connection"},
 	[F_STALLED] = {"stalled", "the other side went silent before the dialogue was done"},
 	[F_PEER_ALIVE] = {"peer-alive", "its stack still answers, and nothing that it has sent is missing"},
 	[F_PEER_GONE] = {"peer-gone", "nothing came from it any more, whatever was sent to it"},
@@ -537,7 +546,9 @@ void facts_of_port(const struct tracker *t, int port_index, int64_t now, struct 
 	control_facts(t, port_index, now, p);
 	rst_distance_facts(p);
 	facts_of_session(t, p);
+	facts_of_reset(t, p);
 	facts_of_path(t, port_index, now, p);
+	facts_of_synack(t, port_index, p);
 	facts_of_canary(t, port_index, now, p);
 	facts_of_comparison(t, port_index, p);
 }

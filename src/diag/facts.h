@@ -51,6 +51,10 @@ enum fact {
 	F_ICMP_ON_LO,
 	F_SYNACK,           /* from the target, and it acknowledges our SYN */
 	F_SYNACK_ELSEWHERE, /* ... on another interface than the one the SYN left by */
+	F_SYNACK_UNLIKE,    /* made by another stack than the SYN-ACKs of the control ports */
+	F_SYNACK_NEARER,    /* ... from fewer hops away than the nearest of those */
+	F_SYNACK_FASTER,    /* ... sooner than any of those, by more than this host's own part */
+	F_SYNACK_NEAR_SIDE, /* ... and from the near half of the way */
 	F_RST,
 	F_RST_THEN_SYNACK,
 	F_RST_LIKE_CONTROL, /* from as many hops away as the answer on a control port */
@@ -100,6 +104,11 @@ enum fact {
 	F_RESET_NEARER,     /* by a RST from fewer hops away than the SYN-ACK */
 	F_RESET_EARLY,      /* the same words draw a RST with a TTL that does not reach the target */
 	F_RESET_OWN,        /* ... only with one that does */
+	F_RESET_FORGED,     /* by a RST as no stack sends it: see struct rst_signs */
+	F_REPLY_EARLY,      /* a refusal or a FIN: the same words draw one with a TTL that does not reach the target */
+	F_REPLY_OWN,        /* ... only with one that does */
+	F_REPLY_NEARER,     /* the refusal came from fewer hops away than the rest of the connection */
+	F_CLOSE_NEARER,     /* the FIN did */
 	F_STALLED,          /* and of those who are silent: */
 	F_PEER_ALIVE,       /* ... the other side's stack answers, and nothing that it has sent is missing */
 	F_PEER_GONE,        /* ... nothing of it comes any more, whatever we send */
@@ -210,6 +219,14 @@ void facts_of_port(const struct tracker *t, int port_index, int64_t now, struct 
 
 /* Time that an answer is given on this path, from the control's round trips. */
 int64_t facts_answer_due_ns(const struct tracker *t);
+
+/* The stage at which a lasting refusal (5xx) came in the clear; STAGE_COUNT: at none. Inside TLS nobody
+ * on the way can say one, and in the place of a greeting there are no words to say again. */
+enum session_stage facts_refused_in_clear(const struct flow *f);
+
+/* Whose hand SYN-ACK and RST show; called by facts_of_port(). */
+void facts_of_synack(const struct tracker *t, int port_index, struct port_facts *p);
+void facts_of_reset(const struct tracker *t, struct port_facts *p);
 
 /* What was said on the connection; called by facts_of_port(). */
 void facts_of_session(const struct tracker *t, struct port_facts *p);

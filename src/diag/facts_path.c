@@ -87,6 +87,9 @@ static unsigned destination_ttl(const struct tracker *t, const struct port_facts
 	if (!ttl && p->control_flow)
 		ttl = p->control_flow->synack.seen ? p->control_flow->synack.ttl
 						   : p->control_flow->rst.ttl;
+	/* nobody else answers: a dialogue that was held came from somewhere */
+	if (!ttl && p->flow->has_reply && !p->flow->synack.on_lo)
+		ttl = p->flow->synack.ttl;
 	if (!ttl)
 		return 0;
 	unsigned by_distance = (unsigned)path_distance(ttl) + 1;
@@ -325,39 +328,77 @@ static void place_by_readiness(const struct path_places *places, struct placed *
 	finish_places(places, out, SURE_DEVICE);
 }
 
-/* A reset session, tried once more with growing TTLs of the words that it was reset for. */
-static void reset_facts(const struct tracker *t, int port, const struct path_places *places,
+/* The words that a session was reset, closed or turned away for, once more with growing TTLs: who
+ * answers before the server can hear them? */
+static void drawn_facts(const struct tracker *t, int port, const struct path_places *places,
 			struct port_facts *p)
 {
+	bool reset = fact_seen(p, F_RESET);
+	const struct flow *held = tracker_held(t, port);
 	int index = path_trace_of(&t->path, PROBE_DATA, port);
 	struct path_trace trace = t->path.trace[index];
 	unsigned first = path_first_rst(&trace);
-	int full = arrival_ttl_of_control(t, p);
+	int full = held && held->synack.seen ? held->synack.ttl : arrival_ttl_of_control(t, p);
 
 	if (!first || !p->dest_ttl)
 		return;
 	const struct path_cell *c = &trace.cell[first];
-	bool early = first < p->dest_ttl;
+	bool like_server = path_distance(c->rst_ttl) >= path_distance(full);
+	/* on a shorter branch (ECMP) than the control's the last TTL but one does reach the target */
+	bool early = first < p->dest_ttl && !(first + 1 == p->dest_ttl && like_server);
 	bool all_sent = true;
 	for (unsigned ttl = 1; ttl < p->dest_ttl; ttl++)
-		all_sent &= trace.cell[ttl].sent > 0;
-	bool like_server = path_distance(c->rst_ttl) >= path_distance(full);
-	fact_note(p, F_RESET_EARLY, early, NO_EVENT);
-	fact_note(p, F_RESET_OWN, !early && all_sent && like_server && !fact_seen(p, F_RESET_NEARER),
-		  NO_EVENT);
-	if (!early || p->placed.known)
-		return;
+		all_sent &= trace.cell[ttl].sent > 0 || ttl > first;
 	/* the first RST, drawn with the usual TTL, shows whether the box copies what it answers */
-	if (!trace.cell[HELD_FULL_TTL].rst) {
+	if (reset && !trace.cell[HELD_FULL_TTL].rst) {
 		trace.cell[HELD_FULL_TTL].rst = 1;
 		trace.cell[HELD_FULL_TTL].rst_ttl = p->flow->rst.ttl;
 	}
 	struct path_range r = path_device(&trace, first, false);
+	enum place place = places->place[r.to];
+	/* a gateway in front of the server that turns us away does so for it */
+	bool gateway = early && !reset && !fact_seen(p, F_CLOSED) &&
+		       (place == PLACE_DESTINATION_NETWORK || place == PLACE_DESTINATION);
+	bool own = (!early && all_sent && like_server) || gateway;
+	fact_note(p, reset ? F_RESET_EARLY : F_REPLY_EARLY, early && !gateway, NO_EVENT);
+	fact_note(p, reset ? F_RESET_OWN : F_REPLY_OWN,
+		  own && !fact_seen(p, reset ? F_RESET_NEARER : F_CLOSE_NEARER), NO_EVENT);
+	/* ... or a filter on the server itself, whose stack goes on beside it */
+	if (fact_seen(p, F_RESET_OWN))
+		p->seen &= ~FACT_BIT(F_RESET_FORGED);
+	if (!early || gateway || p->placed.known)
+		return;
 	p->placed.from = r.from;
 	p->placed.to = r.to;
 	p->placed.from_addr = path_hop_address(&t->path, r.from);
 	p->placed.to_addr = path_hop_address(&t->path, r.to);
 	place_by_readiness(places, &p->placed);
+}
+
+/* Nothing but its distance tells of whom the refusal or the FIN is. A site's own gateways speak for it,
+ * and where the site begins is not known for sure: so it has to come from the access network, or from the
+ * near half of the way. */
+static void nearer_facts(const struct tracker *t, int port, struct port_facts *p)
+{
+	static const enum fact nearer[] = {F_REPLY_NEARER, F_CLOSE_NEARER};
+	struct path_places places;
+
+	for (unsigned i = 0; i < 2; i++) {
+		if (!fact_seen(p, nearer[i]))
+			continue;
+		uint8_t ttl = t->log->events[p->why[nearer[i]]].packet.ttl;
+		int distance = path_distance(ttl), server = path_distance(p->flow->synack.ttl);
+		path_assign_places(&t->path, p->dest_ttl, &p->flow->local,
+				   t->has_link && t->link.tunnel, &places);
+		enum place place = distance < PLAN_MAX_HOPS ? places.place[distance + 1] : PLACE_UNKNOWN;
+		bool access = place == PLACE_GATEWAY || place == PLACE_ISP;
+		bool site = place == PLACE_DESTINATION_NETWORK || place == PLACE_DESTINATION ||
+			    (!access && distance * 2 > server);
+		if (site || fact_seen(p, F_REPLY_OWN))
+			p->seen &= ~FACT_BIT(nearer[i]);
+		else
+			facts_place_by_distance(t, port, ttl, p->dest_ttl, p);
+	}
 }
 
 /* A session that stands still: how far do copies of its packets get? */
@@ -440,8 +481,10 @@ static void traced_facts(const struct tracker *t, int port, int64_t now, struct 
 	struct path_places places;
 
 	p->control_trace = control_trace(t, port, p);
-	if (!t->path.trace[port].sent || p->control_trace < 0)
+	if (!t->path.trace[port].sent || p->control_trace < 0) {
+		nearer_facts(t, port, p);
 		return;
+	}
 	p->dest_ttl = destination_ttl(t, p);
 	path_assign_places(&t->path, p->dest_ttl, &p->flow->local,
 			   t->has_link && t->link.tunnel, &places);
@@ -451,8 +494,10 @@ static void traced_facts(const struct tracker *t, int port, int64_t now, struct 
 		icmp_hop_facts(t, port, &places, p);
 	else if (fact_seen(p, F_SILENT))
 		silent_facts(t, port, &places, now - facts_answer_due_ns(t), p);
-	if (fact_seen(p, F_RESET))
-		reset_facts(t, port, &places, p);
+	if (fact_seen(p, F_RESET) || fact_seen(p, F_CLOSED) ||
+	    facts_refused_in_clear(p->flow) != STAGE_COUNT)
+		drawn_facts(t, port, &places, p);
+	nearer_facts(t, port, p);
 	if (fact_seen(p, F_STALLED) && !fact_seen(p, F_PATH_SYNACK_EARLY))
 		cut_facts(t, port, &places, now - facts_answer_due_ns(t), p);
 }

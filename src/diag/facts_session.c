@@ -30,18 +30,21 @@ static bool is_refused(const struct stage_reply *r)
 	return r->code >= 400;
 }
 
-/* ---- how it ended ---- */
-
-/* Raw TTLs of a host differ between its RSTs and its SYN-ACKs; distances by the nearest usual
- * initial TTL don't (method, "RST: whose?"). */
-static bool reset_is_nearer(const struct flow *f)
+enum session_stage facts_refused_in_clear(const struct flow *f)
 {
-	if (!f->rst.seen || !f->synack.seen || f->rst.on_lo || f->synack.on_lo)
-		return false;
-	int rst = (int)wire_initial_ttl(f->rst.ttl) - f->rst.ttl;
-	int server = (int)wire_initial_ttl(f->synack.ttl) - f->synack.ttl;
-	return rst + RST_NEARER_HOPS <= server;
+	static const enum session_stage stages[] = {STAGE_EHLO, STAGE_STARTTLS, STAGE_MAIL, STAGE_RCPT};
+
+	if (f->has_tls)
+		return STAGE_COUNT;
+	for (unsigned i = 0; i < sizeof(stages) / sizeof(stages[0]); i++) {
+		const struct stage_reply *r = &f->replies[stages[i]];
+		if (r->code >= 500 && !r->helo)
+			return stages[i];
+	}
+	return STAGE_COUNT;
 }
+
+/* ---- how it ended ---- */
 
 /* Does anything in this run show that packets get lost? */
 static bool path_is_lossy(const struct tracker *t, const struct port_facts *p)
@@ -89,7 +92,6 @@ static void ending_facts(const struct tracker *t, struct port_facts *p)
 	fact_note(p, F_NOT_SMTP, early && f->end == SESSION_NOT_SMTP, f->end_event);
 	fact_note(p, F_CLOSED, early && f->end == SESSION_CLOSED, f->end_event);
 	fact_note(p, F_RESET, reset, f->end_event);
-	fact_note(p, F_RESET_NEARER, reset && reset_is_nearer(f), f->rst.event);
 	if (early && f->end == SESSION_STALLED)
 		stall_facts(t, p);
 	else

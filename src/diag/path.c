@@ -233,7 +233,7 @@ static void feed_tcp(struct path *p, struct path_probe *probe, const struct pack
 	struct path_cell *c = &p->trace[probe->trace].cell[probe->ttl];
 
 	note_answered(c, probe, k, event);
-	if (k->tcp.flags & TCP_RST) {
+	if ((k->tcp.flags & TCP_RST) || !(k->tcp.flags & TCP_SYN)) {
 		if (!c->rst)
 			c->rst_ttl = k->ttl;
 		c->rst++;
@@ -246,17 +246,19 @@ static void feed_tcp(struct path *p, struct path_probe *probe, const struct pack
 	}
 }
 
-void path_feed_drawn(struct path *p, int port, const struct packet *k, size_t event, bool sure)
+bool path_feed_drawn(struct path *p, int port, const struct packet *k, size_t event, bool sure)
 {
 	int trace = path_trace_of(p, PROBE_DATA, port);
 
 	for (unsigned i = p->n_probes; i-- > 0;) {
 		if (p->probes[i].trace != trace)
 			continue;
-		if (sure || p->probes[i].ttl == PLAN_MAX_HOPS)
-			feed_tcp(p, &p->probes[i], k, event);
-		return;
+		if (!sure && p->probes[i].ttl != PLAN_MAX_HOPS)
+			return false;
+		feed_tcp(p, &p->probes[i], k, event);
+		return true;
 	}
+	return false;
 }
 
 /* A copy with a small TTL that ran out, though not which one: that is no routing loop. */

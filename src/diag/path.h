@@ -24,6 +24,7 @@
 #define PATH_MAX_AS     128 /* addresses whose AS is known */
 
 struct path_cell {
+	/* rst: of PROBE_DATA also what else ends the dialogue, a FIN or a reply (path_feed_drawn()) */
 	uint16_t sent, time_exceeded, syn_ack, rst, unreachable;
 	uint16_t answered; /* probes that drew any answer at all */
 	int64_t last_sent_ns, heard_ns; /* heard: the latest answer */
@@ -110,10 +111,10 @@ bool path_feed_own(struct path *p, const struct packet *packet);
 /* True when the packet answers one of our probes. */
 bool path_feed_packet(struct path *p, const struct packet *packet, size_t event);
 
-/* A RST on a connection whose words go out as PROBE_DATA, one TTL after another: the latest drew it.
- * Unless that one reached the target, only where it is sure that no reset of the target's own came in
- * between. */
-void path_feed_drawn(struct path *p, int port, const struct packet *packet, size_t event, bool sure);
+/* A RST, a FIN or a reply on a connection whose words go out as PROBE_DATA, one TTL after another: the
+ * latest drew it. Unless that one reached the target, only where it is sure that nothing of the target's
+ * own came in between. False: it counts for nothing. */
+bool path_feed_drawn(struct path *p, int port, const struct packet *packet, size_t event, bool sure);
 
 /* The probe that this packet is, or that it answers; NULL: neither. */
 const struct path_probe *path_probe_of(const struct path *p, const struct packet *packet);

@@ -97,8 +97,10 @@ static unsigned evidence_of_sum(struct builder *b, unsigned port, const struct p
 		break;
 	case F_RESET_EARLY:
 	case F_RESET_OWN:
+	case F_REPLY_EARLY:
+	case F_REPLY_OWN:
 		source = SOURCE_PATH;
-		text = words_reset(a, &b->d->tracker, p);
+		text = words_drawn(a, &b->d->tracker, p);
 		break;
 	case F_PEER_ALIVE:
 	case F_PEER_GONE:
@@ -125,7 +127,7 @@ static unsigned evidence_of_sum(struct builder *b, unsigned port, const struct p
 static void finding_evidence(struct builder *b, unsigned port, const struct port_facts *p,
 			     const struct rule *rule, struct finding *f)
 {
-	unsigned *list = arena_alloc(&b->r->arena, (F_COUNT + 1) * sizeof(*list));
+	unsigned *list = arena_alloc(&b->r->arena, (F_COUNT + 2) * sizeof(*list));
 	unsigned n = 0;
 
 	for (int i = 0; i < F_COUNT; i++) {
@@ -342,8 +344,30 @@ static void cite(struct finding *f, unsigned number)
 	for (unsigned i = 0; i < f->n_evidence; i++)
 		if (f->evidence[i] == number)
 			return;
-	/* finding_evidence() leaves room for one more */
+	/* finding_evidence() leaves room for two more */
 	((unsigned *)(uintptr_t)f->evidence)[f->n_evidence++] = number;
+}
+
+/* What RST and SYN-ACK look like beside others, where that is worth a look. */
+static void build_prints(struct builder *b, int port_index, unsigned port)
+{
+	const struct port_facts *p = &b->facts[port_index];
+	fact_set unlike = FACT_BIT(F_SYNACK_UNLIKE) | FACT_BIT(F_SYNACK_NEARER) | FACT_BIT(F_SYNACK_FASTER);
+	fact_set reset = FACT_BIT(F_RESET) | FACT_BIT(F_RST);
+	const char *text;
+
+	if (p->seen & unlike) {
+		text = words_synack(&b->r->arena, &b->d->tracker, p);
+		if (text)
+			b->synack_evidence[port_index] =
+				build_evidence(b, p->flow->synack.t_ns, SOURCE_CAPTURE, port, text);
+	}
+	if (p->seen & reset) {
+		text = words_rst(&b->r->arena, &b->d->tracker, p);
+		if (text)
+			b->rst_evidence[port_index] =
+				build_evidence(b, p->flow->rst.t_ns, SOURCE_CAPTURE, port, text);
+	}
 }
 
 /* A row about a whole session doesn't know which way the packet went that was stopped. */
@@ -380,6 +404,11 @@ static struct finding make_finding(struct builder *b, int port_index, const stru
 	}
 	fill_culprit(b, port_index, p, rule, &f);
 	finding_evidence(b, w->port, p, rule, &f);
+	bool reset = rule->mechanism == MECH_SESSION_RESET || rule->mechanism == MECH_TCP_RESET;
+	if (reset && b->rst_evidence[port_index])
+		cite(&f, b->rst_evidence[port_index]);
+	else if (rule->mechanism == MECH_INTERCEPTION && b->synack_evidence[port_index])
+		cite(&f, b->synack_evidence[port_index]);
 	if (w->named) {
 		build_named(b, &named, &f.culprit);
 		f.direction = direction_of(b, &named, f.direction);
@@ -551,6 +580,7 @@ static void build_port(struct builder *b, unsigned i, const char *instead, struc
 	struct finding *findings = arena_alloc(&b->r->arena, LAYER_COUNT * sizeof(*findings));
 
 	*out = (struct report_port){.port = port, .service = service_name(port), .state = v->state};
+	build_prints(b, (int)i, port);
 	for (int l = 0; l < LAYER_COUNT; l++) {
 		const struct rule *rule = v->rules[l];
 		w.facts = l == LAYER_PATH && b->has_injected[i] ? &b->injected[i] : p;

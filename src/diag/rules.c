@@ -383,6 +383,16 @@ const struct rule rule_table[] = {
 		.why = "a SYN-ACK for a TTL at which the control is still on its way can't come from the target",
 	},
 	{
+		.id = "path-answered-nearer", .layer = LAYER_PATH,
+		.need = B(F_CONNECTED) | B(F_SYNACK_UNLIKE) | B(F_SYNACK_NEARER) | B(F_SYNACK_FASTER) | B(F_SYNACK_NEAR_SIDE),
+		.absent = B(F_PEER_DIFFERS) | B(F_TLS_VERIFIED),
+		.state = STATE_INTERCEPTED, .mechanism = MECH_INTERCEPTION, .placed = true,
+		.place = PLACE_UNKNOWN, .culprit = CULPRIT_MIDDLEBOX, .confidence = NOWHERE,
+		.summary = "Somebody {place-words} answers port {port} in the place of {target}: its SYN-ACK was made by another stack than those of the other ports, came from the near half of the way, and sooner than any of those ever did.",
+		.remedy = {"What you send to port {port} is read and relayed by that device. Ask {place-owner} why; until then use TLS with certificate checks only.", REMEDY_SUBMISSION},
+		.why = "balancers and forwarded ports make another stack, too, but at the server's site, as far and as slow as the rest of it; no certificate vouches for who answers",
+	},
+	{
 		.id = "path-canary", .layer = LAYER_PATH,
 		.need = B(F_CONNECTED) | B(F_CANARY_TAKEN),
 		.state = STATE_INTERCEPTED, .mechanism = MECH_INTERCEPTION, .placed = true,
@@ -776,6 +786,7 @@ const struct rule rule_table[] = {
 		.summary = "{target} speaks SMTP on port {port}.",
 		.why = "a completed handshake, a greeting with a 2xx code, and a dialogue that was held to its end",
 	},
+#include "diag/rules_forged.h"
 	{
 		.id = "session-ehlo-rejected", .layer = LAYER_SESSION,
 		.need = B(F_CONNECTED) | B(F_GREETING_OK) | B(F_EHLO_REJECT), .absent = B(F_PEER_DIFFERS),
@@ -820,24 +831,6 @@ const struct rule rule_table[] = {
 		.summary = "The server offers STARTTLS on port {port} and then refuses it: {server-words}",
 		.remedy = {"Its TLS is out of order (a missing certificate, say): its administrator can mend that.", REMEDY_SUBMISSION},
 		.why = "a 4xx or 5xx code to STARTTLS (RFC 3207 4)",
-	},
-	{
-		.id = "session-reset-early", .layer = LAYER_SESSION,
-		.need = B(F_CONNECTED) | B(F_RESET) | B(F_RESET_EARLY), .absent = B(F_RULE_STOPS_SESSION) | B(F_PEER_DIFFERS),
-		.state = STATE_BLOCKED, .mechanism = MECH_SESSION_RESET, .placed = true,
-		.place = PLACE_UNKNOWN, .culprit = CULPRIT_MIDDLEBOX, .confidence = NOWHERE,
-		.summary = "{Somebody} resets port {port} {stage}: {hop-words}, the same words draw a RST with a TTL that does not reach {target}.",
-		.remedy = {"{ask-owner}", REMEDY_SUBMISSION},
-		.why = "on a further connection the words that it was reset for went out with growing TTLs: what answers before the server can hear them is not the server",
-	},
-	{
-		.id = "session-reset-nearer", .layer = LAYER_SESSION,
-		.need = B(F_CONNECTED) | B(F_RESET) | B(F_RESET_NEARER), .absent = B(F_RULE_STOPS_SESSION) | B(F_PEER_DIFFERS),
-		.state = STATE_BLOCKED, .mechanism = MECH_SESSION_RESET, .place = PLACE_UNKNOWN,
-		.culprit = CULPRIT_MIDDLEBOX, .confidence = NOWHERE,
-		.summary = "Somebody on the way resets port {port} {stage}: the RST came from fewer hops away than the server's own packets.",
-		.remedy = {REMEDY_PROVIDER, REMEDY_SUBMISSION},
-		.why = "RST and SYN-ACK of one connection come from different distances",
 	},
 	{
 		.id = "session-rejected", .layer = LAYER_SESSION,
@@ -899,7 +892,7 @@ const struct rule rule_table[] = {
 	},
 	{
 		.id = "session-reset", .layer = LAYER_SESSION,
-		.need = B(F_CONNECTED) | B(F_RESET), .absent = B(F_RULE_STOPS_SESSION) | B(F_PEER_DIFFERS),
+		.need = B(F_CONNECTED) | B(F_RESET), .absent = B(F_RESET_FORGED) | B(F_RULE_STOPS_SESSION) | B(F_PEER_DIFFERS),
 		.state = STATE_NO_SERVICE, .mechanism = MECH_SESSION_RESET, .place = PLACE_DESTINATION,
 		.culprit = CULPRIT_SERVER, .confidence = 0.7,
 		.summary = "{target} accepts port {port} and, probably itself, resets the connection {stage}.",

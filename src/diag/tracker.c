@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A number farther off than any window that a stack offers a mail server is somebody's forgery. */
+#define NUMBERS_MAX (16 << 20)
+
 void tracker_init(struct tracker *t, const struct plan *plan, const struct event_log *log)
 {
 	static const struct host_route none;
@@ -273,6 +276,12 @@ static void note_answer(struct answer *a, const struct flow *f, const struct pac
 		.ts_val = p->tcp.ts_val,
 		.df = p->df,
 		.has_options = p->tcp.has_mss || p->tcp.has_wscale || p->tcp.has_ts,
+		.has_mss = p->tcp.has_mss,
+		.has_wscale = p->tcp.has_wscale,
+		.sack = p->tcp.sack_permitted,
+		.mss = p->tcp.mss,
+		.wscale = p->tcp.wscale,
+		.option_order = p->tcp.option_order,
 		.on_lo = p->loopback,
 		.ifindex = p->ifindex,
 		.acks_our_syn = acks_our_syn,
@@ -280,7 +289,57 @@ static void note_answer(struct answer *a, const struct flow *f, const struct pac
 	};
 }
 
-/* A RST that acknowledges what never got to the target, or that comes from another distance. */
+/* How far `a` lies behind `b` in the circle of sequence numbers; 0 where it is too far off to mean
+ * anything: somebody's packet with somebody's numbers. */
+static int32_t ahead(uint32_t a, uint32_t b)
+{
+	int32_t d = (int32_t)(a - b);
+
+	return d > NUMBERS_MAX || d < -NUMBERS_MAX ? 0 : d;
+}
+
+/* The tap must have seen the handshake: all is read against its numbers. */
+static void note_signs_of_rst(struct flow *f, const struct packet *p, size_t index)
+{
+	const struct talk *k = &f->talk;
+	struct rst_signs *s = &f->signs;
+
+	if (!k->begun || p->loopback)
+		return;
+	/* a stack resets at what it has sent, or at what it was acknowledged: both lie still */
+	bool runs = s->n && (int32_t)(p->tcp.seq - s->last_seq) > 0 &&
+		    (int32_t)(p->tcp.seq - k->their_end) > 0;
+	bool never_sent = (p->tcp.flags & TCP_ACK) && ahead(p->tcp.ack, k->said_end + 1) > 0 &&
+			  f->role != FLOW_HELD;
+	if ((runs || never_sent) && !s->seq_change && !s->ack_change)
+		s->change_event = index;
+	s->seq_change |= runs;
+	s->ack_change |= never_sent;
+	s->last_seq = p->tcp.seq;
+	s->n++;
+}
+
+/* Who has reset a connection says no more on it; what it said before has lower numbers than its RST,
+ * whichever of them came first. */
+static void note_data_after_rst(struct flow *f, const struct packet *p, size_t index)
+{
+	uint32_t end = p->tcp.seq + p->payload_len;
+
+	if (!f->signs.n || f->signs.seq_data || !p->payload_len || p->loopback || p->t_ns < f->rst.t_ns)
+		return;
+	f->signs.seq_data = ahead(end, f->rst.seq) > 0 && ahead(end, f->talk.heard_end) > 0;
+	f->signs.data_event = index;
+}
+
+/* Bytes or an end that were not there before, after our words were held back. */
+static bool is_drawn(const struct flow *f, const struct packet *p)
+{
+	uint32_t end = p->tcp.seq + p->payload_len + !!(p->tcp.flags & TCP_FIN);
+
+	return f->talk.begun && p->t_ns > f->held_ns && !f->has_end && ahead(end, f->talk.heard_end) > 0;
+}
+
+/* What acknowledges what never got to the target, or that comes from another distance. */
 static bool is_elsewhere(const struct flow *f, const struct packet *p)
 {
 	bool acks = (p->tcp.flags & TCP_ACK) && (int32_t)(p->tcp.ack - f->talk.said_end) > 0;
@@ -300,8 +359,19 @@ static void feed_answer(struct tracker *t, const struct packet *p, size_t index)
 		note_answer(&f->synack, f, p, index);
 	} else if (p->tcp.flags & TCP_RST) {
 		note_answer(&f->rst, f, p, index);
-		if (f->role == FLOW_HELD && f->held_ns)
-			path_feed_drawn(&t->path, f->port_index, p, index, is_elsewhere(f, p));
+		note_signs_of_rst(f, p, index);
+		if (f->role == FLOW_HELD && f->held_ns &&
+		    path_feed_drawn(&t->path, f->port_index, p, index, is_elsewhere(f, p)))
+			f->drawn.rst = true;
+	} else {
+		note_data_after_rst(f, p, index);
+		if ((p->tcp.flags & TCP_FIN) && !p->loopback)
+			note_answer(&f->fin, f, p, index);
+		if (f->role == FLOW_HELD && f->held_ns && is_drawn(f, p) &&
+		    path_feed_drawn(&t->path, f->port_index, p, index, is_elsewhere(f, p))) {
+			f->drawn.words |= p->payload_len > 0;
+			f->drawn.fin |= (p->tcp.flags & TCP_FIN) != 0;
+		}
 	}
 }
 
@@ -357,8 +427,14 @@ static void feed_traffic(struct tracker *t, const struct packet *p, size_t index
 			talk_begin(&in->talk, in->isn, in->syn_ttl, p);
 		return;
 	}
-	if (!in->talk.bytes_in && p->payload_len)
+	if (!in->talk.bytes_in && p->payload_len) {
 		in->payload_event = index;
+		in->payload_ttl = p->ttl;
+	}
+	if (p->payload_len && ahead(p->tcp.seq + p->payload_len, in->talk.heard_end) > 0) {
+		in->last_ttl = p->ttl;
+		in->last_event = index;
+	}
 	talk_feed_their(&in->talk, p);
 }
 
@@ -395,7 +471,7 @@ static void feed_session(struct tracker *t, const struct event *ev, size_t index
 	if (ev->kind == EV_REPLY && ev->reply.stage < STAGE_COUNT)
 		f->replies[ev->reply.stage] = (struct stage_reply){
 			ev->reply.code, ev->reply.text, ev->reply.lines, ev->t_ns, index,
-			ev->reply.helo};
+			ev->reply.helo, f->last_ttl, f->last_event};
 	if (ev->kind != EV_SESSION_END && !f->has_end)
 		f->last_heard_ns = ev->t_ns;
 	if (ev->kind == EV_REPLY && ev->reply.stage == STAGE_GREETING && !f->has_reply) {

@@ -34,10 +34,28 @@ struct answer {
 	bool has_ts;
 	uint32_t ts_val;
 	bool df, has_options;
+	bool has_mss, has_wscale, sack;
+	uint16_t mss;
+	uint8_t wscale;
+	uint64_t option_order; /* see struct tcp_segment */
 	bool on_lo;        /* first one was captured on loopback */
 	int ifindex;
 	bool acks_our_syn; /* its acknowledgement number fits the SYN that was seen */
 	size_t event;      /* index in the log */
+};
+
+/*
+ * What no stack does that resets a connection itself (Weaver, Sommer, Paxson: Detecting Forged TCP Reset
+ * Packets, NDSS 2009; the names are theirs). Of RSTs after the handshake.
+ */
+struct rst_signs {
+	unsigned n;
+	uint32_t last_seq;
+	bool seq_change;     /* several, running ahead of all that the other side has sent */
+	bool ack_change;     /* one acknowledges what we never sent */
+	bool seq_data;       /* the other side goes on behind the first one's number */
+	size_t data_event;   /* ... with this packet */
+	size_t change_event; /* first RST that shows a change */
 };
 
 struct icmp_answer {
@@ -58,6 +76,8 @@ struct stage_reply {
 	int64_t t_ns;
 	size_t event;
 	bool helo;
+	uint8_t ttl;        /* with which the latest packet before it came that held new bytes; 0 unknown */
+	size_t packet;
 };
 
 struct flow {
@@ -88,6 +108,14 @@ struct flow {
 	int64_t looked_ns;   /* latest keep-alive that was sent on it */
 	unsigned n_looks;
 	size_t payload_event; /* first packet of the other side with payload */
+	uint8_t payload_ttl;
+	uint8_t last_ttl;    /* of its latest packet with new bytes, 0 none */
+	size_t last_event;
+	struct answer fin;   /* its first FIN */
+	struct rst_signs signs;
+	struct {
+		bool rst, fin, words;
+	} drawn;             /* FLOW_HELD: what came for what was held back */
 
 	bool syn_on_lo;     /* the very SYN was seen on loopback */
 	bool redirected;    /* it left, or was looped, to another address or port */

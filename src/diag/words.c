@@ -645,17 +645,19 @@ static const char *times_words(struct arena *a, unsigned n)
 	return n == 1 ? "once" : arena_printf(a, "%u times", n);
 }
 
-const char *words_reset(struct arena *a, const struct tracker *t, const struct port_facts *p)
+const char *words_drawn(struct arena *a, const struct tracker *t, const struct port_facts *p)
 {
 	int port = p->flow->port_index;
 	const struct path_trace *trace = &t->path.trace[path_trace_of(&t->path, PROBE_DATA, port)];
+	const struct flow *held = tracker_held(t, port);
 	unsigned first = path_first_rst(trace);
+	const char *what = held->drawn.words ? "a reply" : held->drawn.fin ? "a FIN" : "a RST";
 
 	return arena_printf(a,
-			    "on a further connection the same words drew a RST with TTL %u (arrived with %u), "
+			    "on a further connection the same words drew %s with TTL %u (arrived with %u), "
 			    "and none with a smaller one; %s is reached with %u",
-			    first, trace->cell[first].rst_ttl, addr_words(a, &t->plan->target),
-			    p->dest_ttl);
+			    what, first, trace->cell[first].rst_ttl,
+			    addr_words(a, &t->plan->target), p->dest_ttl);
 }
 
 const char *words_stall(struct arena *a, const struct port_facts *p, enum fact fact)

@@ -23,8 +23,12 @@ struct words {
 /* Expands one template. An unknown {name} is a defect that a test finds: it stays as it is. */
 const char *words_expand(const struct words *w, const char *template);
 
-/* Which TTL of the words that a session was reset for drew a RST. */
-const char *words_reset(struct arena *a, const struct tracker *t, const struct port_facts *p);
+/* The SYN-ACK beside the control's, the RST beside the SYN-ACK; NULL: nothing to lay beside it. */
+const char *words_synack(struct arena *a, const struct tracker *t, const struct port_facts *p);
+const char *words_rst(struct arena *a, const struct tracker *t, const struct port_facts *p);
+
+/* Which TTL of the words that a session was reset, closed or turned away for drew an answer. */
+const char *words_drawn(struct arena *a, const struct tracker *t, const struct port_facts *p);
 
 /* What the packets of the connection say about a fact of a standstill. */
 const char *words_stall(struct arena *a, const struct port_facts *p, enum fact fact);

@@ -48,6 +48,18 @@ enum tcp_flag {
 	TCP_CWR = 0x80,
 };
 
+/* In tcp_segment.option_order: the option's own kind; what ends the list is not in it. */
+enum tcp_option_order {
+	OPTION_NOP = 1,
+	OPTION_MSS = 2,
+	OPTION_WSCALE = 3,
+	OPTION_SACK_PERMITTED = 4,
+	OPTION_TIMESTAMPS = 8,
+	OPTION_OTHER = 15,
+};
+
+#define OPTION_ORDER_MAX 16
+
 struct tcp_segment {
 	uint16_t sport, dport;
 	uint32_t seq, ack;
@@ -59,6 +71,8 @@ struct tcp_segment {
 	uint16_t mss;
 	uint8_t wscale;
 	uint32_t ts_val, ts_ecr;
+	/* kinds of the options in their order, four bits each from the lowest on: OPTION_*; the first 16 */
+	uint64_t option_order;
 };
 
 /* The packet that an ICMP error quotes, as far as the quote reaches (RFC 792: IP header + 8 bytes). */

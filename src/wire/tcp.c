@@ -72,13 +72,28 @@ static void option(uint8_t kind, struct cursor *data, struct tcp_segment *t)
 		t->options_malformed = true;
 }
 
+static void note_order(uint8_t kind, unsigned n, struct tcp_segment *t)
+{
+	uint64_t code = kind == OPT_NOP || kind == OPT_MSS || kind == OPT_WSCALE ||
+					kind == OPT_SACK_PERMITTED || kind == OPT_TIMESTAMPS
+				? kind
+				: OPTION_OTHER;
+
+	if (n < OPTION_ORDER_MAX)
+		t->option_order |= code << (4 * n);
+}
+
 void wire_tcp_options(struct cursor c, struct tcp_segment *t)
 {
+	unsigned n = 0;
+
 	while (c.left > 0) {
 		uint8_t kind = cursor_u8(&c);
 
 		if (c.fault == DECODE_OK && kind == OPT_END)
 			return;
+		if (c.fault == DECODE_OK)
+			note_order(kind, n++, t);
 		if (kind == OPT_NOP)
 			continue;
 		uint8_t len = cursor_u8(&c);

@@ -12,14 +12,15 @@ PROJECT = LAB.parent.parent
 
 
 def program(name):
-    """The newest built program of tests/lab/NAME.c that is not older than its source; built here if there is none."""
+    """The newest built program of tests/lab/NAME.c that is not older than its sources; built here if there is none."""
     source = LAB / f"{name}.c"
+    newest = max(path.stat().st_mtime for path in LAB.glob(f"{name}*.[ch]"))
     own = PROJECT / "build/lab" / name
     builds = [PROJECT / "build" / kind / place / name for kind in ("dev", "release") for place in (".", "tests")]
     candidates = [os.environ.get(name.upper()), *builds, own]
     for path in filter(None, candidates):
         path = pathlib.Path(path)
-        if path.exists() and path.stat().st_mtime >= source.stat().st_mtime:
+        if path.exists() and path.stat().st_mtime >= newest:
             return path
     own.parent.mkdir(parents=True, exist_ok=True)
     fd, new = tempfile.mkstemp(dir=own.parent, prefix=f"{name}-")

@@ -1116,63 +1116,6 @@ static inline void starttls_rejected(struct scene *s)
 	session_end(s, f, STAGE_QUIT, SESSION_DONE, NULL);
 }
 
-/* The RST comes from three hops, the server is six away. */
-static inline void session_reset_nearer(struct scene *s)
-{
-	unsigned f = greeted(s, "mx.example.com ESMTP", 250, plain_ehlo);
-
-	rst(s, f, 64 - 3);
-	session_end(s, f, STAGE_STARTTLS, SESSION_RESET, NULL);
-}
-
-/* EHLO once more on a further connection, with growing TTLs; the one that draws the RST. */
-static inline void reset_again(struct scene *s, unsigned drawn, unsigned arrives)
-{
-	unsigned f = session(s);
-
-	they_say(s, f, FARTTL, 0, 40, 0);
-	greeting(s, f, 220, "mx.example.com ESMTP");
-	we_say(s, f, 0, 18, 40);
-	rst(s, f, arrives);
-	session_end(s, f, STAGE_EHLO, SESSION_RESET, NULL);
-	two_traces(s, 25, HOPS, 443, HOPS, 2);
-	unsigned held = answered(s, 25, FARTTL);
-	for (size_t i = 0; i < s->log.n; i++)
-		if (s->log.events[i].kind == EV_FLOW_START && s->log.events[i].flow == held)
-			s->log.events[i].flow_start.role = FLOW_HELD;
-	ack(s, held);
-	greeting(s, held, 220, "mx.example.com ESMTP");
-	add_event(s, EV_HELD, held)->held.stage = STAGE_EHLO;
-	for (unsigned ttl = 1; ttl <= HOPS; ttl++) {
-		copy_probe(s, PROBE_DATA, held, 0, ttl, ttl < drawn);
-		pass(s, 30);
-		if (ttl == drawn)
-			break;
-	}
-	if (drawn > HOPS)
-		copy_probe(s, PROBE_DATA, held, 0, HELD_FULL_TTL, false);
-	rst(s, held, arrives);
-	session_end(s, held, STAGE_EHLO, SESSION_RESET, NULL);
-}
-
-static inline void session_reset_early(struct scene *s)
-{
-	reset_again(s, 3, 64 - 2 + 1);
-}
-
-static inline void session_reset_own(struct scene *s)
-{
-	reset_again(s, HELD_FULL_TTL, FARTTL);
-}
-
-static inline void reset_by_server(struct scene *s)
-{
-	unsigned f = greeted(s, "mx.example.com ESMTP", 250, plain_ehlo);
-
-	rst(s, f, 255 - HOPS); /* another initial TTL, the same distance */
-	session_end(s, f, STAGE_STARTTLS, SESSION_RESET, NULL);
-}
-
 static inline void stalled_at_ehlo(struct scene *s)
 {
 	unsigned f = session(s);
@@ -1191,6 +1134,7 @@ static inline void tls_failed_late(struct scene *s)
 }
 
 #include "cases_compare.h"
+#include "cases_forged.h"
 #include "cases_policy.h"
 
 /* ---- the table: in the order of the rules ---- */
@@ -1365,11 +1309,6 @@ static const struct rule_case rule_cases[] = {
 	ROW("session-starttls-missing", starttls_missing, 0, NO_SERVICE, TLS_FAILED, DESTINATION, SERVER),
 	ROW("session-starttls-rejected", starttls_rejected, 0, NO_SERVICE, TLS_FAILED, DESTINATION,
 	    SERVER),
-	ROW("session-reset-early", session_reset_early, 0, BLOCKED, SESSION_RESET, ISP, MIDDLEBOX),
-	ROW("session-reset-early", session_reset_early, 1, BLOCKED, SESSION_RESET, ISP, MIDDLEBOX),
-	ROW("session-reset-own", session_reset_own, 0, NO_SERVICE, SESSION_RESET, DESTINATION, SERVER),
-	ROW("session-reset-nearer", session_reset_nearer, 0, BLOCKED, SESSION_RESET, UNKNOWN, MIDDLEBOX),
-	ROW("session-reset", reset_by_server, 0, NO_SERVICE, SESSION_RESET, DESTINATION, SERVER),
 	ROW("session-stalled-unplaced", stalled_at_ehlo, 0, NO_SERVICE, SESSION_STALL, UNKNOWN, UNKNOWN),
 	ROW("session-plain-for-tls", plain_for_tls, 0, NO_SERVICE, TLS_FAILED, DESTINATION, SERVER),
 	ROW("session-tls-at-once", tls_at_once, 0, NO_SERVICE, SESSION_STALL, DESTINATION, SERVER),
@@ -1378,6 +1317,7 @@ static const struct rule_case rule_cases[] = {
 	ROW("session-rejected", session_rejected, 0, REJECTED, POLICY_REJECT, DESTINATION, SERVER),
 	ROW("session-not-smtp", session_not_smtp, 0, NO_SERVICE, NOT_SMTP, DESTINATION, SERVER),
 	ROW("session-tls-failed", session_tls_failed, 0, NO_SERVICE, TLS_FAILED, DESTINATION, SERVER),
+	FORGED_CASES,
 	ROW("session-reset", session_reset, 0, NO_SERVICE, SESSION_RESET, DESTINATION, SERVER),
 	ROW("session-closed", session_closed, 0, NO_SERVICE, SESSION_CLOSE, DESTINATION, SERVER),
 	ROW("session-cut-placed", session_cut_placed, 0, BLOCKED, SESSION_STALL, ISP, HOP),

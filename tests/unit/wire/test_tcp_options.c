@@ -108,10 +108,38 @@ static void cut_is_not_malformed(void **state)
 	}
 }
 
+/* The order of the kinds, the first in the lowest four bits: what a fingerprint is made of. */
+static void keeps_order(void **state)
+{
+	static const struct {
+		const char *hex;
+		uint64_t order;
+	} orders[] = {
+		{"", 0},
+		{"020405b4", 0x2},
+		{"020405b4 0402 080a 00000001 00000002 01 030307", 0x31842},
+		{"020405b4 01 030308 01 01 0402", 0x411312},
+		{"fd04f989 020405b4 00 030307", 0x2f},
+		/* what is no option is none, and of more than 16 the first count */
+		{"020405b4 08000000", 0x82},
+		{"01010101 01010101 01010101 01010101 020405b4", 0x1111111111111111},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(orders); i++) {
+		struct bytes b = segment(orders[i].hex);
+		struct packet p;
+		assert_int_equal(decode_exactly(LINK_RAW, b.at, b.len, b.len, &p), DECODE_OK);
+		assert_int_equal(p.tcp.option_order, orders[i].order);
+		free(b.at);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(finds_options),
+		cmocka_unit_test(keeps_order),
 		cmocka_unit_test(cut_is_not_malformed),
 	};
 
