@@ -224,9 +224,10 @@ const char *words_synack(struct arena *a, const struct tracker *t, const struct 
 		faster ? arena_printf(a, "; it came after %.1f ms, those never before %.1f ms",
 				      (double)rtt_of(p->flow) / 1e6, (double)c.rtt_ns / 1e6)
 		       : "";
-	const char *means = faster && (p->seen & strong) == strong
-				    ? ""
-				    : " (balancers and forwarded ports make such differences, too)";
+	bool proven = fact_seen(p, F_ANSWERED_ON_WAY) || fact_seen(p, F_PATH_SYNACK_EARLY) ||
+		      (faster && (p->seen & strong) == strong);
+	const char *means =
+		proven ? "" : " (balancers and forwarded ports make such differences, too)";
 	return arena_printf(a, "the SYN-ACK differs from that of port %u: %s; %s%s%s",
 			    c.nearest->port, synack_words(a, t, &p->flow->synack),
 			    synack_words(a, t, &c.nearest->synack), times, means);

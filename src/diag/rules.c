@@ -786,7 +786,7 @@ const struct rule rule_table[] = {
 		.summary = "{target} speaks SMTP on port {port}.",
 		.why = "a completed handshake, a greeting with a 2xx code, and a dialogue that was held to its end",
 	},
-#include "diag/rules_forged.h"
+#include "diag/rules_forged.inc"
 	{
 		.id = "session-ehlo-rejected", .layer = LAYER_SESSION,
 		.need = B(F_CONNECTED) | B(F_GREETING_OK) | B(F_EHLO_REJECT), .absent = B(F_PEER_DIFFERS),
