@@ -388,7 +388,7 @@ const struct rule rule_table[] = {
 		.absent = B(F_PEER_DIFFERS) | B(F_TLS_VERIFIED),
 		.state = STATE_INTERCEPTED, .mechanism = MECH_INTERCEPTION, .placed = true,
 		.place = PLACE_UNKNOWN, .culprit = CULPRIT_MIDDLEBOX, .confidence = NOWHERE,
-		.summary = "Somebody {place-words} answers port {port} in the place of {target}: its SYN-ACK was made by another stack than those of the other ports, came from the near half of the way, and sooner than any of those ever did.",
+		.summary = "{Somebody} answers port {port} in the place of {target}: its SYN-ACK was made by another stack than those of the other ports, came from the near half of the way, and sooner than any of those ever did.",
 		.remedy = {"What you send to port {port} is read and relayed by that device. Ask {place-owner} why; until then use TLS with certificate checks only.", REMEDY_SUBMISSION},
 		.why = "balancers and forwarded ports make another stack, too, but at the server's site, as far and as slow as the rest of it; no certificate vouches for who answers",
 	},
