@@ -413,6 +413,7 @@ const struct connection *capture_judge_pair(struct capture_judge *j, const struc
 	out->duration_ms = (double)(c->last_ns - c->start_ns) / 1e6;
 	out->first_packet = c->first_packet;
 	out->state = rule->state;
+	out->path_probe = rule->need & FACT_BIT(CF_PROBES);
 	out->stage = stage_name(&f);
 	out->end = end_name(c);
 	out->n_findings = 0;

@@ -134,6 +134,16 @@ static int distance_of(const struct conn_half *half, const struct conn_print *fi
 	return nearer(d, capture_distance(first->ttl));
 }
 
+bool capture_is_probe(const struct conn *c)
+{
+	const struct conn_half *client = &c->half[CONN_CLIENT];
+	/* each may be a connection of its own, for probes keep their number where the reply returns it */
+	bool short_lived = c->syn_print.ttl && c->syn_print.ttl <= CAPTURE_PROBE_TTL;
+	bool changing = c->syns > 1 && client->ttl_min != client->ttl_max;
+
+	return (short_lived || changing) && !conn_seen(c->established);
+}
+
 static void vantage(struct capture_facts *f)
 {
 	const struct conn *c = f->conn;
@@ -146,10 +156,9 @@ static void vantage(struct capture_facts *f)
 		f->server_distance = f->context->distance;
 	capture_note(f, CF_AT_CLIENT, client->dir == PACKET_OUT || (client->dir != PACKET_IN && is_initial(ttl)));
 	capture_note(f, CF_ON_LOOPBACK, c->loopback);
-	/* each may be a connection of its own, for probes keep their number where the reply returns it */
-	bool short_lived = c->syn_print.ttl && c->syn_print.ttl <= CAPTURE_PROBE_TTL;
-	bool changing = c->syns > 1 && client->ttl_min != client->ttl_max;
-	capture_note(f, CF_PROBES, (short_lived || changing) && !conn_seen(c->established));
+	/* whoever probes a path with one port asks others with it, too: the canary, a router itself */
+	bool with_them = f->context->prober && c->syns == 1 && client->bytes == 0 && !conn_seen(c->established);
+	capture_note(f, CF_PROBES, capture_is_probe(c) || with_them);
 }
 
 /* ---- completeness ---- */

@@ -167,6 +167,7 @@ const char *capture_fact_text(unsigned f);
 /* What the capture's other connections tell; filled from capture_known.h. */
 struct capture_context {
 	bool alive, other_port_alive, all_ports_silent, port_dead, client_alive;
+	bool prober;           /* the client's very port sent probes of a path */
 	bool far_seen;         /* some server answered this client from beyond its link */
 	int distance;          /* hops from the tap to the server, -1 unknown */
 	int64_t rtt_ns;        /* shortest to the server, 0 unknown */
@@ -219,6 +220,9 @@ static inline bool capture_fact_seen(const struct capture_facts *f, enum capture
 void capture_facts_of(const struct conn *c, const struct capture_context *context,
 		      const struct signatures *signatures, struct capture_ehlo *ehlo,
 		      struct capture_facts *out);
+
+/* SYNs of which each has another TTL, or few hops left: with them somebody looks at a path. */
+bool capture_is_probe(const struct conn *c);
 
 /* Hops that a packet has behind it, by the nearest usual initial TTL; -1 for ttl 0. */
 int capture_distance(unsigned ttl);

@@ -11,6 +11,7 @@
 #define WAYS 4
 #define PORTS_MAX 4
 #define RECENT_MAX 4
+#define PROBERS 64
 #define LOSS_MAX 1000 /* older records are halved away: a path changes */
 
 /* How an address fares on one port. */
@@ -48,6 +49,8 @@ struct capture_known {
 	uint64_t seed;
 	struct server servers[SETS][WAYS];
 	struct client clients[SETS][WAYS];
+	uint64_t probers[PROBERS]; /* the latest addresses with ports that probed a path; 0 none */
+	unsigned next_prober;
 };
 
 struct capture_known *capture_known_new(uint64_t seed)
@@ -67,6 +70,7 @@ void capture_known_clear(struct capture_known *k)
 {
 	memset(k->servers, 0, sizeof(k->servers));
 	memset(k->clients, 0, sizeof(k->clients));
+	memset(k->probers, 0, sizeof(k->probers));
 }
 
 /* Good enough that nobody who does not know the seed finds two addresses of one key. */
@@ -235,8 +239,31 @@ static void learn_client(struct client *s, const struct conn *c, uint64_t server
 	}
 }
 
+static uint64_t prober_key(const struct capture_known *k, const struct conn *c)
+{
+	uint64_t key = mix(key_of(k, &c->client) ^ c->client_port, 0xa0761d6478bd642f);
+
+	return key ? key : 1;
+}
+
+static bool is_prober(const struct capture_known *k, const struct conn *c)
+{
+	uint64_t key = k->probers[0] ? prober_key(k, c) : 0;
+
+	for (unsigned i = 0; i < PROBERS && k->probers[i]; i++)
+		if (k->probers[i] == key)
+			return true;
+	return false;
+}
+
 void capture_known_learn(struct capture_known *k, const struct conn *c)
 {
+	if (capture_is_probe(c)) {
+		if (!is_prober(k, c))
+			k->probers[k->next_prober++ % PROBERS] = prober_key(k, c);
+		return; /* what it meets tells of the path's routers, not of the server */
+	}
+
 	uint64_t server = key_of(k, &c->server);
 
 	learn_server(take_server(k, server), c);
@@ -314,7 +341,7 @@ void capture_known_context(const struct capture_known *k, const struct conn *c,
 	const struct server *server = find_server(k, key_of(k, &c->server));
 	const struct client *client = find_client(k, key_of(k, &c->client));
 
-	*out = (struct capture_context){.distance = -1, .other_distance = -1};
+	*out = (struct capture_context){.distance = -1, .other_distance = -1, .prober = is_prober(k, c)};
 	if (server)
 		tell_server(server, c, out);
 	if (client)

@@ -41,6 +41,7 @@ struct connection {
 	double duration_ms;
 	uint64_t first_packet; /* number in the file */
 	enum state state;
+	bool path_probe;       /* no connection: to be counted, and left out */
 	const char *summary;   /* one sentence, also when it is open */
 	const char *stage;     /* how far it came: "syn", "handshake", "greeting", "ehlo", ... */
 	const char *end;       /* how it ended: "closed", "reset", "silent", "open", ... */
@@ -82,6 +83,7 @@ struct read_summary {
 	unsigned files;
 	uint64_t packets, connections, undecodable;
 	uint64_t states[STATE_COUNT];
+	uint64_t path_probes;  /* SYNs with which somebody looks at a path; not among the connections */
 	uint64_t evicted;      /* connections that were given up for lack of memory */
 	bool truncated;        /* a file ended amid a packet */
 	const char *const *warnings;

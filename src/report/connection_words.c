@@ -161,6 +161,13 @@ const char *connection_undecodable(struct arena *a, const struct read_summary *s
 			      : NULL;
 }
 
+const char *connection_probes(struct arena *a, const struct read_summary *s)
+{
+	return s->path_probes ? arena_printf(a, "Left out: %s, such as traceroute and smtpblame send.",
+					     count(a, s->path_probes, "path probe"))
+			      : NULL;
+}
+
 const char *connection_evicted(struct arena *a, const struct read_summary *s)
 {
 	return s->evicted ? arena_printf(a, "%s given up for lack of memory while still going on.",

@@ -33,6 +33,7 @@ const char *connection_servers(struct arena *a, const struct read_group *g);
 
 /* What was not decoded, given up; the readers' warnings stand by themselves. NULL: nothing. */
 const char *connection_undecodable(struct arena *a, const struct read_summary *s);
+const char *connection_probes(struct arena *a, const struct read_summary *s);
 const char *connection_evicted(struct arena *a, const struct read_summary *s);
 
 #endif

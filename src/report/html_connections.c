@@ -224,12 +224,13 @@ static void write_counts(struct html *h, const struct read_summary *s)
 
 static void write_warnings(struct html *h, const struct read_summary *s)
 {
-	const char *own[] = {connection_undecodable(&h->scratch, s), connection_evicted(&h->scratch, s)};
+	const char *own[] = {connection_undecodable(&h->scratch, s), connection_evicted(&h->scratch, s),
+			     connection_probes(&h->scratch, s)};
 
-	if (!own[0] && !own[1] && !s->n_warnings)
+	if (!own[0] && !own[1] && !own[2] && !s->n_warnings)
 		return;
 	html(h, "<h3>Not read, or not whole</h3>\n<ul>\n");
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < 3; i++)
 		if (own[i])
 			html(h, "<li>%s</li>\n", own[i]);
 	for (unsigned i = 0; i < s->n_warnings; i++)

@@ -573,6 +573,8 @@ void json_lines_summary(struct json_lines *l, const struct read_summary *s)
 	put_texts(l, s->warnings, s->n_warnings);
 	PUT(l, ",\"evicted\":");
 	put_uint(l, s->evicted);
+	PUT(l, ",\"path_probes\":");
+	put_uint(l, s->path_probes);
 	PUT(l, ",\"groups\":[");
 	for (unsigned i = 0; i < s->n_groups; i++) {
 		if (i)

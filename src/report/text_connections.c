@@ -339,6 +339,8 @@ static void print_warnings(struct text_connections *t, struct pen *pen, const st
 
 	if (s->undecodable)
 		pen_paragraph(pen, 0, STYLE_PLAIN, connection_undecodable(a, s));
+	if (s->path_probes)
+		pen_paragraph(pen, 0, STYLE_PLAIN, connection_probes(a, s));
 	if (s->evicted)
 		pen_paragraph(pen, 0, STYLE_PLAIN, connection_evicted(a, s));
 	for (unsigned i = 0; i < s->n_warnings; i++) {
@@ -363,7 +365,7 @@ int text_connections_end(struct text_connections *t, const struct read_summary *
 		pen_blank(&pen);
 		print_group(t, &pen, &s->groups[i]);
 	}
-	if (brief && (s->n_warnings || s->undecodable || s->evicted))
+	if (brief && (s->n_warnings || s->undecodable || s->evicted || s->path_probes))
 		pen_blank(&pen);
 	print_warnings(t, &pen, s);
 	return fflush(t->out) != 0 || ferror(t->out) ? -1 : 0;

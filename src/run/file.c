@@ -38,6 +38,7 @@ struct reading {
 	struct room room;
 	struct pairing pairing;
 	bool holding;       /* several files, and all of their records fit the pairing so far */
+	bool gave_up_pairing; /* they did not */
 	const char **names; /* of the files, clean */
 	unsigned file;      /* the one being read */
 	struct read_summary *summary;
@@ -93,6 +94,10 @@ static void judge(struct reading *r, const struct conn *c, unsigned file, const 
 {
 	const struct connection *out = capture_judge_pair(r->judge, c, r->names[file], other);
 
+	if (out->path_probe) {
+		r->summary->path_probes++;
+		return;
+	}
 	tally_add(r->summary, out);
 	r->job->sink(r->job->ctx, out);
 }
@@ -160,9 +165,10 @@ static void take(void *ctx, const struct conn *c)
 
 	if (r->holding && pairing_take(&r->pairing, c, r->file))
 		return;
-	if (r->holding) { /* an archive: nobody compares that */
+	if (r->holding) { /* an archive: hardly anybody wants that compared */
 		judge_all_held(r);
 		r->holding = false;
+		r->gave_up_pairing = true;
 	}
 	capture_learn(r->judge, c);
 	while (!room_enter(&r->room, c)) {
@@ -231,6 +237,9 @@ static int read_all(struct reading *r, const int *fds, struct err *whys, struct 
 	}
 	pairing_match(&r->pairing);
 	judge_all_held(r);
+	if (r->gave_up_pairing)
+		warn(totals, "more connections than are compared between files (" PAIRING_WORDS "): each was judged "
+			     "on its own; where two files show two points of one path, give those alone");
 	return unreadable == n ? -1 : 0;
 }
 
@@ -239,7 +248,7 @@ static void sum_up(struct read_summary *s, const struct read_totals *t)
 	s->files = t->files;
 	s->packets = t->packets;
 	s->undecodable = t->undecodable;
-	s->connections = t->connections;
+	s->connections = t->connections - s->path_probes;
 	s->evicted = t->evicted;
 	s->truncated = t->truncated;
 	s->warnings = t->warnings;

@@ -13,6 +13,7 @@
  * it. */
 #define PAIRING_MAX 4000
 #define PAIRING_BYTES ((size_t)16 << 20)
+#define PAIRING_WORDS "4,000, or 16 MB of them"
 
 struct held {
 	struct conn *conn;  /* own copy */

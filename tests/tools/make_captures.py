@@ -282,6 +282,10 @@ def probes(f):
         if ttl < 4:
             icmp(f.capture, 0.5 * ttl + 0.002, f"203.0.113.{ttl}", CLIENT, f.capture.packets[-1][1], kind=11, code=0,
                  ttl=65 - ttl, quoted_ttl=1)
+    # the same port asks another address, and somebody else has a connection
+    other = Flow(f.capture, server="192.0.2.200")
+    other.c(SYN, at=2.6, window=64240, options=f.SYN_OPTIONS)
+    Flow(f.capture, server="192.0.2.201", sport=40001, at=2.7).healthy()
 
 
 @case
