@@ -14,8 +14,11 @@ int call_report(struct call *c, const struct report *r, struct saved_case *saved
 		struct err *e)
 {
 	c->status = exit_status_worse(c->status, report_exit_status(r));
-	if (output_report(&c->opt, r, c->n_reports++ == 0, e) != 0)
+	bool first = c->n_reports++ == 0;
+	if ((c->overview ? output_one_of_many : output_report)(&c->opt, r, first, e) != 0)
 		return -1;
+	if (c->overview)
+		overview_add(c->overview, r);
 	if (c->page.page)
 		html_add(c->page.page, r);
 	if (!saved)
@@ -26,7 +29,10 @@ int call_report(struct call *c, const struct report *r, struct saved_case *saved
 
 void call_target_failed(struct call *c, const char *input, const char *why)
 {
+	call_progress(c, "");
 	fprintf(stderr, "smtpblame: %s: %s\n", input, why);
+	if (c->overview)
+		overview_add_failed(c->overview);
 	if (c->opt.json) {
 		render_json_error(input, why, stdout);
 		fflush(stdout);

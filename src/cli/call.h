@@ -9,6 +9,7 @@
 #include "cli/page.h"
 #include "cli/password.h"
 #include "model/report.h"
+#include "report/overview.h"
 #include "run/dns.h"
 #include "run/live.h"
 #include "run/resolve.h"
@@ -29,6 +30,7 @@ struct call {
 	struct page_file page; /* --html */
 	bool progress;
 	unsigned n_reports;
+	struct overview *overview; /* of many targets at once, else NULL */
 	int status;
 };
 

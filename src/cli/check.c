@@ -232,7 +232,8 @@ static int targets_main(bool inspect, int argc, char **argv, int *status, struct
 					     c.opt.password_fd, e) != 0)
 		goto out;
 	gethostname(c.hostname, sizeof(c.hostname) - 1);
-	c.progress = !c.opt.no_progress && isatty(STDERR_FILENO) && !c.opt.json;
+	c.progress = !c.opt.no_progress && isatty(STDERR_FILENO) &&
+		     !(c.opt.json && isatty(STDOUT_FILENO));
 	if (page_open(&c.page, c.opt.html_file, e) != 0 || call_open(&c, SANDBOX_CONNECT, e) != 0)
 		goto out;
 	if (call_concurrency(&c) > 1 ? call_in_crowd(&c, e) : call_in_turn(&c, e))

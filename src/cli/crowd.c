@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "cli/call.h"
+#include "cli/terminal.h"
 #include "run/fleet.h"
 #include "run/names.h"
 
@@ -40,6 +41,7 @@ struct crowd_call {
 	struct item *first, **last; /* ready */
 	unsigned n_ready;
 	unsigned n_done, n_begun; /* runs */
+	unsigned n_cut;           /* ... that an interruption ended before their first packet */
 	int64_t begin_ns, next_progress;
 	struct err failure; /* of a run: what ends the call */
 	bool failed;
@@ -227,6 +229,8 @@ static void on_done(void *arg, const struct plan *plan, struct report *r, struct
 	} else if (e && !cc->failed && !interrupted) {
 		cc->failure = *e;
 		cc->failed = true;
+	} else if (interrupted) {
+		cc->n_cut += r == NULL;
 	}
 	report_free(r);
 	free_item(item);
@@ -312,6 +316,23 @@ unsigned call_all_ports(const struct call *c, uint16_t ports[PLAN_MAX_PORTS])
 	return plan.n_ports;
 }
 
+static int print_overview(const struct crowd_call *cc, struct err *e)
+{
+	const struct options *o = &cc->c->opt;
+	struct text_options text = terminal_text_options(o);
+	struct overview_end end = {
+		.tool_version = SMTPBLAME_VERSION,
+		.elapsed_ms = (double)(clock_mono_ns() - cc->begin_ns) / NS_PER_MS,
+		.interrupted = interrupted != 0,
+		.left = o->n_targets - cc->next_target + cc->n_asked + cc->n_ready + cc->n_cut,
+	};
+	int failed = o->json		     ? overview_json(cc->c->overview, &end, stdout)
+		     : o->quiet || o->ticket ? 0
+					     : overview_text(cc->c->overview, &end, &text, stdout);
+
+	return failed ? err_set(e, ERR_RUN, "cannot write the summary: %s", strerror(errno)) : 0;
+}
+
 int call_in_crowd(struct call *c, struct err *e)
 {
 	struct crowd_call cc = {.c = c, .begin_ns = clock_mono_ns()};
@@ -320,6 +341,7 @@ int call_in_crowd(struct call *c, struct err *e)
 	uint16_t ports[PLAN_MAX_PORTS];
 	int result = -1;
 
+	c->overview = overview_new();
 	cc.last = &cc.first;
 	opt.ports = ports;
 	opt.n_ports = call_all_ports(c, ports);
@@ -330,9 +352,13 @@ int call_in_crowd(struct call *c, struct err *e)
 	sigaction(SIGINT, &act, NULL);
 	sigaction(SIGTERM, &act, NULL);
 	result = loop(&cc, e);
+	if (result == 0)
+		result = print_overview(&cc, e);
 	if (interrupted)
 		c->status = 128 + interrupted;
 out:
+	overview_free(c->overview);
+	c->overview = NULL;
 	fleet_free(cc.fleet);
 	names_free(cc.names);
 	while (cc.first) {

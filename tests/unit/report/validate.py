@@ -60,7 +60,7 @@ class Validator:
 
 def all_findings(doc):
     for i, port in enumerate(doc.get("ports", [])):
-        for k, finding in enumerate(port["findings"]):
+        for k, finding in enumerate(port.get("findings", [])):
             yield f"$.ports[{i}].findings[{k}]", finding
     for k, finding in enumerate(doc.get("findings", [])):
         yield f"$.findings[{k}]", finding
