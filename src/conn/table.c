@@ -78,6 +78,16 @@ static inline uint64_t hash_of(const struct table *t, const struct key *k)
 	return mix(ports ^ seed[1], h ^ 0x9e3779b97f4a7c15);
 }
 
+/* In stores as wide as the loads of matches() are, which can't be served from narrower ones. */
+static inline void put_v4(uint8_t out[16], uint32_t address)
+{
+	uint64_t words[2] = {0, 0};
+
+	memcpy(&words[0], &address, sizeof(address));
+	memcpy(out, &words[0], sizeof(words[0]));
+	memcpy(out + 8, &words[1], sizeof(words[1]));
+}
+
 /* Without branches: which end sends is as good as random. */
 static inline void key_v4(const uint8_t *src, uint16_t sport, const uint8_t *dst, uint16_t dport,
 			  struct key *out)
@@ -88,8 +98,8 @@ static inline void key_v4(const uint8_t *src, uint16_t sport, const uint8_t *dst
 	memcpy(&b, dst, sizeof(b));
 	/* any order will do, as long as it is always the same */
 	bool swap = ((uint64_t)a << 16 | sport) > ((uint64_t)b << 16 | dport);
-	const uint32_t words[8] = {swap ? b : a, 0, 0, 0, swap ? a : b, 0, 0, 0};
-	memcpy(out->addr, words, sizeof(words));
+	put_v4(out->addr[0], swap ? b : a);
+	put_v4(out->addr[1], swap ? a : b);
 	out->port[0] = swap ? dport : sport;
 	out->port[1] = swap ? sport : dport;
 	out->src = swap;

@@ -10,7 +10,7 @@
 #include "base/writer.h"
 #include "report/connections.h"
 
-#define FLUSH_BYTES (256u << 10)
+#define FLUSH_BYTES (64u << 10)
 /* "\u007f" for a byte of a string; "\ud83d\ude00" for four. */
 #define ESCAPE_GROWTH 6
 #define ROUND_LIMIT 1e12 /* as in json.c: larger times are no times */

@@ -153,6 +153,9 @@ static void expect(void *ctx, const struct conn *c)
 	capture_expect(r->judge, c);
 	if (room_is_empty(&r->room))
 		return;
+	char *tail = r->room.bytes + r->room.tail;
+	for (size_t at = 0; at < c->size && r->room.tail + at < ROOM_BYTES; at += 64)
+		__builtin_prefetch(tail + at, 1);
 	const struct conn *oldest = room_oldest(&r->room);
 	capture_expect(r->judge, oldest);
 	for (size_t at = 0; at < oldest->size; at += 64)

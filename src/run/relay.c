@@ -18,7 +18,7 @@
 
 /* Records on their way to the second thread. A batch is handed over when it is full, and of a pipe
  * whenever all that came is used up. */
-#define BATCH_BYTES ((size_t)128 << 10)
+#define BATCH_BYTES ((size_t)64 << 10)
 #define BATCHES     4
 
 struct block {

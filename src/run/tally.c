@@ -31,9 +31,9 @@ static void count_server(struct read_group *g, const struct connection_side *ser
 			g->servers[i].connections++;
 			return;
 		}
-		if (g->servers[i].connections < g->servers[smallest].connections)
-			smallest = i;
 	}
+	for (unsigned i = 1; i < g->n_servers; i++)
+		smallest = g->servers[i].connections < g->servers[smallest].connections ? i : smallest;
 	if (g->n_servers < READ_GROUP_SERVERS) {
 		smallest = g->n_servers++;
 		g->servers[smallest].connections = 0;

@@ -8,7 +8,8 @@
  *          [-s SEED] [-6 PERCENT] CAPTURE TRUTH
  *
  * The defaults make 200,000 connections, about 5 million packets, 1 GB. Truth:
- * client address, port, server address, port, kind, tab-separated.
+ * client address, port, server address, port, kind, hops between the capture and
+ * whoever forges resets (negative where none does), tab-separated.
  */
 #include <arpa/inet.h>
 #include <stdbool.h>
@@ -22,6 +23,9 @@
 #define S  1000000ull
 
 enum flag { FIN = 1, SYN = 2, RST = 4, PSH = 8, ACK = 16 };
+
+/* Who forges a reset is so many hops nearer than the server. */
+#define FORGER_NEARER 9
 
 /* What a step sends: flags with data, or something that needs more. */
 enum special {
@@ -272,7 +276,7 @@ static void tcp(struct connection *c, const struct step *s)
 		seq--;
 	if (syn)
 		c->syn_sent[server] = true;
-	unsigned ttl = forged ? c->ttl[1] + 9u : c->ttl[server];
+	unsigned ttl = forged ? c->ttl[1] + FORGER_NEARER : c->ttl[server];
 	unsigned id = forged ? (unsigned)(draw() & 0xffff) : c->id[server]++;
 	ip(c, server, header + len, 6, ttl, id);
 	tcp_ports(c, server);
@@ -361,6 +365,15 @@ static void push(const struct connection *c)
 	}
 }
 
+/* Is one of its resets forged? */
+static bool is_forged(const struct kind *k)
+{
+	for (const struct step *s = k->steps; s->who; s++)
+		if (s->special == FORGED)
+			return true;
+	return false;
+}
+
 static const struct kind *draw_kind(void)
 {
 	unsigned sum = 0;
@@ -402,7 +415,8 @@ static void begin(uint32_t n, uint64_t at, unsigned v6_percent, FILE *truth)
 		memcpy(six + 12, &b, 4);
 		inet_ntop(AF_INET6, six, server, sizeof(server));
 	}
-	fprintf(truth, "%s\t%u\t%s\t25\t%s\n", client, c.port, server, k->name);
+	int hops = is_forged(k) ? 64 - c.ttl[1] - FORGER_NEARER : -1;
+	fprintf(truth, "%s\t%u\t%s\t25\t%s\t%d\n", client, c.port, server, k->name, hops);
 	push(&c);
 }
 
