@@ -61,7 +61,8 @@ enum conn_phase track_phase(const struct track *t)
 	return conn_seen(b->synack) ? CONN_PHASE_SYNACK : CONN_PHASE_SYN;
 }
 
-static struct conn_print print_of(const struct segment *s)
+/* In place: see put_end() in record.c. */
+static void put_print(struct conn_print *p, const struct segment *s)
 {
 	struct tcp_segment read = {0};
 	const struct tcp_segment *tcp = s->decoded;
@@ -70,19 +71,17 @@ static struct conn_print print_of(const struct segment *s)
 		wire_tcp_options_of(s->options, s->options_len, s->options_claimed, &read);
 		tcp = &read;
 	}
-	return (struct conn_print){
-		.ttl = s->ttl,
-		.wscale = tcp->has_wscale ? tcp->wscale : CONN_NO_WSCALE,
-		.ip_id = s->ip_id,
-		.window = s->window,
-		.mss = tcp->has_mss ? tcp->mss : 0,
-		.ts_val = tcp->ts_val,
-		.df = s->df,
-		.ts = tcp->has_ts,
-		.sack = tcp->sack_permitted,
-		.ip_options = s->ip_options,
-		.bad_options = tcp->options_malformed,
-	};
+	p->ttl = s->ttl;
+	p->wscale = tcp->has_wscale ? tcp->wscale : CONN_NO_WSCALE;
+	p->ip_id = s->ip_id;
+	p->window = s->window;
+	p->mss = tcp->has_mss ? tcp->mss : 0;
+	p->ts_val = tcp->ts_val;
+	p->df = s->df;
+	p->ts = tcp->has_ts;
+	p->sack = tcp->sack_permitted;
+	p->ip_options = s->ip_options;
+	p->bad_options = tcp->options_malformed;
 }
 
 /* ---- the parts ---- */
@@ -231,7 +230,7 @@ static void first_syn(struct track *t, const struct segment *s, struct conn_mark
 	t->isn = s->seq;
 	t->syn = t->syn_last = m;
 	t->syns = 1;
-	t->syn_print = print_of(s);
+	put_print(&t->syn_print, s);
 	t->syn_payload = clip16(s->payload_len);
 	t->client_dir = s->dir;
 }
@@ -291,13 +290,13 @@ static void synack(struct track *t, const struct segment *s, struct conn_mark m)
 		b->synack_seq = h->isn = s->seq;
 		h->isn_known = true;
 		h->last_new = m;
-		b->synack_print = print_of(s);
+		put_print(&b->synack_print, s);
 		if (!b->stream[CONN_SERVER].known)
 			stream_begin(&b->stream[CONN_SERVER], s->seq + 1);
 	} else if (s->seq != b->synack_seq) {
 		if (b->synacks_other == 0) {
 			b->synack_other = m;
-			b->synack_other_print = print_of(s);
+			put_print(&b->synack_other_print, s);
 		}
 		bump(&b->synacks_other);
 		return;
@@ -328,7 +327,6 @@ static void rst(struct engine *e, struct track *t, const struct segment *s, enum
 	}
 	struct conn_rst r = {
 		.at = m,
-		.print = print_of(s),
 		.side = (uint8_t)side,
 		.flags = s->flags,
 		.phase = (uint8_t)track_phase(t),
@@ -342,6 +340,7 @@ static void rst(struct engine *e, struct track *t, const struct segment *s, enum
 		.prev_ttl = h->ttl_last,
 		.prev_ip_id = h->ip_id_last,
 	};
+	put_print(&r.print, s);
 	if (r.seq_known)
 		r.seq_off = diff(s->seq, own->fin_known ? own->fin_seq + 1 : own->next);
 	if (r.ack_known)
