@@ -152,7 +152,7 @@ struct plan call_plan(const struct call *c, struct arena *a, const struct call_t
 		.mail_from = c->opt.mail_from,
 		.rcpt_to = c->opt.rcpt_to,
 		.user = c->user.name,
-		.packets = c->page.page != NULL,
+		.packets = c->page.page != NULL || c->opt.ticket,
 		.sandbox = c->sandbox.missing[0] ? c->sandbox.missing : NULL,
 		.max_hops = c->opt.max_hops < PLAN_MAX_HOPS ? c->opt.max_hops : PLAN_MAX_HOPS,
 	};

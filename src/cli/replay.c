@@ -48,7 +48,7 @@ static int replay(struct replay *p, const char *folder, struct err *e)
 
 	saved_case_init(&saved);
 	if (replay_load(folder, p->redacted != NULL, &saved, &unreadable) == 0) {
-		saved.plan.packets = p->page.page != NULL;
+		saved.plan.packets = p->page.page != NULL || p->opt.ticket;
 		failed = show(p, &saved, e);
 	} else {
 		fprintf(stderr, "smtpblame: %s\n", unreadable.text);

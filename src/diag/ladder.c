@@ -114,6 +114,8 @@ static void add_packet(struct ladder *l, const struct packet *p, size_t event)
 		.inbound = inbound,
 		.lane = lane_of(t, p, probe),
 		.probe = probe != NULL,
+		.trace = probe && (probe->kind == PROBE_TRACE || probe->kind == PROBE_BORDER ||
+				   path_is_on_connection(probe->kind)),
 		.unanswered = !inbound && is_syn(p) && !answered,
 		.label = label_of(a, p),
 		.text = arena_strdup(a, wire_text(p, text, sizeof(text))),

@@ -58,7 +58,7 @@ struct plan {
 	const char *mail_from, *rcpt_to; /* --mail-from, --rcpt-to, or NULL: not asked */
 	const char *user;        /* --uid: as whom the connections are made, or NULL: the caller */
 	const char *sandbox;     /* what of the sandbox does not hold, and why; NULL: all does */
-	bool packets;            /* the report is to hold its packets, for a page */
+	bool packets;            /* the report is to hold its packets, for a page or a ticket */
 	unsigned max_hops;       /* --max-hops, at most PLAN_MAX_HOPS */
 };
 

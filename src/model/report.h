@@ -183,6 +183,7 @@ struct report_packet {
 	bool inbound;
 	unsigned lane;    /* how far it was sent, or from where it came; 0: it never left this host */
 	bool probe;       /* a raw SYN of ours, most of them with a small TTL, or an answer to one */
+	bool trace;       /* ... of those with a small TTL, or to a router */
 	bool unanswered;  /* a SYN that drew no answer */
 	const char *label; /* "SYN", "time exceeded", "42 bytes" */
 	const char *text; /* all of it in one line */

@@ -408,8 +408,9 @@ static void hops(struct writer *w)
 		n--;
 	pen_blank(pen);
 	pen_paragraph(pen, 0, STYLE_PLAIN,
-		      "Hops, by TCP SYNs with growing TTL (answers/probes; RST, SYN-ACK and ICMP "
-		      "unreachable are named, all other answers are \"time exceeded\"):");
+		      "Hops, by TCP SYNs with growing TTL (answers/probes, - for none sent; RST, "
+		      "SYN-ACK and ICMP unreachable are named, all other answers are \"time "
+		      "exceeded\"):");
 	pen_blank(pen);
 	pen_start(pen, 2, 2);
 	pen_text(pen, STYLE_PLAIN, "hop");
@@ -443,27 +444,70 @@ static bool cited(const struct writer *w, unsigned evidence)
 	return false;
 }
 
-static void seen(struct writer *w)
+/* The desk finds these in its own logs: SYNs of ours that went the whole way without an answer, and
+ * what came instead of one. Those with small TTLs are in the table of hops. */
+#define PACKETS_MAX 12
+
+static bool tells(const struct writer *w, const struct report_packet *p)
+{
+	static const char *const rest[] = {"SYN-ACK", "ACK", "FIN", "time exceeded"};
+	bool ours = false;
+
+	for (unsigned i = 0; i < w->g->n_ports; i++)
+		ours = ours || w->g->ports[i]->port == p->port;
+	if (!ours || p->trace || (p->evidence && cited(w, p->evidence)))
+		return false;
+	for (size_t i = 0; p->inbound && i < sizeof(rest) / sizeof(rest[0]); i++)
+		if (same_text(p->label, rest[i]))
+			return false;
+	return p->inbound ? !strstr(p->label, "bytes") : p->unanswered;
+}
+
+static const char *packet_words(const struct writer *w, const struct report_packet *p)
+{
+	return arena_printf(w->a, "%s%s: %s", p->label, p->inbound ? " came" : " left, no answer", p->text);
+}
+
+static void seen_one(struct writer *w, bool *begun, double t_ms, const char *text)
 {
 	struct pen *pen = &w->pen;
+
+	if (!*begun) {
+		pen_blank(pen);
+		pen_paragraph(pen, 0, STYLE_PLAIN, "Seen on our side (UTC):");
+		pen_blank(pen);
+	}
+	*begun = true;
+	pen_start(pen, 2, LABEL_COLUMN);
+	pen_text(pen, STYLE_PLAIN, "%s", utc(w->a, after(w->r, t_ms), true) + 11);
+	pen_column(pen, LABEL_COLUMN);
+	pen_text(pen, STYLE_PLAIN, "%s", text ? text : "");
+	pen_end(pen);
+}
+
+static void seen(struct writer *w)
+{
+	const struct report *r = w->r;
+	unsigned shown = 0, more = 0, at = 0;
 	bool begun = false;
 
-	for (unsigned i = 0; i < w->r->n_evidence; i++) {
-		const struct report_evidence *e = &w->r->evidence[i];
-		if (!cited(w, e->number))
+	for (unsigned i = 0; i <= r->n_evidence; i++) {
+		const struct report_evidence *e = i < r->n_evidence ? &r->evidence[i] : NULL;
+		if (e && !cited(w, e->number))
 			continue;
-		if (!begun) {
-			pen_blank(pen);
-			pen_paragraph(pen, 0, STYLE_PLAIN, "Seen on our side (UTC):");
-			pen_blank(pen);
+		for (; at < r->n_packets && (!e || r->packets[at].t_ms <= e->t_ms); at++) {
+			if (!tells(w, &r->packets[at]))
+				continue;
+			if (shown++ < PACKETS_MAX)
+				seen_one(w, &begun, r->packets[at].t_ms, packet_words(w, &r->packets[at]));
+			else
+				more++;
 		}
-		begun = true;
-		pen_start(pen, 2, LABEL_COLUMN);
-		pen_text(pen, STYLE_PLAIN, "%s", utc(w->a, after(w->r, e->t_ms), true) + 11);
-		pen_column(pen, LABEL_COLUMN);
-		pen_text(pen, STYLE_PLAIN, "%s", e->text ? e->text : "");
-		pen_end(pen);
+		if (e)
+			seen_one(w, &begun, e->t_ms, e->text);
 	}
+	if (more)
+		pen_paragraph(&w->pen, 2, STYLE_PLAIN, arena_printf(w->a, "and %u more packets like these", more));
 }
 
 /* --- all of it -------------------------------------------------------------- */

@@ -140,7 +140,7 @@ static const struct report_packet blocked_packets[] = {
 	{.t_ms = 300, .port = 25, .lane = 1, .probe = true, .label = "SYN", .text = "SYN, TTL 1"},
 	{.t_ms = 300.4, .port = 25, .inbound = true, .lane = 1, .probe = true,
 	 .label = "time exceeded", .text = "ICMP 10.1.0.1 > 10.1.0.2 time-exceeded"},
-	{.t_ms = 301, .port = 25, .lane = 2, .probe = true, .unanswered = true, .label = "SYN",
+	{.t_ms = 301, .port = 25, .lane = 2, .probe = true, .trace = true, .unanswered = true, .label = "SYN",
 	 .text = "SYN, TTL 2"},
 	{.t_ms = 302, .port = 25, .inbound = true, .lane = LANE_UNKNOWN, .label = "RST",
 	 .text = "from nobody knows where"},
