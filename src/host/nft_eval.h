@@ -104,7 +104,7 @@ struct nft_packet {
 	struct nft_bytes net, tcp; /* headers: the first NET_LEN and TCP_LEN bytes */
 	size_t net_len;
 	bool sport_list; /* the SYN's source port (the answer's destination port) is one of the
-			  * watch's, or within its range: see nft_eval.c */
+			  * watch's, or within its range: see nft_values.c */
 	struct nft_word mark, ct_mark, ct_status;
 	enum nft_tracking tracking;
 	bool turned;   /* perhaps sent elsewhere by an earlier rule */
