@@ -66,6 +66,8 @@ def main():
         return 0
     for line in difflib.unified_diff(lines, new, "docs/worked-cases.md", "what is printed", lineterm=""):
         print(line)
+    if new != lines:
+        print("stale: cmake --build build/dev --target update-docs, and look at the difference")
     print(f"{n} outputs")
     return 0 if new == lines and n >= 10 else 1
 
