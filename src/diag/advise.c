@@ -213,7 +213,7 @@ void diag_advise(const struct diag *d, int64_t now, struct diag_advice *out)
 		}
 		out->repeat[out->n_repeat++] = (int)i;
 		if (p->control_port >= 0)
-			control = p->control_port;
+			control = advise_witness(t, p);
 		all_silent &= p->control_port < 0;
 	}
 	repeat_controls(t, control, all_silent, out);

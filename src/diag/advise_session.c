@@ -52,12 +52,29 @@ static void wake_at(struct diag_advice *advice, int64_t t_ns)
 		advice->again_ns = t_ns;
 }
 
+int advise_witness(const struct tracker *t, const struct port_facts *p)
+{
+	int own = p->flow ? p->flow->port_index : -1, best = p->control_port, best_score = 0;
+
+	for (int i = 0; i < (int)t->plan->n_ports; i++) {
+		const struct flow *f = tracker_main_flow(t, i);
+		const struct plan_port *port = &t->plan->ports[i];
+		int score = !port->tested ? 3 : port->port != 25 ? 2 : 1;
+		if (i == own || !f || !f->synack.seen || f->synack.on_lo || f->redirected ||
+		    f->syn_on_lo || score <= best_score)
+			continue;
+		best = i;
+		best_score = score;
+	}
+	return best;
+}
+
 /* A port that is known to answer is called anew: what it meets in the same seconds is what silence on
  * the connection is measured by. By connect() where nobody speaks on that port, else by a bare SYN. */
 static void ask_witness(const struct tracker *t, const struct port_facts *p, int64_t now,
 			struct diag_advice *advice)
 {
-	int port = p->control_port;
+	int port = advise_witness(t, p);
 	int64_t last = 0;
 	unsigned n = 0;
 

@@ -10,4 +10,8 @@
 void advise_session(const struct tracker *t, const struct port_facts *facts, unsigned n_tested,
 		    int64_t now, struct diag_advice *advice);
 
+/* The port to call anew beside this one, where silence is to be measured; -1: none answers. Servers count
+ * connections to their mail ports, to 25 above all: those come last. */
+int advise_witness(const struct tracker *t, const struct port_facts *p);
+
 #endif

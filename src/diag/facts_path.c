@@ -355,6 +355,10 @@ static void drawn_facts(const struct tracker *t, int port, const struct path_pla
 		trace.cell[HELD_FULL_TTL].rst_ttl = p->flow->rst.ttl;
 	}
 	struct path_range r = path_device(&trace, first, false);
+	/* an answer that came late is laid to a later TTL than the one that drew it, never to an earlier */
+	unsigned nearest = (unsigned)path_distance(c->rst_ttl) + 1;
+	if (nearest < r.from)
+		r.from = nearest;
 	enum place place = places->place[r.to];
 	/* a gateway in front of the server that turns us away does so for it */
 	bool gateway = early && !reset && !fact_seen(p, F_CLOSED) &&

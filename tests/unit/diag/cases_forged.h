@@ -213,6 +213,12 @@ static inline void refused_early(struct scene *s)
 	refused_again(s, 3, 64 - 2 + 1);
 }
 
+/* The device's answers come so late that the usual TTL has gone out before: nothing is the server's. */
+static inline void refused_late(struct scene *s)
+{
+	refused_again(s, HELD_FULL_TTL, 64 - 2 + 1);
+}
+
 static inline void refused_by_server(struct scene *s)
 {
 	refused_again(s, HELD_FULL_TTL, FARTTL);
@@ -357,6 +363,7 @@ static inline void open_goes_on(struct scene *s)
 	ROW("session-closed", closed_once, 0, NO_SERVICE, SESSION_CLOSE, DESTINATION, SERVER), \
 	ROW("session-reply-early", refused_early, 0, INTERCEPTED, SMTP_MANGLED, ISP, MIDDLEBOX), \
 	ROW("session-reply-early", refused_early, 1, INTERCEPTED, SMTP_MANGLED, ISP, MIDDLEBOX), \
+	ROW("session-reply-nearer", refused_late, 0, INTERCEPTED, SMTP_MANGLED, ISP, MIDDLEBOX), \
 	ROW("session-reply-nearer", refused_nearer, 0, INTERCEPTED, SMTP_MANGLED, ISP, MIDDLEBOX), \
 	ROW("session-ehlo-rejected", refused_by_server, 0, REJECTED, POLICY_REJECT, DESTINATION, SERVER), \
 	ROW("session-ehlo-rejected", refused_by_gateway, 0, REJECTED, POLICY_REJECT, DESTINATION, SERVER), \

@@ -2,6 +2,8 @@
 /* When words are said once more, with growing TTLs: after which ends, and how far. */
 #include "cases.h"
 
+#include "diag/advise_session.h"
+
 static struct diag_advice advice;
 
 static void ask(struct scene *s)
@@ -195,6 +197,40 @@ static void test_own_words(void **state)
 	scene_free(s);
 }
 
+/* ---- who is called anew beside a silent one ---- */
+
+static int witness(bool control_answers, bool other_answers)
+{
+	struct scene *s = scene_new(false);
+	struct port_facts p;
+
+	s->plan.ports[1] = (struct plan_port){.port = 587, .tested = true};
+	s->plan.ports[2] = (struct plan_port){.port = 465, .tested = true};
+	s->plan.ports[3] = (struct plan_port){.port = 443};
+	s->plan.n_ports = 4;
+	usual_host(s);
+	answered(s, 25, FARTTL);
+	start(s, 587);
+	if (other_answers)
+		answered(s, 465, FARTTL);
+	if (control_answers)
+		answered(s, 443, FARTTL);
+	judge(s);
+	facts_of_port(&s->diag->tracker, 1, s->now, &p);
+	int port = advise_witness(&s->diag->tracker, &p);
+	scene_free(s);
+	return port;
+}
+
+/* Servers count connections to port 25: it comes last. */
+static void test_witness(void **state)
+{
+	(void)state;
+	assert_int_equal(witness(true, true), 3);
+	assert_int_equal(witness(false, true), 2);
+	assert_int_equal(witness(false, false), 0);
+}
+
 /* ---- SYN-ACKs side by side ---- */
 
 static bool unlike(uint64_t order, unsigned ttl, bool wscale, bool sack, bool ts)
@@ -240,6 +276,7 @@ int main(void)
 		cmocka_unit_test(test_tap_is_late), cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_not_at_all),  cmocka_unit_test(test_steps),
 		cmocka_unit_test(test_own_words),   cmocka_unit_test(test_prints),
+		cmocka_unit_test(test_witness),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
