@@ -6,6 +6,7 @@
 #include "diag/advise_path.h"
 #include "diag/advise_session.h"
 #include "diag/diag.h"
+#include "diag/mtu.h"
 #include "diag/stall.h"
 
 /* A first further SYN after this: long before the kernel's own retransmission at 1 s. */
@@ -191,7 +192,7 @@ void diag_advise(const struct diag *d, int64_t now, struct diag_advice *out)
 	bool all_silent = true;
 
 	out->done = true;
-	out->n_repeat = out->n_probes = out->n_tls_try = out->n_held = 0;
+	out->n_repeat = out->n_probes = out->n_tls_try = out->n_held = out->n_small = 0;
 	out->way_ports = 0;
 	out->way_busy = false;
 	out->again_ns = now + interval / 2;
@@ -219,5 +220,6 @@ void diag_advise(const struct diag *d, int64_t now, struct diag_advice *out)
 	repeat_controls(t, control, all_silent, out);
 	advise_path(t, facts, n_tested, now, d->way, out);
 	advise_session(t, facts, n_tested, now, out);
+	advise_mtu(t, facts, n_tested, now, out);
 	advise_canary(t, facts, n_tested, now, out);
 }

@@ -19,7 +19,7 @@ static int64_t later(int64_t a, int64_t b)
 	return a > b ? a : b;
 }
 
-static bool is_talking(const struct tracker *t, const struct flow *f)
+bool advise_is_talking(const struct tracker *t, const struct flow *f)
 {
 	return f && f->talk.own.seen && f->has_result && !f->error && !f->has_end &&
 	       !f->translated && !f->redirected && !f->syn_on_lo && !t->not_looked[LOOK_PATH];
@@ -81,7 +81,7 @@ static void ask_witness(const struct tracker *t, const struct port_facts *p, int
 	if (port < 0)
 		return;
 	for (unsigned i = 0; i < t->n_flows; i++) {
-		n += t->flows[i].port_index == port;
+		n += t->flows[i].port_index == port && t->flows[i].role != FLOW_SMALL;
 		if (t->flows[i].port_index == port)
 			last = later(last, t->flows[i].start_ns);
 	}
@@ -210,6 +210,20 @@ static void advise_held(const struct tracker *t, int port, const struct port_fac
 	}
 }
 
+void advise_look(const struct tracker *t, const struct flow *f, int64_t now,
+		 struct diag_advice *advice)
+{
+	if (!advise_is_talking(t, f))
+		return;
+	int64_t due = look_due_ns(t, f);
+	if (now < due)
+		wake_at(advice, due);
+	else if (f->n_looks < LOOKS_MAX)
+		ask(advice, (struct diag_probe){.kind = PROBE_LOOK,
+						.port_index = f->port_index,
+						.flow = f->id});
+}
+
 void advise_session(const struct tracker *t, const struct port_facts *facts, unsigned n_tested,
 		    int64_t now, struct diag_advice *advice)
 {
@@ -217,15 +231,9 @@ void advise_session(const struct tracker *t, const struct port_facts *facts, uns
 		const struct flow *f = facts[i].flow;
 		struct stall s;
 		advise_held(t, (int)i, &facts[i], now, advice);
-		if (!is_talking(t, f))
+		if (!advise_is_talking(t, f))
 			continue;
-		int64_t due = look_due_ns(t, f);
-		if (now < due)
-			wake_at(advice, due);
-		else if (f->n_looks < LOOKS_MAX)
-			ask(advice, (struct diag_probe){.kind = PROBE_LOOK,
-							.port_index = (int)i,
-							.flow = f->id});
+		advise_look(t, f, now, advice);
 		stall_of(t, f, now, &s);
 		bool still = f->talk.looks || talk_stuck(&f->talk) || talk_missing(&f->talk);
 		if (s.looked && s.open && still && f->n_looks)

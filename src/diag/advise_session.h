@@ -5,6 +5,13 @@
 
 #include "diag/diag.h"
 
+/* The dialogue goes on, and segments of our own making can go out on its connection. */
+bool advise_is_talking(const struct tracker *t, const struct flow *f);
+
+/* A keep-alive on it, when one is due. */
+void advise_look(const struct tracker *t, const struct flow *f, int64_t now,
+		 struct diag_advice *advice);
+
 /* Keep-alives where nothing comes any more on a tested port's connection, and what they are measured
  * by. facts are those of the tested ports; adds to `advice`. */
 void advise_session(const struct tracker *t, const struct port_facts *facts, unsigned n_tested,

@@ -46,6 +46,7 @@ struct diag_probe {
 };
 
 #define DIAG_MAX_PROBES 512
+#define DIAG_MAX_SMALL  16
 
 /* What a live run should do next. */
 struct diag_advice {
@@ -59,6 +60,11 @@ struct diag_advice {
 		enum session_stage stage;
 	} held[PLAN_MAX_PORTS]; /* FLOW_HELD to start now */
 	unsigned n_held;
+	struct {
+		int port_index;
+		uint16_t mss;
+	} small[DIAG_MAX_SMALL]; /* FLOW_SMALL to start now */
+	unsigned n_small;
 	struct diag_probe probes[DIAG_MAX_PROBES]; /* raw SYNs to send now, in this order */
 	unsigned n_probes;
 	bool way_busy;      /* probes with small TTLs are under way, or go out now */

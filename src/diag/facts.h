@@ -115,7 +115,9 @@ enum fact {
 	F_UNHEARD,          /* ... what we said last was never acknowledged */
 	F_REPLY_LOST,       /* ... it has sent what never came */
 	F_PATH_CUT,         /* its packets get as far as some hop, where the control's go on */
+	F_CUT_THROUGH,      /* every hop lets copies of our words through: they vanish at the target, or right in front of it */
 	F_CUT_PART,         /* ... only some of them: others of the connection pass there */
+	F_SMALL_PASSES,     /* ... and on a further connection that asked for small segments it came */
 	F_LARGE_LOST,       /* ... and what got lost, either way, is larger than anything that came through */
 	F_TLS_FAILED,
 	F_CLEAR_FOR_TLS,    /* plain SMTP where TLS comes first */
@@ -192,6 +194,17 @@ struct placed {
 	unsigned hops_beyond;
 };
 
+/* Sizes of the other side's packets, IP header and all: what its connections of all sizes show. */
+struct mtu {
+	unsigned connections;   /* that asked for small segments */
+	bool passes;            /* on one of them the dialogue went on */
+	bool no_matter;         /* on none of them: what gets lost gets lost for another reason */
+	bool below_links;       /* what gets lost is no larger than what every link takes */
+	unsigned largest_in;    /* the largest that came */
+	unsigned smallest_lost; /* the smallest that did not; 0 unknown */
+	unsigned headers;       /* of them, what is no segment of which MSS speaks */
+};
+
 struct port_facts {
 	fact_set looked, seen;
 	size_t why[F_COUNT];     /* event behind a seen fact; NO_EVENT where it is a sum of several */
@@ -199,6 +212,7 @@ struct port_facts {
 	const struct flow *any_silent; /* a flow without answer, for the evidence */
 	unsigned silent_syns;    /* SYNs of this port that had their time and no answer */
 	double silence_probability; /* that this is mere loss; 1 without a control */
+	struct mtu mtu;
 	double stall_probability; /* that a session's standstill is mere loss */
 	struct loss_sample control;
 	int control_port;        /* index of an answering port, -1 none */

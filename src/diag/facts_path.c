@@ -199,6 +199,19 @@ static void place_between(const struct tracker *t, const struct path_places *pla
 
 /* ---- facts ---- */
 
+/* Every hop lets it through: the target itself, or whoever forwards to it. */
+static void place_at_the_end(const struct path_places *places, unsigned from, double otherwise,
+			     struct placed *out)
+{
+	enum place before = places->place[from];
+	bool near = before == PLACE_GATEWAY || before == PLACE_ISP;
+	double own = near ? THROUGH_NEAR : THROUGH_DESTINATION;
+
+	add_weight(out, PLACE_DESTINATION, own);
+	add_weight(out, from ? before : PLACE_UNKNOWN, 1 - own - otherwise);
+	finish_places(places, out, 1);
+}
+
 static void silent_facts(const struct tracker *t, int port, const struct path_places *places,
 			 int64_t settled_before, struct port_facts *p)
 {
@@ -225,13 +238,7 @@ static void silent_facts(const struct tracker *t, int port, const struct path_pl
 	if (s.stops) {
 		place_between(t, places, port, p->control_trace, &s, out);
 	} else if (s.through) {
-		enum place before = places->place[s.from];
-		bool near = before == PLACE_GATEWAY || before == PLACE_ISP;
-		add_weight(out, PLACE_DESTINATION, near ? THROUGH_NEAR : THROUGH_DESTINATION);
-		add_weight(out, s.from ? before : PLACE_UNKNOWN,
-			   near ? 1 - THROUGH_NEAR - THROUGH_RETURN
-				: 1 - THROUGH_DESTINATION - THROUGH_RETURN);
-		finish_places(places, out, 1);
+		place_at_the_end(places, s.from, THROUGH_RETURN, out);
 	}
 }
 
@@ -427,7 +434,10 @@ static void cut_facts(const struct tracker *t, int port, const struct path_place
 		p->seen &= ~FACT_BIT(F_LARGE_LOST);
 	fact_note(p, F_CUT_PART,
 		  proven && trace == data && path_last_hop(path, &path->trace[ack]) > s.from, NO_EVENT);
-	if (!proven)
+	/* its acknowledgements come, and none for these */
+	bool through = !proven && fact_seen(p, F_UNHEARD) && trace == data && s.through;
+	fact_note(p, F_CUT_THROUGH, through, NO_EVENT);
+	if (!proven && !through)
 		return;
 	p->placed = (struct placed){
 		.from = s.from,
@@ -437,7 +447,10 @@ static void cut_facts(const struct tracker *t, int port, const struct path_place
 		.from_addr = path_hop_address(path, s.from),
 		.to_addr = s.to == p->dest_ttl ? t->plan->target : path_hop_address(path, s.to),
 	};
-	place_between(t, places, port, p->control_trace, &s, &p->placed);
+	if (through)
+		place_at_the_end(places, s.from, 0, &p->placed);
+	else
+		place_between(t, places, port, p->control_trace, &s, &p->placed);
 }
 
 /* An ICMP error names its sender: find that among the hops. */

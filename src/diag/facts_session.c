@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "diag/facts.h"
+#include "diag/mtu.h"
 #include "diag/stall.h"
 #include "smtp/ehlo.h"
 #include "wire/decode.h"
@@ -76,7 +77,11 @@ static void stall_facts(const struct tracker *t, struct port_facts *p)
 	fact_note(p, F_PEER_GONE, s.dead, NO_EVENT);
 	fact_note(p, F_UNHEARD, s.unheard, NO_EVENT);
 	fact_note(p, F_REPLY_LOST, s.lost, NO_EVENT);
-	fact_note(p, F_LARGE_LOST, s.large, NO_EVENT);
+	mtu_of(t, f->port_index, t->end_ns, &p->mtu);
+	/* as small as can be, and it gets lost: not for its size */
+	bool other_reason = p->mtu.no_matter && s.lost && !s.unheard;
+	fact_note(p, F_SMALL_PASSES, s.lost && p->mtu.passes, NO_EVENT);
+	fact_note(p, F_LARGE_LOST, s.large && !other_reason, NO_EVENT);
 }
 
 static void ending_facts(const struct tracker *t, struct port_facts *p)

@@ -51,6 +51,11 @@ static const char *path_evidence(struct builder *b, const struct port_facts *p)
 	struct arena *a = &b->r->arena;
 	unsigned control = b->d->tracker.plan->ports[p->control_trace].port;
 
+	if (fact_seen(p, F_CUT_THROUGH))
+		return arena_printf(a,
+				    "copies of this connection's packets with small TTLs are answered by every "
+				    "hop up to %u, the last one before the target",
+				    p->placed.from);
 	if (fact_seen(p, F_PATH_CUT))
 		return arena_printf(a,
 				    "copies of this connection's packets with small TTLs are answered up to "
@@ -106,10 +111,12 @@ static unsigned evidence_of_sum(struct builder *b, unsigned port, const struct p
 	case F_PEER_GONE:
 	case F_UNHEARD:
 	case F_REPLY_LOST:
+	case F_SMALL_PASSES:
 	case F_LARGE_LOST:
 		text = words_stall(a, p, fact);
 		break;
 	case F_PATH_CUT:
+	case F_CUT_THROUGH:
 	case F_PATH_STOPS:
 	case F_PATH_THROUGH:
 		source = SOURCE_PATH;

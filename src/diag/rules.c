@@ -18,6 +18,14 @@
 	"ip link set {link} mtu 1280", "To undo that:", "ip link set {link} mtu {link-mtu}", \
 	"If that helps, clamp the MSS on your gateway to the path's MTU, and let ICMP type 3 code 4 " \
 	"(IPv6: packet too big) pass."
+#define REMEDY_CLAMP \
+	"Ask {target} for smaller packets:", \
+	"{ip}tables -t mangle -I OUTPUT -p tcp -d {target} --tcp-flags SYN,RST SYN -j TCPMSS --set-mss {mss}", \
+	"To undo that:", \
+	"{ip}tables -t mangle -D OUTPUT -p tcp -d {target} --tcp-flags SYN,RST SYN -j TCPMSS --set-mss {mss}", \
+	"Better, for all behind it: clamp the MSS on your gateway to the path's MTU, and let ICMP type 3 " \
+	"code 4 (IPv6: packet too big) pass everywhere. Where it is not your own link that is smaller, " \
+	"only who runs the server's side of the way can mend that."
 #define REMEDY_PROVIDER \
 	"Ask the provider of this connection whether it filters TCP port {port}. {ticket}"
 
@@ -945,6 +953,15 @@ const struct rule rule_table[] = {
 		.why = "keep-alives and repetitions on the open connection draw no answer, and loss does not explain it: a server that is merely silent would have to answer them",
 	},
 	{
+		.id = "session-mtu-in", .layer = LAYER_SESSION,
+		.need = B(F_CONNECTED) | B(F_STALLED) | B(F_REPLY_LOST) | B(F_SMALL_PASSES), .absent = B(F_UNHEARD) | B(F_PEER_GONE) | B(F_ACK_NOT_LEFT) | B(F_DATA_NOT_READ) | B(F_RULE_STOPS_SESSION) | B(F_PEER_DIFFERS),
+		.state = STATE_NO_SERVICE, .mechanism = MECH_SESSION_STALL, .place = PLACE_UNKNOWN, .direction = DIR_INBOUND,
+		.culprit = CULPRIT_UNKNOWN, .confidence = NOWHERE,
+		.summary = "Port {port} takes the connection, and {stage} the server's large packets get lost on their way here (path MTU, inbound): {mtu-words}. With smaller ones the same dialogue goes on.",
+		.remedy = {REMEDY_CLAMP, REMEDY_SUBMISSION},
+		.why = "what the server sent never came, however often; on a further connection whose MSS asked for smaller segments it did: size alone decides, nothing says that somebody blocks SMTP",
+	},
+	{
 		.id = "session-large-in", .layer = LAYER_SESSION,
 		.need = B(F_CONNECTED) | B(F_STALLED) | B(F_LARGE_LOST) | B(F_REPLY_LOST), .absent = B(F_UNHEARD) | B(F_PEER_GONE) | B(F_ACK_NOT_LEFT) | B(F_DATA_NOT_READ) | B(F_RULE_STOPS_SESSION) | B(F_PEER_DIFFERS),
 		.state = STATE_NO_SERVICE, .mechanism = MECH_SESSION_STALL, .place = PLACE_UNKNOWN, .direction = DIR_INBOUND,
@@ -954,6 +971,15 @@ const struct rule rule_table[] = {
 		.why = "what got lost is larger than anything that arrived on this connection, and small packets still do: nothing says that somebody does it on purpose",
 	},
 	{
+		.id = "session-large-through", .layer = LAYER_SESSION,
+		.need = B(F_CONNECTED) | B(F_STALLED) | B(F_UNHEARD) | B(F_LARGE_LOST) | B(F_CUT_THROUGH), .absent = B(F_PEER_GONE) | B(F_ACK_NOT_LEFT) | B(F_DATA_NOT_READ) | B(F_RULE_STOPS_SESSION) | B(F_PEER_DIFFERS),
+		.state = STATE_NO_SERVICE, .mechanism = MECH_SESSION_STALL, .placed = true,
+		.place = PLACE_UNKNOWN, .culprit = CULPRIT_HOP, .confidence = NOWHERE,
+		.summary = "Port {port} takes the connection, and {stage} only small packets come through: {lost-words}. Every hop passes it on; it vanishes {hop-words}.",
+		.remedy = {REMEDY_MTU, REMEDY_SUBMISSION},
+		.why = "what got lost is larger than anything that arrived on this connection; every hop answers for copies of it, and the server's stack, which answers else, never acknowledges it",
+	},
+	{
 		.id = "session-large-lost", .layer = LAYER_SESSION,
 		.need = B(F_CONNECTED) | B(F_STALLED) | B(F_LARGE_LOST), .absent = B(F_PEER_GONE) | B(F_ACK_NOT_LEFT) | B(F_DATA_NOT_READ) | B(F_RULE_STOPS_SESSION) | B(F_PEER_DIFFERS),
 		.state = STATE_NO_SERVICE, .mechanism = MECH_SESSION_STALL, .place = PLACE_UNKNOWN,
@@ -961,6 +987,15 @@ const struct rule rule_table[] = {
 		.summary = "Port {port} takes the connection, and {stage} only small packets come through: {lost-words}.",
 		.remedy = {REMEDY_MTU, REMEDY_SUBMISSION},
 		.why = "what got lost is larger than anything that arrived on this connection, and small packets still do: nothing says that somebody does it on purpose",
+	},
+	{
+		.id = "session-unheard-through", .layer = LAYER_SESSION,
+		.need = B(F_CONNECTED) | B(F_STALLED) | B(F_UNHEARD) | B(F_CUT_THROUGH), .absent = B(F_PEER_GONE) | B(F_LARGE_LOST) | B(F_ACK_NOT_LEFT) | B(F_DATA_NOT_READ) | B(F_RULE_STOPS_SESSION) | B(F_PEER_DIFFERS),
+		.state = STATE_BLOCKED, .mechanism = MECH_SESSION_STALL, .placed = true,
+		.place = PLACE_UNKNOWN, .culprit = CULPRIT_HOP, .confidence = NOWHERE,
+		.summary = "Port {port} takes the connection, and {somebody} drops what is said {said-words}: every hop passes it on, and it vanishes {hop-words}.",
+		.remedy = {"{ask-owner}", REMEDY_SUBMISSION},
+		.why = "every hop answers for copies of our words, and the server's stack, which answers else, never acknowledges them: its own filter, or one right in front of it",
 	},
 	{
 		.id = "session-unheard", .layer = LAYER_SESSION,

@@ -45,7 +45,7 @@ static bool has_witness(const struct tracker *t, const struct flow *f)
 }
 
 /* How often the other side has repeated by now what it sent then, as its timer doubles (RFC 6298). */
-static unsigned repeats_within(int64_t ns, int64_t timer)
+unsigned stall_repeats(int64_t ns, int64_t timer)
 {
 	unsigned n = 1;
 
@@ -81,7 +81,7 @@ void stall_of(const struct tracker *t, const struct flow *f, int64_t now, struct
 	unsigned young = now - k->asked_ns < due;
 	unsigned vain = k->in_vain - (k->in_vain && young);
 	unsigned stuck = k->stuck_times - (k->stuck_times && young);
-	unsigned missed = talk_missing(k) ? repeats_within(now - k->gap_ns, due) : 0;
+	unsigned missed = talk_missing(k) ? stall_repeats(now - k->gap_ns, due) : 0;
 
 	bool witness = has_witness(t, f);
 	out->lost = witness && is_proven(out, record, missed);

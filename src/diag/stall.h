@@ -21,6 +21,9 @@ struct stall {
 	double probability; /* of mere loss, where one is proven */
 };
 
+/* How often the other side has repeated what it sent so long ago, as its timer doubles. */
+unsigned stall_repeats(int64_t ns, int64_t timer);
+
 /* As of `now`, or of the session's end if that was before. */
 void stall_of(const struct tracker *t, const struct flow *f, int64_t now, struct stall *out);
 

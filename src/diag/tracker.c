@@ -173,6 +173,7 @@ static void note_syn_left(struct flow *f, const struct packet *p, size_t index)
 		f->first_syn_ns = p->t_ns;
 		f->syn_ifindex = p->ifindex;
 		f->syn_ttl = p->ttl;
+		f->mss = p->tcp.has_mss ? p->tcp.mss : 0;
 		f->isn = p->tcp.seq;
 		f->syn_ts_val = p->tcp.ts_val;
 		f->has_isn = true;
@@ -645,7 +646,7 @@ const struct flow *tracker_main_flow(const struct tracker *t, int port_index)
 
 	for (unsigned i = 0; i < t->n_flows; i++) {
 		const struct flow *f = &t->flows[i];
-		if (f->port_index == port_index && f->role != FLOW_HELD &&
+		if (f->port_index == port_index && f->role != FLOW_HELD && f->role != FLOW_SMALL &&
 		    (!best || flow_weight(f) > flow_weight(best)))
 			best = f;
 	}

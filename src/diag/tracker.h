@@ -96,6 +96,7 @@ struct flow {
 	int64_t last_unanswered_ns; /* latest SYN that no answer followed */
 	int syn_ifindex;
 	uint8_t syn_ttl;
+	uint16_t mss;       /* largest segment that our SYN asks for, as it left; 0: it says nothing */
 	uint32_t isn, syn_ts_val;
 	bool has_isn;
 	size_t syn_event;
@@ -206,8 +207,8 @@ void tracker_feed(struct tracker *t, size_t index);
 /* What the DNS said of that; NULL: nothing yet, or nobody asked. */
 const struct ev_dns *tracker_dns(const struct tracker *t, enum dns_record record);
 
-/* The flow of this port whose conversation counts: the one with a session, else one that
- * connected, else the one with a result, else the first. NULL before any was started. */
+/* The flow of this port whose conversation counts (FLOW_HELD and FLOW_SMALL are further ones that
+ * explain it): the one with a session, else one that connected, else the one with a result, else the first. NULL before any was started. */
 const struct flow *tracker_main_flow(const struct tracker *t, int port_index);
 
 /* The attempt that began with TLS on a port that says nothing, NULL: none was made. */

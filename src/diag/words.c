@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "diag/refusal.h"
+#include "diag/mtu.h"
 #include "diag/remedy.h"
 #include "diag/words.h"
 
@@ -475,11 +476,38 @@ static const char *w_lost_words(const struct words *w)
 
 	if (!f)
 		return "";
+	unsigned overhead = mtu_overhead(w->tracker, f);
 	if (fact_seen(w->facts, F_UNHEARD))
-		return arena_printf(w->arena, "a segment of %u bytes that this machine sends never arrives",
-				    f->talk.stuck_len);
-	return arena_printf(w->arena, "%s that the server has sent never came, in segments larger than %u bytes",
-			    w_missing_bytes(w), f->talk.largest_in);
+		return arena_printf(w->arena,
+				    "a packet of %u bytes that this machine sends never arrives, while those "
+				    "of up to %u do (path MTU, outbound)",
+				    f->talk.stuck_len + overhead, f->talk.largest_acked + overhead);
+	return arena_printf(w->arena, "%s that the server has sent never came, in packets larger than %u bytes",
+			    w_missing_bytes(w), f->talk.largest_in + overhead);
+}
+
+/* What every link must take, and what comes through here. */
+static const char *w_mtu_words(const struct words *w)
+{
+	const struct mtu *m = &w->facts->mtu;
+	const char *what = "larger ones don't";
+
+	if (m->smallest_lost == m->largest_in + 1)
+		what = arena_printf(w->arena, "those of %u don't", m->smallest_lost);
+	else if (m->smallest_lost)
+		what = arena_printf(w->arena, "those of %u don't (the limit lies in between)",
+				    m->smallest_lost);
+	return arena_printf(w->arena, "packets of %u bytes come in, %s%s", m->largest_in, what,
+			    m->below_links ? ", and no link of the Internet takes so little: a device drops them"
+					   : "");
+}
+
+/* The MSS with which all comes in. */
+static const char *w_mss(const struct words *w)
+{
+	const struct mtu *m = &w->facts->mtu;
+
+	return arena_printf(w->arena, "%u", m->largest_in > m->headers ? m->largest_in - m->headers : 0);
 }
 
 static const char *w_interceptor(const struct words *w)
@@ -595,6 +623,8 @@ static const struct {
 	{"expect-name", w_expect_name},
 	{"missing-bytes", w_missing_bytes},
 	{"lost-words", w_lost_words},
+	{"mtu-words", w_mtu_words},
+	{"mss", w_mss},
 	{"said-words", w_said_words},
 	{"named", w_named},
 	{"redirect-owner", w_redirect_owner},
@@ -663,7 +693,17 @@ const char *words_drawn(struct arena *a, const struct tracker *t, const struct p
 const char *words_stall(struct arena *a, const struct port_facts *p, enum fact fact)
 {
 	const struct talk *k = &p->flow->talk;
+	const struct mtu *m = &p->mtu;
 
+	if (fact == F_SMALL_PASSES)
+		return arena_printf(a,
+				    "on %u further connection%s the SYN asked for small segments, and with "
+				    "them the dialogue went on: of the server's packets the largest that came "
+				    "has %u bytes%s",
+				    m->connections, m->connections > 1 ? "s" : "", m->largest_in,
+				    m->smallest_lost ? arena_printf(a, ", the smallest that did not has %u",
+								    m->smallest_lost)
+						     : "");
 	if (fact == F_LARGE_LOST)
 		fact = talk_stuck(k) ? F_UNHEARD : F_REPLY_LOST;
 	switch ((int)fact) {

@@ -28,6 +28,7 @@ enum flow_role {
 	FLOW_CONTROL, /* connects only, to see how the address fares on another port */
 	FLOW_REPEAT,  /* a further SYN to a silent port, and to a control beside it */
 	FLOW_HELD,    /* the dialogue again up to where it was reset: what is said then goes out TTL-limited */
+	FLOW_SMALL,   /* the dialogue again, with a small MSS: does what gets lost come in smaller packets? */
 	FLOW_TLS_TRY, /* to a port that accepts and says nothing: does it wait for TLS? */
 };
 

@@ -39,7 +39,7 @@
 /* ---- words: part of the format of saved cases, so that none may change ---- */
 
 WORDS(flow_role, [FLOW_TESTED] = "tested", [FLOW_CONTROL] = "control", [FLOW_REPEAT] = "repeat",
-      [FLOW_TLS_TRY] = "tls-try", [FLOW_HELD] = "held");
+      [FLOW_TLS_TRY] = "tls-try", [FLOW_HELD] = "held", [FLOW_SMALL] = "small");
 
 WORDS(session_stage, [STAGE_GREETING] = "greeting", [STAGE_EHLO] = "ehlo",
       [STAGE_STARTTLS] = "starttls", [STAGE_TLS] = "tls", [STAGE_EHLO_TLS] = "ehlo-tls",

@@ -75,6 +75,7 @@ struct prober {
 	unsigned per_port[PLAN_MAX_PORTS];   /* attempts made */
 	bool talked[PLAN_MAX_PORTS];         /* a dialogue was begun */
 	enum session_stage hold_stage[PLAN_MAX_PORTS]; /* of FLOW_HELD */
+	uint16_t mss;                        /* of the FLOW_SMALL that is begun now, else 0 */
 };
 
 static void add_event(struct prober *p, uint16_t flow, int64_t t_ns, struct event *ev)
@@ -387,6 +388,12 @@ static void note_result(struct prober *p, struct attempt *a, int error, bool at_
 	add_event(p, a->flow, t_ns, &ev);
 }
 
+/* Begun beside a dialogue, or after it, to explain it. */
+static bool is_further(enum flow_role role)
+{
+	return role == FLOW_TLS_TRY || role == FLOW_HELD || role == FLOW_SMALL;
+}
+
 /* A tested port is spoken to once, by whichever attempt connects first. */
 static void on_connected(struct prober *p, struct attempt *a)
 {
@@ -395,7 +402,7 @@ static void on_connected(struct prober *p, struct attempt *a)
 
 	note_result(p, a, 0, false, clock_wall_ns());
 	bool tls_try = a->role == FLOW_TLS_TRY, held = a->role == FLOW_HELD;
-	if (!port->tested || (p->talked[a->port_index] && !tls_try && !held)) {
+	if (!port->tested || (p->talked[a->port_index] && !is_further(a->role))) {
 		close_attempt(a);
 		return;
 	}
@@ -410,11 +417,12 @@ static void on_connected(struct prober *p, struct attempt *a)
 							    .plan = p->plan,
 							    .tls = tls_of(p->share),
 							    .implicit_tls = port->implicit_tls || tls_try,
+							    .brief = a->role == FLOW_SMALL,
 							    .hold = held ? p->hold_stage[a->port_index]
 									 : STAGE_COUNT});
 	for (unsigned i = 0; i < p->n_attempts; i++) /* the other attempts have no purpose left */
 		if (p->attempts[i]->port_index == a->port_index &&
-		    p->attempts[i]->state == CONNECTING)
+		    p->attempts[i]->state == CONNECTING && p->attempts[i]->role != FLOW_SMALL)
 			close_attempt(p->attempts[i]);
 }
 
@@ -538,6 +546,15 @@ static uint16_t next_of_range(struct prober *p)
 	return ports_take(p->share->connections, p->owner);
 }
 
+/* The MSS of the SYN: what the other side may send at once. */
+static void ask_for_small(const struct prober *p, int fd)
+{
+	int mss = p->mss;
+
+	if (mss)
+		setsockopt(fd, IPPROTO_TCP, TCP_MAXSEG, &mss, sizeof(mss));
+}
+
 /* From the next port of the shared range. Nobody else is kept from these numbers: they are bound as
  * SO_REUSEADDR lets, and connections to other destinations may have them still. */
 static int connect_from_range(struct prober *p, uint16_t to, int *fd, uint16_t *lport)
@@ -551,6 +568,7 @@ static int connect_from_range(struct prober *p, uint16_t to, int *fd, uint16_t *
 	if (*fd < 0)
 		return EMFILE;
 	setsockopt(*fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	ask_for_small(p, *fd);
 	for (int tries = 0; tries < RANGE_TRIES && error == EADDRINUSE; tries++) {
 		uint16_t port = next_of_range(p);
 		if (!port)
@@ -583,12 +601,14 @@ static int connect_attempt(struct prober *p, uint16_t to, enum flow_role role, i
 		*lport = p->reserved[i].port;
 		p->reserved[i] = (struct reserved){.fd = -1};
 	}
-	if (*fd >= 0)
+	if (*fd >= 0) {
+		ask_for_small(p, *fd);
 		return connect(*fd, (struct sockaddr *)&sa, len) != 0 ? errno : 0;
-
+	}
 	*fd = source_socket(p->plan, &ignored);
 	if (*fd < 0)
 		return EMFILE;
+	ask_for_small(p, *fd);
 	for (size_t i = 0; i < p->n_reserved; i++) {
 		if (!p->reserved[i].port)
 			continue;
@@ -611,7 +631,7 @@ void prober_start(struct prober *p, unsigned port_index, enum flow_role role)
 	int fd;
 
 	if (p->n_attempts == ATTEMPTS_MAX ||
-	    (p->talked[port_index] && role != FLOW_TLS_TRY && role != FLOW_HELD))
+	    (p->talked[port_index] && !is_further(role)))
 		return;
 	int64_t before = clock_wall_ns();
 	int failed = connect_attempt(p, port, role, &fd, &lport);
@@ -652,6 +672,13 @@ void prober_start_held(struct prober *p, unsigned port_index, enum session_stage
 {
 	p->hold_stage[port_index] = stage;
 	prober_start(p, port_index, FLOW_HELD);
+}
+
+void prober_start_small(struct prober *p, unsigned port_index, uint16_t mss)
+{
+	p->mss = mss;
+	prober_start(p, port_index, FLOW_SMALL);
+	p->mss = 0;
 }
 
 static void advance(struct prober *p, struct attempt *a)

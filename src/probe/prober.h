@@ -78,6 +78,10 @@ void prober_start(struct prober *p, unsigned port_index, enum flow_role role);
 /* FLOW_HELD: one more connection, on which what is said at `stage` leaves this host with a TTL of 1. */
 void prober_start_held(struct prober *p, unsigned port_index, enum session_stage stage);
 
+/* FLOW_SMALL: one more connection, whose SYN asks for segments of `mss` bytes. Nothing is said twice on
+ * it that has effects: no login, no mail. */
+void prober_start_small(struct prober *p, unsigned port_index, uint16_t mss);
+
 /* No socket waits for anything: whatever was started has an end. */
 bool prober_is_idle(const struct prober *p);
 

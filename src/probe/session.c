@@ -343,7 +343,7 @@ static void own_name(const struct session *s, char out[NAME_SIZE])
 
 static void say_quit(struct session *s)
 {
-	if (s->unoffered && !s->told) {
+	if (s->unoffered && !s->told && !s->setup.brief) {
 		s->stage = STAGE_QUIT;
 		tell_end(s, SESSION_DONE, NULL);
 		say(s, STAGE_UNOFFERED, "STARTTLS\r\n");
@@ -560,6 +560,8 @@ static void after_ehlo(struct session *s, int code, const char *const *lines)
 		say_quit(s);
 	else if (!s->ssl && ehlo.starttls)
 		say(s, STAGE_STARTTLS, "STARTTLS\r\n");
+	else if (s->setup.brief)
+		say_quit(s);
 	else if (s->setup.plan->auth_user)
 		say_auth(s, &ehlo);
 	else
@@ -600,7 +602,7 @@ static void after_starttls(struct session *s, int code)
 		begin_tls(s);
 		return;
 	}
-	if (s->setup.plan->auth_user)
+	if (s->setup.plan->auth_user && !s->setup.brief)
 		not_tried(s, STAGE_AUTH, "the server refuses STARTTLS");
 	say_quit(s);
 }

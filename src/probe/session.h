@@ -37,6 +37,7 @@ struct session_setup {
 	const struct plan *plan;
 	struct tls *tls; /* NULL: OpenSSL has failed */
 	bool implicit_tls;
+	bool brief;  /* FLOW_SMALL: QUIT where the login and the mail would come */
 	enum session_stage hold; /* FLOW_HELD: what is said at this stage goes out with TTL 1; else STAGE_COUNT */
 };
 

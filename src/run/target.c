@@ -13,6 +13,8 @@
 
 /* Attempts of each port whose source ports are bound, and so filtered for, before the start. */
 #define RESERVED_ATTEMPTS 4
+/* ... and for those that find out a packet size. */
+#define RESERVED_SMALL    20
 #define RESERVED_MAX      48
 /* The tap is read this long after the end, so that "nothing came" means it. */
 #define SYNC_MS      200
@@ -35,7 +37,7 @@
 static int start_capture(struct run *r, struct err *e)
 {
 	uint16_t ports[RESERVED_MAX + PLAN_MAX_PORTS];
-	size_t n = r->plan->n_ports * RESERVED_ATTEMPTS;
+	size_t n = r->plan->n_ports * RESERVED_ATTEMPTS + RESERVED_SMALL;
 
 	if (n > RESERVED_MAX)
 		n = RESERVED_MAX;
@@ -494,6 +496,9 @@ static bool probe(struct run *r, int64_t *wake)
 	for (unsigned i = 0; i < advice.n_held; i++)
 		prober_start_held(r->prober, (unsigned)advice.held[i].port_index,
 				  advice.held[i].stage);
+	for (unsigned i = 0; i < advice.n_small; i++)
+		prober_start_small(r->prober, (unsigned)advice.small[i].port_index,
+				   advice.small[i].mss);
 	for (unsigned i = 0; i < advice.n_probes; i++)
 		send_probe(r, &advice.probes[i]);
 	int64_t until = mono + (advice.again_ns - now);

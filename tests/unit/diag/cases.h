@@ -1135,6 +1135,7 @@ static inline void tls_failed_late(struct scene *s)
 
 #include "cases_compare.h"
 #include "cases_forged.h"
+#include "cases_mtu.h"
 #include "cases_policy.h"
 
 /* ---- the table: in the order of the rules ---- */
@@ -1329,6 +1330,15 @@ static const struct rule_case rule_cases[] = {
 	ROW("session-cut", session_cut_at_once, 0, BLOCKED, SESSION_STALL, UNKNOWN, UNKNOWN),
 	ROW("session-cut", session_cut_at_ehlo, 1, BLOCKED, SESSION_STALL, UNKNOWN, UNKNOWN),
 	ROW("session-large-lost", session_large_out, 0, NO_SERVICE, SESSION_STALL, UNKNOWN, UNKNOWN),
+	ROW("session-large-through", session_large_through, 0, NO_SERVICE, SESSION_STALL, DESTINATION, HOP),
+	ROW("session-unheard-through", session_ehlo_through, 0, BLOCKED, SESSION_STALL, DESTINATION, HOP),
+	ROW("session-unheard-through", session_ehlo_through, 1, BLOCKED, SESSION_STALL, DESTINATION, HOP),
+	{"session-mtu-in", session_mtu_in, 0, STATE_NO_SERVICE, MECH_SESSION_STALL, PLACE_UNKNOWN,
+	 CULPRIT_UNKNOWN, DIR_INBOUND, 0},
+	{"session-mtu-in", session_mtu_in, 1, STATE_NO_SERVICE, MECH_SESSION_STALL, PLACE_UNKNOWN,
+	 CULPRIT_UNKNOWN, DIR_INBOUND, 0},
+	{"session-reply-lost", session_not_its_size, 0, STATE_BLOCKED, MECH_SESSION_STALL,
+	 PLACE_UNKNOWN, CULPRIT_UNKNOWN, DIR_INBOUND, 0},
 	{"session-large-in", session_large_in, 0, STATE_NO_SERVICE, MECH_SESSION_STALL, PLACE_UNKNOWN,
 	 CULPRIT_UNKNOWN, DIR_INBOUND, 0},
 	ROW("session-unheard", session_ehlo_unheard, 0, BLOCKED, SESSION_STALL, UNKNOWN, UNKNOWN),
