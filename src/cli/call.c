@@ -10,15 +10,22 @@
 
 /* ---- output ---- */
 
+void call_count(struct call *c, const struct report *r)
+{
+	c->status = exit_status_worse(c->status, report_exit_status(r));
+	c->n_reports++;
+	if (c->overview)
+		overview_add(c->overview, r);
+}
+
 int call_report(struct call *c, const struct report *r, struct saved_case *saved,
 		struct err *e)
 {
-	c->status = exit_status_worse(c->status, report_exit_status(r));
-	bool first = c->n_reports++ == 0;
+	bool first = c->n_reports == 0;
+
+	call_count(c, r);
 	if ((c->overview ? output_one_of_many : output_report)(&c->opt, r, first, e) != 0)
 		return -1;
-	if (c->overview)
-		overview_add(c->overview, r);
 	if (c->page.page)
 		html_add(c->page.page, r);
 	if (!saved)

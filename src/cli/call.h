@@ -80,7 +80,9 @@ unsigned call_all_ports(const struct call *c, uint16_t ports[PLAN_MAX_PORTS]);
 
 /* ---- output ---- */
 
-/* Prints it, and puts it into the store when `saved` is not NULL. */
+/* Exit status and summary; whoever prints it. */
+void call_count(struct call *c, const struct report *r);
+/* Counts it, prints it, and puts it into the store when `saved` is not NULL. */
 int call_report(struct call *c, const struct report *r, struct saved_case *saved,
 		struct err *e);
 /* Said on stderr, and as a line of JSON. */

@@ -6,10 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/text.h"
 #include "cli/call.h"
+#include "cli/printer.h"
 #include "cli/terminal.h"
 #include "run/fleet.h"
 #include "run/names.h"
@@ -36,6 +38,7 @@ struct crowd_call {
 	struct call *c;
 	struct fleet *fleet;
 	struct names *names;
+	struct printer *printer; /* NULL: reports are printed here */
 	unsigned next_target;
 	unsigned n_asked;           /* names under way */
 	struct item *first, **last; /* ready */
@@ -223,14 +226,18 @@ static void on_done(void *arg, const struct plan *plan, struct report *r, struct
 
 	(void)plan;
 	cc->n_done++;
-	if (r && !cc->failed) {
+	if (r && !cc->failed && cc->printer) {
+		call_count(cc->c, r);
+		cc->failed = printer_give(cc->printer, r, &cc->failure) != 0;
+		r = NULL;
+	} else if (r && !cc->failed) {
 		call_progress(cc->c, "");
 		cc->failed = call_report(cc->c, r, saved, &cc->failure) != 0;
 	} else if (e && !cc->failed && !interrupted) {
 		cc->failure = *e;
 		cc->failed = true;
-	} else if (interrupted) {
-		cc->n_cut += r == NULL;
+	} else if (e && interrupted) {
+		cc->n_cut++;
 	}
 	report_free(r);
 	free_item(item);
@@ -298,6 +305,8 @@ static int loop(struct crowd_call *cc, struct err *e)
 			return -1;
 	}
 	call_progress(cc->c, "");
+	if (cc->printer && !cc->failed)
+		cc->failed = printer_finish(cc->printer, &cc->failure) != 0;
 	if (cc->failed)
 		*e = cc->failure;
 	return cc->failed ? -1 : 0;
@@ -342,6 +351,9 @@ int call_in_crowd(struct call *c, struct err *e)
 	int result = -1;
 
 	c->overview = overview_new();
+	/* a case and a page need the report here, and no line may get between two of a terminal */
+	if (c->opt.json && !c->store && !c->page.page && !isatty(STDOUT_FILENO))
+		cc.printer = printer_new();
 	cc.last = &cc.first;
 	opt.ports = ports;
 	opt.n_ports = call_all_ports(c, ports);
@@ -357,6 +369,7 @@ int call_in_crowd(struct call *c, struct err *e)
 	if (interrupted)
 		c->status = 128 + interrupted;
 out:
+	printer_free(cc.printer);
 	overview_free(c->overview);
 	c->overview = NULL;
 	fleet_free(cc.fleet);

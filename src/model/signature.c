@@ -7,6 +7,15 @@ static char lower(char c)
 	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
 
+/* Where what follows a '*' can begin. */
+static const char *next_try(const char *text, char first)
+{
+	if (first != '*' && first != '?')
+		while (*text && lower(*text) != lower(first))
+			text++;
+	return text;
+}
+
 /* Only the latest '*' is ever tried again: an earlier one that took less has left the rest of the
  * pattern no more to choose from. So it takes pattern times text steps at most. */
 static bool glob_fits(const char *pattern, const char *text)
@@ -21,8 +30,10 @@ static bool glob_fits(const char *pattern, const char *text)
 			pattern++;
 			text++;
 		} else if (star) {
+			if (!*star) /* it takes the rest */
+				return true;
 			pattern = star;
-			text = ++retry;
+			text = retry = next_try(retry + 1, *star);
 		} else {
 			return false;
 		}

@@ -92,7 +92,7 @@ int source_bind(int fd, const struct plan *plan, uint16_t port, uint16_t *got)
 	socklen_t len = addr_to_sockaddr(&source, port, &sa);
 	if (bind(fd, (struct sockaddr *)&sa, len) != 0)
 		return errno;
-	*got = local_port(fd);
+	*got = port ? port : local_port(fd);
 	return 0;
 }
 

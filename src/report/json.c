@@ -4,6 +4,7 @@
  * keys is that of the contract: people read these lines too.
  */
 #include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -499,16 +500,38 @@ static json_t *document(struct doc *d, const struct report *r)
 	return o;
 }
 
+struct line {
+	char *bytes;
+	size_t len, size;
+};
+
+/* Jansson gives a document in hundreds of pieces. */
+static int take_piece(const char *piece, size_t n, void *data)
+{
+	struct line *l = data;
+
+	if (l->size - l->len < n) {
+		l->size = (l->size + n) * 2;
+		l->bytes = xrealloc(l->bytes, l->size);
+	}
+	memcpy(l->bytes + l->len, piece, n);
+	l->len += n;
+	return 0;
+}
+
 /* Prints and frees `root`. Nothing reaches `out` of a document that is not whole. */
 static int finish(struct doc *d, json_t *root, FILE *out)
 {
 	/* ASCII only: no code point of a foreign banner reaches the terminal as itself */
 	size_t flags = JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(REAL_DIGITS);
+	struct line l = {0};
 	int ret = -1;
 
-	if (!d->failed && json_dumpf(root, out, flags) == 0 && fputc('\n', out) != EOF &&
+	if (!d->failed && json_dump_callback(root, take_piece, &l, flags) == 0 &&
+	    take_piece("\n", 1, &l) == 0 && fwrite(l.bytes, 1, l.len, out) == l.len &&
 	    fflush(out) == 0)
 		ret = 0;
+	free(l.bytes);
 	json_decref(root);
 	arena_clear(&d->scratch);
 	return ret;

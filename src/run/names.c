@@ -191,7 +191,8 @@ struct name_request *names_take(struct names *n)
 
 	pthread_mutex_lock(&n->lock);
 	struct name_request *r = take_first(&n->answered);
-	if (!n->answered.first && eventfd_read(n->ready_fd, &count) != 0)
+	/* with the last one only: this is asked in every turn of a loop */
+	if (r && !n->answered.first && eventfd_read(n->ready_fd, &count) != 0)
 		count = 0; /* nothing to clear */
 	pthread_mutex_unlock(&n->lock);
 	return r;

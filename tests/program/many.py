@@ -119,6 +119,16 @@ class Many(unittest.TestCase):
         self.assertEqual((done.returncode, len(found), len(errors)), (2, 10, 1))
         self.assertEqual(summaries[0]["failed"], 1)
 
+    def test_cannot_be_written(self):
+        with open("/dev/full", "w") as full, tempfile.NamedTemporaryFile("w+") as file:
+            file.write("\n".join(OPEN))
+            file.flush()
+            for option in ("--json", "--no-progress"):
+                done = subprocess.run([PROGRAM, option, "-f", file.name], stdout=full, stderr=subprocess.PIPE,
+                                      text=True, timeout=60)
+                self.assertEqual(done.returncode, 3, option)
+                self.assertIn("No space left", done.stderr)
+
     def test_interrupted(self):
         """What is under way is told, what has not begun is counted, nothing stays behind."""
         with tempfile.NamedTemporaryFile("w+") as file, tempfile.TemporaryDirectory() as temporary:
