@@ -159,6 +159,9 @@ void facts_of_reset(const struct tracker *t, struct port_facts *p)
 			  s->seq_data ? s->data_event : s->change_event);
 	fact_note(p, F_CLOSE_NEARER, closed && f->fin.seen && is_nearer(f, f->fin.ttl),
 		  f->fin.event);
+	/* nothing is to be tried again */
+	if (!closed && facts_refused_in_clear(f) == STAGE_COUNT)
+		fact_note(p, F_REPLY_EARLY, false, NO_EVENT);
 	enum session_stage stage = refusal_stage(f);
 	const struct stage_reply *r = stage < STAGE_COUNT ? &f->replies[stage] : NULL;
 	/* the greeting, where there was one before, came from where the SYN-ACK did */
