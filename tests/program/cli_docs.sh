@@ -8,7 +8,7 @@ set -u
 program=$1 dir=$2 failed=0
 
 complain() {
-	echo "$*"
+	echo "cli_docs: $*"
 	failed=1
 }
 
@@ -23,12 +23,13 @@ helps() {
 }
 want=$(helps | longs)
 [ "$(echo "$want" | wc -l)" -gt 20 ] || complain "--help tells hardly any option"
+# not behind a pipe: what is found wrong there would be forgotten
 same() { diff <(echo "$want") <(sort -u) >"$dir/difference" || complain "$1: $(tr '\n' ' ' <"$dir/difference")"; }
 
-sed -n 's/^\(\\fB\\-.\\fR, \)\{0,1\}\\fB\\-\\-\([a-z0-9\\-]*\)\\fR.*/\2/p' "$dir/smtpblame.8" | tr -d '\\' | same "manual page"
-grep -o -- '--[a-z][a-z0-9-]*' <(grep "options='" "$dir/smtpblame.bash") | sed 's/--//' | same bash
-sed -n 's/.* -l \([a-z0-9-]*\).*/\1/p' "$dir/smtpblame.fish" | same fish
-sed -n "s/^\t*'--\([a-z0-9-]*\)\[.*/\1/p; s/.*,--\([a-z0-9-]*\)}.*/\1/p" "$dir/_smtpblame" | same zsh
+same "manual page" < <(sed -n 's/^\(\\fB\\-.\\fR, \)\{0,1\}\\fB\\-\\-\([a-z0-9\\-]*\)\\fR.*/\2/p' "$dir/smtpblame.8" | tr -d '\\')
+same bash < <(grep "options='" "$dir/smtpblame.bash" | grep -o -- '--[a-z][a-z0-9-]*' | sed 's/--//')
+same fish < <(sed -n 's/.* -l \([a-z0-9-]*\).*/\1/p' "$dir/smtpblame.fish")
+same zsh < <(sed -n "s/^\t*'--\([a-z0-9-]*\)\[.*/\1/p; s/.*,--\([a-z0-9-]*\)}.*/\1/p" "$dir/_smtpblame")
 
 for letter in $(helps | sed -n 's/^ *-\(.\), .*/\1/p' | sort -u); do
 	grep -q -- "\\\\fB\\\\-$letter\\\\fR, " "$dir/smtpblame.8" || complain "manual page: no -$letter"
