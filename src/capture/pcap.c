@@ -83,28 +83,45 @@ static size_t take_usual(struct reader *r, struct frame *out, size_t max)
 	const uint8_t *begin = r->buffer + r->at, *at = begin, *end = r->buffer + r->end;
 	const int64_t unit_ns = r->unit_ns;
 	const uint16_t link_type = r->link_type;
+	const struct port_set *ports = r->ports;
+	uint64_t packets = r->packets;
+	const uint8_t *left_out = NULL;
 	size_t n = 0;
 
 	if (r->skip || r->old_lengths || r->swapped || r->record_len != RECORD_HEADER)
 		return 0;
 	while (n < max && end - at >= RECORD_HEADER) {
+		const uint8_t *record = at, *bytes = at + RECORD_HEADER;
 		uint32_t h[4]; /* seconds, parts of a second, captured, on the wire */
-		memcpy(h, at, sizeof(h));
+		memcpy(h, record, sizeof(h));
 		for (size_t line = 0; line < AHEAD_LINES; line++)
-			__builtin_prefetch(at + AHEAD_BYTES + line * 64);
-		if (h[2] > READER_FRAME_MAX || end - at - RECORD_HEADER < (ptrdiff_t)h[2])
+			__builtin_prefetch(record + AHEAD_BYTES + line * 64);
+		if (h[2] > READER_FRAME_MAX || end - bytes < (ptrdiff_t)h[2])
 			break;
+		at = bytes + h[2];
+		packets++;
+		const uint8_t *tcp = ports ? wire_usual_ports(link_type, bytes, h[2]) : NULL;
+		if (tcp && !wire_wants(tcp, ports) && packets % FRAME_TICK != 0 && packets > 1) {
+			left_out = record;
+			continue;
+		}
 		out[n] = (struct frame){
-			.bytes = at + RECORD_HEADER,
-			.number = r->packets + n + 1,
+			.bytes = bytes,
+			.number = packets,
 			.caplen = h[2],
 			.wire_len = h[3] > h[2] ? h[3] : h[2],
 			.t_ns = h[0] * NS_PER_S + h[1] * unit_ns,
 			.link_type = link_type,
 		};
-		n++;
-		at += RECORD_HEADER + h[2];
+		bool keep = (tcp && packets % FRAME_TICK != 0) || reader_keeps(r, &out[n]);
+		left_out = keep ? NULL : record;
+		n += keep;
 	}
+	if (left_out)
+		reader_left_out(r, packets, reader_u32(r, left_out) * NS_PER_S + reader_u32(r, left_out + 4) * unit_ns);
+	else if (packets > r->packets)
+		reader_left_out(r, 0, 0);
+	r->packets = packets;
 	reader_pass(r, (size_t)(at - begin));
 	return n;
 }
@@ -137,11 +154,13 @@ size_t reader_next_pcap(struct reader *r, struct frame *out, size_t max)
 			h = r->buffer + r->at;
 		}
 		out[n] = frame_of(r, h, head, caplen, len);
-		out[n].number = r->packets + n + 1;
-		n++;
+		out[n].number = ++r->packets;
+		if (reader_keeps(r, &out[n]))
+			n++;
+		else
+			reader_left_out(r, out[n].number, out[n].t_ns);
 		reader_pass(r, head + take);
 		r->skip = caplen - take;
 	}
-	r->packets += n;
 	return n > 0 ? n : reader_cut(r);
 }

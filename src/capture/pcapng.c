@@ -253,12 +253,14 @@ size_t reader_next_pcapng(struct reader *r, struct frame *out, size_t max)
 
 	while (n < max && s != STEP_WAIT && s != STEP_END) {
 		s = block(r, n > 0, &out[n]);
-		if (s == STEP_FRAME) {
-			out[n].number = r->packets + n + 1;
+		if (s != STEP_FRAME)
+			continue;
+		out[n].number = ++r->packets;
+		if (reader_keeps(r, &out[n]))
 			n++;
-		}
+		else
+			reader_left_out(r, out[n].number, out[n].t_ns);
 	}
-	r->packets += n;
 	if (n == 0 && !r->over)
 		return reader_cut(r);
 	return n;

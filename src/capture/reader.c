@@ -118,9 +118,20 @@ void reader_free(struct reader *r)
 	free(r);
 }
 
+void reader_sift(struct reader *r, const struct port_set *ports)
+{
+	r->ports = ports;
+}
+
 size_t reader_next(struct reader *r, struct frame *out, size_t max)
 {
-	return r->over || max == 0 ? 0 : r->next(r, out, max);
+	size_t n = r->over || max == 0 ? 0 : r->next(r, out, max);
+
+	if (n > 0 || r->left_out.number == 0 || max == 0)
+		return n;
+	out[0] = (struct frame){.number = r->left_out.number, .t_ns = r->left_out.t_ns};
+	r->left_out.number = 0;
+	return 1;
 }
 
 const char *reader_fault(const struct reader *r, bool *truncated)

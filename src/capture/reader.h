@@ -17,6 +17,7 @@
 
 #include "base/err.h"
 #include "model/frame.h"
+#include "wire/peek.h"
 
 struct reader; /* opaque */
 
@@ -24,6 +25,10 @@ struct reader; /* opaque */
  * ERR_USAGE when it can't be read, is empty, or is no capture. */
 int reader_open(struct reader **out, int fd, const char *name, struct err *e);
 void reader_free(struct reader *r); /* NULL is fine */
+
+/* Leaves out, see FRAME_TICK, what certainly is no TCP of these ports, and neither quotes nor holds it.
+ * ports: borrowed, NULL for all frames. Before the first frame. */
+void reader_sift(struct reader *r, const struct port_set *ports);
 
 #define READER_FRAME_MAX 262144 /* libpcap's own maximum */
 #define READER_BYTES_MAX (READER_FRAME_MAX + 256 * 1024 + 64) /* of all frames of one call */

@@ -36,7 +36,9 @@ struct reader {
 	size_t size, at, end;
 	uint64_t offset;  /* of `at` in the data */
 	uint64_t skip;    /* bytes to pass over, beyond `at` */
-	uint64_t packets; /* given so far */
+	uint64_t packets; /* passed so far */
+	const struct port_set *ports; /* only these are of interest; or NULL */
+	struct frame left_out;        /* the latest that was; number 0: it was not */
 	bool input_over, over, truncated;
 	bool swapped; /* the file's byte order is not ours */
 	char fault[300];
@@ -87,6 +89,26 @@ static inline uint16_t reader_u16(const struct reader *r, const uint8_t *at)
 
 	memcpy(&v, at, sizeof(v));
 	return r->swapped ? __builtin_bswap16(v) : v;
+}
+
+/* True: the frame belongs into the reader's result, maybe without bytes. */
+static inline bool reader_keeps(struct reader *r, struct frame *f)
+{
+	r->left_out.number = 0;
+	if (!r->ports || wire_matters(f, r->ports))
+		return true;
+	if (f->number % FRAME_TICK != 0 && f->number != 1)
+		return false;
+	f->bytes = NULL;
+	f->caplen = 0;
+	return true;
+}
+
+/* The latest frame does not; number 0: it does. */
+static inline void reader_left_out(struct reader *r, uint64_t number, int64_t t_ns)
+{
+	r->left_out.number = number;
+	r->left_out.t_ns = t_ns;
 }
 
 static inline size_t reader_there(const struct reader *r)

@@ -9,7 +9,7 @@
 #include "wire/decode.h"
 
 /* Idle ones are looked for, and the clock is set, once in so many packets. */
-#define TICK_PACKETS ENGINE_TICK
+#define TICK_PACKETS FRAME_TICK
 /* A time that differs by more from the last one is believed when so many ticks agree: one broken
  * stamp must not end every connection. */
 #define JUMP_NS    (60 * NS_PER_S)
@@ -730,9 +730,9 @@ void engine_frames(struct engine *e, const struct frame *frames, size_t n)
 	}
 }
 
-uint64_t engine_sift(const struct engine *e, const struct frame *frames, size_t n)
+const struct port_set *engine_ports(const struct engine *e)
 {
-	return wire_sift(frames, n, &e->wanted);
+	return &e->wanted;
 }
 
 /* ---- begin and end ---- */

@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "conn/conn.h"
 #include "model/frame.h"
+#include "wire/peek.h"
 
 /* How long of the capture's own time a connection may be silent before it is taken for over: longer
  * than the longest pause between two SYNs of Linux (64 s), and than the 10 minutes that RFC 5321
@@ -66,10 +67,8 @@ void engine_set_room(struct engine *e, engine_room *room);
 /* Frames in the order of the file. Their bytes are borrowed during the call. */
 void engine_frames(struct engine *e, const struct frame *frames, size_t n);
 
-/* Of n frames, 64 at most, those that have to be given, a bit each. Of the others only the first and the
- * last of the file and each ENGINE_TICKth are needed, for their time, and without their bytes. Any thread. */
-#define ENGINE_TICK 64
-uint64_t engine_sift(const struct engine *e, const struct frame *frames, size_t n);
+/* Which ports are of interest: frames without them may be left out, see FRAME_TICK. */
+const struct port_set *engine_ports(const struct engine *e);
 
 /* The input is over: hands over what is still there. */
 void engine_finish(struct engine *e);

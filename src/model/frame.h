@@ -5,6 +5,10 @@
 
 #include <stdint.h>
 
+/* Where frames of no interest are left out, the first and the last one and each FRAME_TICKth stay, without
+ * their bytes: for their time. */
+#define FRAME_TICK 64
+
 struct frame {
 	const uint8_t *bytes; /* borrowed from whoever gave the frame, caplen of them; NULL: they are of
 			       * no interest, and the frame only tells its time */

@@ -8,7 +8,7 @@
 
 #include "base/arena.h"
 
-/* Frames taken from the reader at a time, and sifted. */
+/* Frames taken from the reader at a time. */
 #define FRAMES 64
 
 /* Sifted packets on their way to the first thread. All blocks fit the second-level cache. */
@@ -35,10 +35,8 @@ struct batch {
 
 struct relay {
 	struct reader *reader;
-	const struct engine *engine;
 	struct relay_sink sink;
-	bool shared;         /* reading is; false: the first thread reads all */
-	struct frame latest; /* that the reader gave and that was sifted out; number 0: it was not */
+	bool shared; /* reading is; false: the first thread reads all */
 
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
@@ -90,33 +88,9 @@ static void keep_frame(struct block *b, const struct frame *f)
 	struct frame *out = &b->frames[b->n++];
 
 	*out = *f;
-	out->bytes = memcpy(b->bytes + b->len, f->bytes, f->caplen);
+	if (f->bytes)
+		out->bytes = memcpy(b->bytes + b->len, f->bytes, f->caplen);
 	b->len += (f->caplen + 15u) / 16 * 16;
-}
-
-static void keep_time(struct block *b, const struct frame *f)
-{
-	struct frame *out = &b->frames[b->n++];
-
-	*out = *f;
-	out->bytes = NULL;
-	out->caplen = 0;
-}
-
-static void sift(struct relay *q, struct block *b, const struct frame *frames, size_t n)
-{
-	uint64_t kept = engine_sift(q->engine, frames, n);
-
-	q->latest.number = 0;
-	for (size_t i = 0; i < n; i++) {
-		const struct frame *f = &frames[i];
-		if (kept >> i & 1)
-			keep_frame(b, f);
-		else if (f->number % ENGINE_TICK == 0 || f->number == 1)
-			keep_time(b, f);
-		else if (i == n - 1)
-			q->latest = *f;
-	}
 }
 
 /* Whether there is more to read. */
@@ -126,14 +100,12 @@ static bool fill_block(struct relay *q, struct block *b)
 	size_t n = FRAMES;
 
 	b->n = b->len = 0;
-	while (b->n + FRAMES < BLOCK_FRAMES && b->len < BLOCK_BYTES && (q->shared || n == FRAMES)) {
+	while (b->n + FRAMES <= BLOCK_FRAMES && b->len < BLOCK_BYTES && (q->shared || n == FRAMES)) {
 		n = reader_next(q->reader, frames, FRAMES);
-		if (n == 0) {
-			if (q->latest.number)
-				keep_time(b, &q->latest);
+		if (n == 0)
 			return false;
-		}
-		sift(q, b, frames, n);
+		for (size_t i = 0; i < n; i++)
+			keep_frame(b, &frames[i]);
 	}
 	return true;
 }
@@ -271,7 +243,7 @@ int relay_run(struct relay *q, struct engine *e, struct err *err)
 {
 	pthread_t thread;
 
-	q->engine = e;
+	reader_sift(q->reader, engine_ports(e));
 	engine_set_room(e, record_room);
 	int rc = pthread_create(&thread, NULL, second_thread, q);
 	if (rc != 0)

@@ -294,36 +294,3 @@ enum peek wire_peek(const struct frame *f, const struct port_set *ports, struct 
 		put_ipv4(out, ip, (struct around){.interface = f->interface, .dir = f->dir});
 	return r;
 }
-
-/* Of the usual frames, Ethernet and TCP without anything in between, the ports alone decide. */
-static inline const uint8_t *usual_ports(const struct frame *f)
-{
-	static const size_t at = 14, v4_tcp = 14 + IPV4_MIN, v6_tcp = 14 + IPV6_LEN;
-	const uint8_t *b = f->bytes, *ip = b + at;
-
-	if (f->link_type != LINK_ETHERNET || f->caplen < v4_tcp + TCP_MIN)
-		return NULL;
-	if (get16(b + 12) == TYPE_IPV4)
-		return ip[0] == 0x45 && ip[9] == PROTO_TCP && !(get16(ip + 6) & 0x3fff) &&
-				       get16(ip + 2) >= IPV4_MIN + TCP_MIN
-			       ? b + v4_tcp
-			       : NULL;
-	return get16(b + 12) == TYPE_IPV6 && ip[0] >> 4 == 6 && ip[6] == PROTO_TCP &&
-			       get16(ip + 4) >= TCP_MIN && f->caplen >= v6_tcp + TCP_MIN
-		       ? b + v6_tcp
-		       : NULL;
-}
-
-uint64_t wire_sift(const struct frame *frames, size_t n, const struct port_set *ports)
-{
-	uint64_t kept = 0;
-	struct segment s;
-
-	for (size_t i = 0; i < n; i++) {
-		const uint8_t *p = usual_ports(&frames[i]);
-		bool keep = p ? port_in(ports, get16(p)) || port_in(ports, get16(p + 2))
-			      : wire_peek(&frames[i], ports, &s) != PEEK_NOTHING;
-		kept |= (uint64_t)keep << i;
-	}
-	return kept;
-}

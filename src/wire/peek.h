@@ -54,7 +54,43 @@ enum peek {
 
 enum peek wire_peek(const struct frame *f, const struct port_set *ports, struct segment *out);
 
-/* Of n frames, 64 at most, those for which wire_peek() may say something else than PEEK_NOTHING: a bit each. */
-uint64_t wire_sift(const struct frame *frames, size_t n, const struct port_set *ports);
+/* Where TCP's ports stand in the usual frame: Ethernet, and IP without anything in between. NULL: it is
+ * another one. */
+static inline const uint8_t *wire_usual_ports(uint16_t link_type, const uint8_t *bytes, size_t caplen)
+{
+	enum { ETHERNET = 14, IPV4 = 20, IPV6 = 40, TCP = 20, PROTO = 6 };
+	const uint8_t *type = bytes + 12, *ip = bytes + ETHERNET;
+
+	if (link_type != 1 || caplen < ETHERNET + IPV4 + TCP)
+		return NULL;
+	if (type[0] == 0x08 && type[1] == 0x00) {
+		bool plain = ip[0] == 0x45 && ip[9] == PROTO && !(ip[6] & 0x3f) && !ip[7];
+		bool whole = (ip[2] << 8 | ip[3]) >= IPV4 + TCP;
+		return plain && whole ? ip + IPV4 : NULL;
+	}
+	if (type[0] == 0x86 && type[1] == 0xdd) {
+		bool plain = ip[0] >> 4 == 6 && ip[6] == PROTO && caplen >= ETHERNET + IPV6 + TCP;
+		return plain && (ip[4] << 8 | ip[5]) >= TCP ? ip + IPV6 : NULL;
+	}
+	return NULL;
+}
+
+static inline bool wire_wants(const uint8_t *tcp_ports, const struct port_set *ports)
+{
+	const uint8_t *p = tcp_ports;
+
+	return port_in(ports, (uint16_t)(p[0] << 8 | p[1])) || port_in(ports, (uint16_t)(p[2] << 8 | p[3]));
+}
+
+/* False: wire_peek() would say PEEK_NOTHING. It may say so also where this is true. */
+static inline bool wire_matters(const struct frame *f, const struct port_set *ports)
+{
+	const uint8_t *p = wire_usual_ports(f->link_type, f->bytes, f->caplen);
+	struct segment s;
+
+	if (p)
+		return wire_wants(p, ports);
+	return wire_peek(f, ports, &s) != PEEK_NOTHING;
+}
 
 #endif

@@ -432,10 +432,91 @@ static void compressed(void **state)
 	}
 }
 
+/* ---- sifted ---- */
+
+/* An Ethernet frame of TCP from port 40000 to `port`. */
+static void put_tcp(struct file *f, unsigned port)
+{
+	static const uint8_t ip[] = {0x45, 0, 0, 40, 0, 1, 0x40, 0, 64, 6, 0, 0, 10, 0, 0, 1, 192, 0, 2, 1};
+	uint8_t bytes[54] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0};
+
+	memcpy(bytes + 14, ip, sizeof(ip));
+	bytes[34] = 0x9c;
+	bytes[35] = 0x40;
+	bytes[36] = (uint8_t)(port >> 8);
+	bytes[37] = (uint8_t)port;
+	bytes[46] = 0x50;
+	memcpy(f->bytes + f->len, bytes, sizeof(bytes));
+	f->len += sizeof(bytes);
+}
+
+/* `wanted`: the number of the one packet to port 25, 0 none. */
+static void sifted_file(struct file *f, bool big, unsigned packets, unsigned wanted)
+{
+	pcap(f, big, 0xa1b2c3d4, 0);
+	f->bytes[big ? 23 : 20] = 1; /* Ethernet */
+	f->bytes[big ? 20 : 23] = 0;
+	for (unsigned i = 1; i <= packets; i++) {
+		put32(f, 1700000000 + i);
+		put32(f, 0);
+		put32(f, 54);
+		put32(f, 54);
+		put_tcp(f, i == wanted ? 25 : 443);
+	}
+}
+
+static void check_sifted(bool big, unsigned packets, unsigned wanted, const unsigned *expected)
+{
+	static struct file f;
+	struct port_set ports = {0};
+	struct frame frames[2];
+	struct reader *r;
+	struct err e;
+	size_t n;
+
+	sifted_file(&f, big, packets, wanted);
+	ports.bits[0] = UINT64_C(1) << 25;
+	int fd = memfd_create("capture", MFD_CLOEXEC);
+	assert_int_equal(write(fd, f.bytes, f.len), f.len);
+	lseek(fd, 0, SEEK_SET);
+	assert_int_equal(reader_open(&r, fd, "test", &e), 0);
+	reader_sift(r, &ports);
+	while ((n = reader_next(r, frames, COUNT(frames))) > 0) {
+		for (size_t i = 0; i < n; i++, expected++) {
+			assert_int_equal(frames[i].number, *expected);
+			assert_int_equal(frames[i].t_ns, (1700000000 + *expected) * NS_PER_S);
+			/* the first may come whole */
+			if (*expected == wanted)
+				assert_int_equal(frames[i].bytes[37], 25);
+			else if (*expected > 1)
+				assert_null(frames[i].bytes);
+		}
+	}
+	assert_int_equal(*expected, 0);
+	bool truncated;
+	assert_null(reader_fault(r, &truncated));
+	reader_free(r);
+	close(fd);
+}
+
+/* Of what is of no interest the first, the last and each 64th keep their time. */
+static void sifted(void **state)
+{
+	(void)state;
+	for (int big = 0; big < 2; big++) {
+		check_sifted(big, 200, 100, (const unsigned[]){1, 64, 100, 128, 192, 200, 0});
+		check_sifted(big, 200, 200, (const unsigned[]){1, 64, 128, 192, 200, 0});
+		check_sifted(big, 128, 128, (const unsigned[]){1, 64, 128, 0});
+		check_sifted(big, 128, 0, (const unsigned[]){1, 64, 128, 0});
+		check_sifted(big, 2, 0, (const unsigned[]){1, 2, 0});
+		check_sifted(big, 1, 0, (const unsigned[]){1, 0});
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(pcap_kinds),    cmocka_unit_test(pcap_cut),
+		cmocka_unit_test(pcap_kinds),    cmocka_unit_test(pcap_cut),      cmocka_unit_test(sifted),
 		cmocka_unit_test(pcap_broken),   cmocka_unit_test(pcapng_interfaces),
 		cmocka_unit_test(pcapng_broken), cmocka_unit_test(compressed),
 	};
