@@ -108,9 +108,7 @@ struct html_page *html_begin(void)
 {
 	struct html_page *p = xcalloc(1, sizeof(*p));
 
-	p->rows = tmpfile();
-	p->articles.out = tmpfile();
-	if (p->rows && p->articles.out)
+	if (html_open_parts(&p->rows, &p->articles))
 		return p;
 	html_free(p);
 	return NULL;
@@ -120,11 +118,7 @@ void html_free(struct html_page *p)
 {
 	if (!p)
 		return;
-	if (p->rows)
-		fclose(p->rows);
-	if (p->articles.out)
-		fclose(p->articles.out);
-	arena_clear(&p->articles.scratch);
+	html_close_parts(p->rows, &p->articles);
 	free(p);
 }
 
@@ -219,6 +213,22 @@ void html_foot(struct html *h)
 {
 	html(h, "</main>\n<footer>Made by smtpblame. This page loads nothing and runs no script."
 		"</footer>\n</body>\n</html>\n");
+}
+
+bool html_open_parts(FILE **rows, struct html *articles)
+{
+	*rows = tmpfile();
+	articles->out = tmpfile();
+	return *rows && articles->out;
+}
+
+void html_close_parts(FILE *rows, struct html *articles)
+{
+	if (rows)
+		fclose(rows);
+	if (articles->out)
+		fclose(articles->out);
+	arena_clear(&articles->scratch);
 }
 
 int html_append(FILE *out, FILE *part)

@@ -44,7 +44,11 @@ void html_head(struct html *h, const char *title);
 void html_top(struct html *h);
 void html_foot(struct html *h);
 
-/* A part that was put aside; -1: it can't be read. */
+/* What is put aside in temporary files until the page is written: the rows of its table, and the
+ * articles. False: there is no room for them, see errno; close them all the same. */
+bool html_open_parts(FILE **rows, struct html *articles);
+void html_close_parts(FILE *rows, struct html *articles);
+/* One of them, behind what `out` holds; -1: it can't be read. */
 int html_append(FILE *out, FILE *part);
 
 /* Class of a state, of a port: "good", "bad", "odd". */

@@ -27,9 +27,7 @@ struct html_connections *html_connections_begin(void)
 {
 	struct html_connections *p = xcalloc(1, sizeof(*p));
 
-	p->rows = tmpfile();
-	p->articles.out = tmpfile();
-	if (p->rows && p->articles.out)
+	if (html_open_parts(&p->rows, &p->articles))
 		return p;
 	html_connections_free(p);
 	return NULL;
@@ -39,11 +37,7 @@ void html_connections_free(struct html_connections *p)
 {
 	if (!p)
 		return;
-	if (p->rows)
-		fclose(p->rows);
-	if (p->articles.out)
-		fclose(p->articles.out);
-	arena_clear(&p->articles.scratch);
+	html_close_parts(p->rows, &p->articles);
 	free(p);
 }
 
