@@ -59,11 +59,13 @@ static bool is_secure(const struct ev_dns *d)
 	return d && d->status == DNS_FOUND && d->trust == DNS_SECURE;
 }
 
-/* Usage 2 or 3, selector 0 or 1, a SHA-2 digest: "3 1 1 0a1b...". Others can't be compared here. */
+/* Usage 2 or 3, selector 0 or 1, a SHA-2 digest: "3 1 1 0a1b...", or the whole by its digest:
+ * "3 1 0 sha256:0a1b...". Others can't be compared here. */
 static bool is_comparable(const char *tlsa)
 {
 	return (tlsa[0] == '2' || tlsa[0] == '3') && (tlsa[2] == '0' || tlsa[2] == '1') &&
-	       (tlsa[4] == '1' || tlsa[4] == '2');
+	       (tlsa[4] == '1' || tlsa[4] == '2' ||
+		(tlsa[4] == '0' && strncmp(tlsa + 5, " sha256:", 8) == 0));
 }
 
 static bool fits_any(const struct ev_dns *d, const struct ev_tls *tls)

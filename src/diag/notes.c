@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What the reader of a report should know of how it came about, and what it is no finding of. */
 #include <stdlib.h>
+#include <string.h>
+#include <strings.h>
 
 #include "diag/builder.h"
+#include "smtp/ehlo.h"
 
 #define NOTES_MAX 64
 
@@ -51,6 +54,52 @@ static void note_injection(struct builder *b, const char **list)
 					      "below this machine's firewall port %u is answered by the "
 					      "destination: nothing else on the way stops it",
 					      port_of(b, i)));
+}
+
+/* The last two labels: hosts of one operator share them, mostly. */
+static const char *domain_of(const char *name)
+{
+	size_t at = strlen(name);
+	unsigned dots = 0;
+
+	at -= at > 0 && name[at - 1] == '.';
+	while (at > 0 && (name[at - 1] != '.' || ++dots < 2))
+		at--;
+	return name + at;
+}
+
+/* A product that is known to stand in between as well as at the server's own side, or a host of another
+ * domain: neither proves anything, and who wonders should know. True if there was something to tell. */
+static bool note_greeting(struct builder *b, const char **list, unsigned i)
+{
+	const struct tracker *t = &b->d->tracker;
+	const struct port_facts *p = &b->facts[i];
+	const struct flow *f = p->flow;
+	struct arena *a = &b->r->arena;
+	char host[256];
+
+	if (!f || !fact_seen(p, F_GREETING_OK) || fact_seen(p, F_TLS_VERIFIED) ||
+	    b->verdicts[i].state == STATE_INTERCEPTED)
+		return false;
+	unsigned before = b->r->n_notes;
+	const struct signature *s = signature_find(&t->plan->signatures, SIGNATURE_GREETING, f->reply_text);
+	if (s)
+		add_note(b, list,
+			 arena_printf(a,
+				      "port %u greets as %s does, which may be the server's own or stand in "
+				      "between, and no certificate vouches for it: compare the greeting from "
+				      "another network, or give what the server says by --expect-banner",
+				      port_of(b, i), s->name));
+	else if (t->plan->name && strchr(t->plan->name, '.') && !t->plan->expect_name &&
+		 smtp_greeting_name(f->reply_text, host, sizeof(host)) && strchr(host, '.') &&
+		 strcasecmp(domain_of(host), domain_of(t->plan->name)) != 0)
+		add_note(b, list,
+			 arena_printf(a,
+				      "port %u greets as %s, a host of another domain than %s, and no "
+				      "certificate vouches for it: most often the operator's own name; who "
+				      "doubts it compares from another network, or checks with --expect-name",
+				      port_of(b, i), host, t->plan->name));
+	return b->r->n_notes > before;
 }
 
 static void note_session(struct builder *b, const char **list, unsigned i)
@@ -137,6 +186,8 @@ void build_notes(struct builder *b)
 		add_note(b, list, arena_printf(&b->r->arena, "without the whole sandbox: %s", sandbox));
 	for (unsigned i = 0; i < b->n_tested; i++)
 		note_session(b, list, i);
+	for (unsigned i = 0; i < b->n_tested && !note_greeting(b, list, i); i++)
+		; /* one server, one name: what is told of one port goes for the others */
 	for (unsigned i = 0; i < b->n_tested; i++)
 		note_asked(b, list, i);
 	b->r->notes = list;

@@ -13,6 +13,7 @@
 
 #define NAME_MAX_BYTES 256 /* kept of a subject, an issuer, a name */
 #define CHAIN_MAX 4  /* certificates of a chain that a TLSA record may name */
+#define TLSA_FORMS 6 /* of one certificate: two selectors, three matching types */
 #define NAMES_MAX 64       /* names of one certificate that are reported */
 
 int tls_new(struct tls **out, const char *ca_file, struct err *e)
@@ -159,9 +160,11 @@ static const char *digest_text(struct arena *a, unsigned usage, unsigned selecto
 	if (!der || EVP_Digest(der, size, hash, &len, md, NULL) != 1)
 		len = 0;
 	free(der);
-	char *out = arena_printf(a, "%u %u %u %*s", usage, selector, matching, (int)(2 * len), "");
+	char *out = arena_printf(a, "%u %u %u %s%*s", usage, selector, matching,
+				 matching ? "" : TLS_WHOLE, (int)(2 * len), "");
+	char *hex = out + strlen(out) - 2 * (size_t)len;
 	for (unsigned i = 0; i < len; i++)
-		snprintf(out + 6 + 2 * i, 3, "%02x", hash[i]);
+		snprintf(hex + 2 * i, 3, "%02x", hash[i]);
 	return out;
 }
 
@@ -171,14 +174,14 @@ static const char *const *tlsa_records(struct arena *a, SSL *ssl, X509 *cert)
 {
 	STACK_OF(X509) *chain = SSL_get_peer_cert_chain(ssl);
 	int n = chain ? sk_X509_num(chain) : 0;
-	const char **out = arena_alloc(a, ((size_t)CHAIN_MAX * 4 + 5) * sizeof(*out));
+	const char **out = arena_alloc(a, (((size_t)CHAIN_MAX + 1) * TLSA_FORMS + 1) * sizeof(*out));
 	unsigned k = 0;
 
 	for (int i = -1; i < n && i < CHAIN_MAX; i++)
-		for (unsigned form = 0; form < 4; form++)
-			out[k++] = digest_text(a, i < 0 ? 3 : 2, form / 2,
+		for (unsigned form = 0; form < TLSA_FORMS; form++)
+			out[k++] = digest_text(a, i < 0 ? 3 : 2, form / 3,
 					       i < 0 ? cert : sk_X509_value(chain, i),
-					       form % 2 ? EVP_sha512() : EVP_sha256(), 1 + form % 2);
+					       form % 3 == 2 ? EVP_sha512() : EVP_sha256(), form % 3);
 	return out;
 }
 
@@ -235,6 +238,11 @@ void tls_describe(struct tls *t, SSL *ssl, struct arena *a, struct ev_tls *out)
 	out->spki_sha256 = spki_sha256(a, cert);
 	out->tlsa = tlsa_records(a, ssl, cert);
 	X509_free(cert);
+}
+
+void tls_sha256(const void *data, size_t len, uint8_t out[TLS_SHA256_SIZE])
+{
+	SHA256(data, len, out);
 }
 
 char *tls_error_text(struct arena *a)

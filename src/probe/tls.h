@@ -30,6 +30,12 @@ SSL *tls_connection_new(struct tls *t, int fd, const char *name, const struct ad
  * issuer is not in the system's directory. */
 void tls_describe(struct tls *t, SSL *ssl, struct arena *a, struct ev_tls *out);
 
+/* TLSA records of matching type 0 hold a whole certificate or key (RFC 6698 2.1.3): as text its digest
+ * stands for it, "3 1 0 sha256:0a1b...". */
+#define TLS_WHOLE "sha256:"
+#define TLS_SHA256_SIZE 32
+void tls_sha256(const void *data, size_t len, uint8_t out[TLS_SHA256_SIZE]);
+
 /* OpenSSL's words for the latest error of this thread, or a plain "connection closed". */
 char *tls_error_text(struct arena *a);
 

@@ -16,6 +16,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/text.h"
+#include "probe/tls.h"
 
 #define CLASS_IN 1
 enum rr_type {
@@ -457,7 +458,11 @@ static void take_tlsa(const struct lookup *l, struct dns_facts *out)
 		if (len < 4)
 			continue;
 		*t = (struct dns_tlsa){data[0], data[1], data[2], (uint16_t)(len - 3), {0}};
-		memcpy(t->data, data + 3, t->len < DNS_TLSA_DATA_MAX ? t->len : DNS_TLSA_DATA_MAX);
+		if (t->matching == 0)
+			tls_sha256(data + 3, t->len, t->data);
+		else
+			memcpy(t->data, data + 3,
+			       t->len < DNS_TLSA_DATA_MAX ? t->len : DNS_TLSA_DATA_MAX);
 		out->n_tlsa++;
 	}
 	out->tlsa_secure = out->n_tlsa > 0 && l->trust == DNS_SECURE;

@@ -21,7 +21,7 @@
 #define DNS_NAME_MAX       256 /* a name as text: letters, digits, '-', '_', dots, and a NUL */
 #define DNS_MAX_EXCHANGERS 16
 #define DNS_MAX_TLSA       16
-#define DNS_TLSA_DATA_MAX  64 /* SHA-512; a whole certificate is cut: only its length is kept */
+#define DNS_TLSA_DATA_MAX  64 /* SHA-512; of a whole certificate or key (matching 0) its SHA-256 */
 
 struct dns;
 

@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/text.h"
+#include "probe/tls.h"
 #include "run/dns.h"
 #include "run/target.h"
 
@@ -98,8 +99,11 @@ static const char *const *tlsa_text(struct arena *a, const struct dns_facts *f)
 	for (unsigned i = 0; i < f->n_tlsa; i++) {
 		const struct dns_tlsa *t = &f->tlsa[i];
 		unsigned len = t->len < DNS_TLSA_DATA_MAX ? t->len : DNS_TLSA_DATA_MAX;
-		char *text = arena_printf(a, "%u %u %u %*s", t->usage, t->selector, t->matching,
-					  (int)(2 * len), "");
+		/* a whole certificate or key is kept, and compared, by its digest */
+		if (t->matching == 0)
+			len = TLS_SHA256_SIZE;
+		char *text = arena_printf(a, "%u %u %u %s%*s", t->usage, t->selector, t->matching,
+					  t->matching == 0 ? TLS_WHOLE : "", (int)(2 * len), "");
 		char *hex = text + strlen(text) - 2 * len;
 		for (unsigned k = 0; k < len; k++)
 			snprintf(hex + 2 * k, 3, "%02x", t->data[k]);

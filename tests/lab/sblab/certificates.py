@@ -96,13 +96,16 @@ class Store:
             raise CertificateError(f"unknown certificate: {name}")
         return self.pair(name, lambda place: self.make(place, *CERTIFICATES[name]))
 
-    def key_digest(self, name=None):
-        """SHA-256 of its public key, as TLSA records of selector 1 and matching type 1 have it."""
+    def key(self, name=None):
+        """Its public key, whole, as TLSA records of selector 1 and matching type 0 have it."""
         key = subprocess.run(["openssl", "x509", "-in", self.get(name)[0], "-noout", "-pubkey"], check=True,
                              capture_output=True, timeout=30).stdout
-        der = subprocess.run(["openssl", "pkey", "-pubin", "-outform", "DER"], input=key, check=True,
-                             capture_output=True, timeout=30).stdout
-        return hashlib.sha256(der).hexdigest()
+        return subprocess.run(["openssl", "pkey", "-pubin", "-outform", "DER"], input=key, check=True,
+                              capture_output=True, timeout=30).stdout
+
+    def key_digest(self, name=None):
+        """SHA-256 of that, as those of matching type 1 have it."""
+        return hashlib.sha256(self.key(name)).hexdigest()
 
     def authority(self, name=ROOT):
         """An authority's own certificate and key."""

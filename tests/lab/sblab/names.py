@@ -64,7 +64,7 @@ remote-control:
 
 def start_authority(service, directory, addresses, certificates):
     """Keys, zones, then knotd: (children, ports). `addresses` of this node are the zones' name server's.
-    In records, `{spki:NAME}` is the digest of a certificate's key."""
+    In records, `{spki:NAME}` is the digest of a certificate's key, `{key:NAME}` that key as a whole."""
     place = pathlib.Path(directory, "knot")
     place.mkdir(parents=True)
     zones = service["zones"]
@@ -94,6 +94,7 @@ def start_authority(service, directory, addresses, certificates):
 
 
 def with_digests(records, certificates):
+    records = re.sub(r"\{key:([a-z0-9-]+)\}", lambda found: certificates.key(found[1]).hex(), records)
     return re.sub(r"\{spki:([a-z0-9-]+)\}", lambda found: certificates.key_digest(found[1]), records)
 
 

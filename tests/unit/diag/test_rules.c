@@ -249,6 +249,38 @@ static void test_login_is_told(void **state)
 		    "login on port 25 not tried: the certificate is not trusted");
 }
 
+/* A greeting that proves nothing is told where no certificate vouches for the server. */
+static void expect_greeting_note(const char *text, bool verified, const char *note)
+{
+	static const struct signature known[] = {
+		{SIGNATURE_GREETING, "* Some Proxy *", "Some Proxy", false, "test"}};
+	struct scene *s = scene_new(false);
+
+	s->plan.signatures = (struct signatures){known, COUNT(known)};
+	unsigned f = greeted(s, text, 250, plain_ehlo);
+	said(s, f, STAGE_STARTTLS, 220, "go ahead", NULL);
+	shown(s, f, "CN=mx.example.com", "CN=ca", "aa", verified);
+	session_end(s, f, STAGE_QUIT, SESSION_DONE, NULL);
+	const struct report *r = finish(s);
+	assert_int_equal(r->ports[0].state, STATE_OPEN);
+	assert_int_equal(r->n_notes, note ? 1 : 0);
+	if (note && !strstr(r->notes[0], note))
+		fail_msg("%s", r->notes[0]);
+	scene_free(s);
+}
+
+static void test_foreign_greeting_is_told(void **state)
+{
+	(void)state;
+	expect_greeting_note("mx.example.com Some Proxy ready", false, "greets as Some Proxy does");
+	expect_greeting_note("mx.example.com Some Proxy ready", true, NULL);
+	expect_greeting_note("relay.elsewhere.net ESMTP", false, "greets as relay.elsewhere.net");
+	expect_greeting_note("relay.elsewhere.net ESMTP", true, NULL);
+	expect_greeting_note("out7.example.com ESMTP", false, NULL);
+	expect_greeting_note("Example.COM ESMTP", false, NULL);
+	expect_greeting_note("ready", false, NULL);
+}
+
 /* ---- words ---- */
 
 static void test_no_template_has_an_unknown_placeholder(void **state)
@@ -343,6 +375,7 @@ int main(void)
 		cmocka_unit_test(test_rows_are_sound),
 		cmocka_unit_test(test_no_row_is_shadowed),
 		cmocka_unit_test(test_login_is_told),
+		cmocka_unit_test(test_foreign_greeting_is_told),
 		cmocka_unit_test(test_match),
 		cmocka_unit_test(test_no_template_has_an_unknown_placeholder),
 		cmocka_unit_test(test_every_fact_has_words),
