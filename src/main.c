@@ -8,6 +8,7 @@
 #include "cli/read.h"
 #include "cli/replay.h"
 #include "cli/serve.h"
+#include "cli/watch.h"
 
 static const struct verb {
 	const char *name;
@@ -18,6 +19,7 @@ static const struct verb {
 	{"read", read_main},
 	{"replay", replay_main},
 	{"serve", serve_main},
+	{"watch", watch_main},
 };
 
 int main(int argc, char **argv)

@@ -25,6 +25,7 @@ static const struct verb {
 	{"read", "read", "judge the SMTP connections of captures", "files"},
 	{"replay", "replay", "derive the report of a saved case again", "files"},
 	{"serve", "serve", "exporter for Prometheus", "files"},
+	{"watch", "watch", "look again and again, and say what changes", "hosts"},
 };
 
 #define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))

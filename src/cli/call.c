@@ -6,6 +6,7 @@
 
 #include "cli/output.h"
 #include "cli/save.h"
+#include "cli/watch.h"
 #include "report/render.h"
 
 /* ---- output ---- */
@@ -24,6 +25,8 @@ int call_report(struct call *c, const struct report *r, struct saved_case *saved
 	bool first = c->n_reports == 0;
 
 	call_count(c, r);
+	if (c->watching)
+		return watch_report(c->watching, r, e);
 	if ((c->overview ? output_one_of_many : output_report)(&c->opt, r, first, e) != 0)
 		return -1;
 	if (c->page.page)

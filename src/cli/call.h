@@ -32,6 +32,8 @@ struct call {
 	unsigned n_reports;
 	struct overview *overview; /* of many targets at once, else NULL */
 	int status;
+	struct arena *arena;     /* of what lasts for one target; NULL: opt.arena */
+	struct watching *watching; /* `watch`: who takes the reports, instead of standard output; or NULL */
 };
 
 /* One of the ways out that were asked for; with none, one that leaves all to the routes. */
@@ -77,6 +79,8 @@ const char *call_mx_words(struct arena *a, const struct dns_mx *mx);
 int call_open(struct call *c, unsigned uses, struct err *e);
 /* Tested and control ports, of all plans; returns how many. */
 unsigned call_all_ports(const struct call *c, uint16_t ports[PLAN_MAX_PORTS]);
+
+void call_close(struct call *c);
 
 /* ---- output ---- */
 

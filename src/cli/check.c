@@ -15,10 +15,15 @@
 
 /* ---- one after the other ---- */
 
+static struct arena *arena_of(struct call *c)
+{
+	return c->arena ? c->arena : &c->opt.arena;
+}
+
 static int judge(struct call *c, const struct call_target *target, const struct addr *address,
 		 const struct way *way, int64_t deadline, struct err *e)
 {
-	struct plan plan = call_plan(c, &c->opt.arena, target, address, way);
+	struct plan plan = call_plan(c, arena_of(c), target, address, way);
 	struct saved_case saved, *save = c->store ? &saved : NULL;
 	struct report *r = NULL;
 	char line[160], text[ADDR_TEXT_MAX];
@@ -83,7 +88,7 @@ static int judge_name(struct call *c, struct call_target *target, bool exchanger
 		call_unresolved(c, target->input, exchanger ? target->name : NULL, resolver.text);
 		return 0;
 	}
-	target->address_words = call_address_words(&c->opt.arena, &all);
+	target->address_words = call_address_words(arena_of(c), &all);
 	return judge_addresses(c, target, &all, deadline, e);
 }
 
@@ -105,10 +110,10 @@ static int judge_domain(struct call *c, const char *input, const char *domain, i
 		return 0;
 	}
 	call_check_exchangers(c, input, &mx);
-	target.mx_words = call_mx_words(&c->opt.arena, &mx);
+	target.mx_words = call_mx_words(arena_of(c), &mx);
 	target.mx_trust = mx.trust;
 	for (unsigned i = 0; i < mx.n; i++) {
-		target.name = arena_strdup(&c->opt.arena, mx.list[i].name);
+		target.name = arena_strdup(arena_of(c), mx.list[i].name);
 		if (judge_name(c, &target, true,
 			       i ? clock_mono_ns() + c->opt.timeout_ns : deadline, e) != 0)
 			return -1;
@@ -118,7 +123,7 @@ static int judge_domain(struct call *c, const char *input, const char *domain, i
 
 static int judge_target(struct call *c, const char *raw, struct err *e)
 {
-	const char *input = text_clean(&c->opt.arena, raw, strlen(raw), CALL_TARGET_MAX);
+	const char *input = text_clean(arena_of(c), raw, strlen(raw), CALL_TARGET_MAX);
 	struct call_target target = {.input = input};
 	const char *why = call_why_no_target(raw), *at = strrchr(raw, '@');
 	int64_t deadline = clock_mono_ns() + c->opt.timeout_ns;
@@ -131,7 +136,7 @@ static int judge_target(struct call *c, const char *raw, struct err *e)
 	if (call_is_address(raw, &all.addresses[0]))
 		return judge_addresses(c, &target, &all, deadline, e);
 	if (at)
-		return judge_domain(c, input, arena_strdup(&c->opt.arena, at + 1), deadline, e);
+		return judge_domain(c, input, arena_strdup(arena_of(c), at + 1), deadline, e);
 	target.name = input;
 	return judge_name(c, &target, false, deadline, e);
 }
@@ -208,6 +213,16 @@ int call_open(struct call *c, unsigned uses, struct err *e)
 	return c->store ? case_store_check(c->store, e) : 0;
 }
 
+void call_close(struct call *c)
+{
+	page_close(&c->page);
+	explicit_bzero(c->password, sizeof(c->password));
+	dns_close(c->dns);
+	run_free(c->live);
+	case_store_free(c->store);
+	options_clear(&c->opt);
+}
+
 static int targets_main(bool inspect, int argc, char **argv, int *status, struct err *e)
 {
 	struct call c = {.inspect = inspect};
@@ -241,12 +256,7 @@ static int targets_main(bool inspect, int argc, char **argv, int *status, struct
 	*status = c.status;
 	result = page_write(&c.page, e) != 0 ? -1 : run_finish(c.live, e);
 out:
-	page_close(&c.page);
-	explicit_bzero(c.password, sizeof(c.password));
-	dns_close(c.dns);
-	run_free(c.live);
-	case_store_free(c.store);
-	options_clear(&c.opt);
+	call_close(&c);
 	return result;
 }
 

@@ -16,6 +16,7 @@
 #define TIMEOUT_DEFAULT_S 8
 #define QUEUE_DEFAULT     256
 #define INTERVAL_DEFAULT_S 1
+#define WATCH_INTERVAL_DEFAULT_S 60
 #define TIMEOUT_MAX_S     3600
 #define TARGETS_MAX       100000
 #define LINE_MAX_BYTES    1024
@@ -164,6 +165,37 @@ static const struct option_row serve_rows[] = {
 	{"help", 'h', OPT_FLAG, AT(help), NULL, "this text"},
 };
 
+/* `watch` */
+static const struct option_row watch_rows[] = {
+	{"interval", 0, OPT_SECONDS, AT(interval_ns), "SECONDS", "from one look to the next (60)"},
+	{"count", 0, OPT_COUNT, AT(count), "N", "so many looks, then the end (until a signal comes)"},
+	{"ports", 'p', OPT_PORTS, AT(tested), "LIST", "ports to judge (25,465,587)"},
+	{"control", 0, OPT_PORTS, AT(control), "LIST", "ports to compare with (443,80)"},
+	{"ipv4", '4', OPT_FLAG, AT(only_v4), NULL, "IPv4 addresses only"},
+	{"ipv6", '6', OPT_FLAG, AT(only_v6), NULL, "IPv6 addresses only"},
+	{"all-addresses", 0, OPT_FLAG, AT(all_addresses), NULL,
+	 "every address of a name, not just the first of each family"},
+	{"file", 'f', OPT_FILE, 0, "FILE", "read targets, one a line; - is standard input"},
+	{"interface", 'i', OPT_INTERFACE, 0, "IF", "leave through IF"},
+	{"source", 's', OPT_SOURCE, 0, "ADDR", "source address"},
+	{"netns", 0, OPT_STRING, AT(netns), "NAME|PID", "do all of it in that network namespace"},
+	{"uid", 0, OPT_STRING, AT(user), "USER", "connect as that user"},
+	{"timeout", 't', OPT_SECONDS, AT(timeout_ns), "SECONDS", "bound on one look at one target (8)"},
+	{"ca-file", 0, OPT_STRING, AT(ca_file), "FILE", "trust anchors in PEM, not the system's"},
+	{"json", 0, OPT_FLAG, AT(json), NULL, "JSON Lines: one document for each change"},
+	{"ehlo", 0, OPT_WORD, AT(ehlo_name), "NAME", "the name to say EHLO with (this host's)"},
+	{"starttls-required", 0, OPT_FLAG, AT(starttls_required), NULL,
+	 "a server without STARTTLS (or TLS first) is no service"},
+	{"no-path", 0, OPT_FLAG, AT(no_path), NULL, "no TTL-limited probes"},
+	{"max-hops", 0, OPT_HOPS, AT(max_hops), "N", "path length (30)"},
+	{"asn-db", 0, OPT_STRING, AT(asn_db), "FILE.mmdb", "AS numbers of hops (found if installed)"},
+	{"no-trace", 0, OPT_FLAG, AT(no_trace), NULL, "add no nftables trace table"},
+	{"no-inject", 0, OPT_FLAG, AT(no_inject), NULL, "never send below this host's firewall"},
+	{"no-canary", 0, OPT_FLAG, AT(no_canary), NULL, "no SYN to a documentation address"},
+	{"no-sandbox", 0, OPT_FLAG, AT(no_sandbox), NULL, "leave system calls and files as they are"},
+	{"help", 'h', OPT_FLAG, AT(help), NULL, "this text"},
+};
+
 struct option_table {
 	const char *program; /* as the user calls it */
 	const struct option_row *rows;
@@ -175,6 +207,7 @@ static const struct option_table check_table = TABLE("smtpblame", check_rows);
 static const struct option_table read_table = TABLE("smtpblame read", read_rows);
 static const struct option_table replay_table = TABLE("smtpblame replay", replay_rows);
 static const struct option_table serve_table = TABLE("smtpblame serve", serve_rows);
+static const struct option_table watch_table = TABLE("smtpblame watch", watch_rows);
 
 #define ROWS_MAX  64
 _Static_assert(sizeof(check_rows) / sizeof(check_rows[0]) < ROWS_MAX, "the tables of getopt have room");
@@ -602,6 +635,30 @@ int options_parse_serve(struct options *o, int argc, char **argv, struct err *e)
 				       argv[first]);
 }
 
+int options_parse_watch(struct options *o, int argc, char **argv, struct err *e)
+{
+	int first;
+
+	*o = (struct options){
+		.tested = {.ports = {25, 465, 587}, .tls = {false, true, false}, .n = 3},
+		.control = {.ports = {443, 80}, .n = 2},
+		.repeat = 1,
+		.interval_ns = WATCH_INTERVAL_DEFAULT_S * NS_PER_S,
+		.timeout_ns = TIMEOUT_DEFAULT_S * NS_PER_S,
+		.concurrency = 1,
+		.max_hops = 30,
+		.password_fd = -1,
+	};
+	if (parse(&watch_table, o, argc, argv, &first, e) != 0)
+		return -1;
+	if (o->help)
+		return 0;
+	for (int i = first; i < argc; i++)
+		if ((strcmp(argv[i], "-") == 0 ? read_targets(o, "-", e) : add_target(o, argv[i], e)) != 0)
+			return -1;
+	return check_together(o, e);
+}
+
 void options_clear(struct options *o)
 {
 	free(o->targets);
@@ -616,7 +673,7 @@ size_t options_of(const char *verb, struct option_help *out, size_t max)
 		const char *verb;
 		const struct option_table *table;
 	} tables[] = {{"check", &check_table}, {"read", &read_table}, {"replay", &replay_table},
-		    {"serve", &serve_table}};
+		    {"serve", &serve_table}, {"watch", &watch_table}};
 	size_t n = 0;
 
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
@@ -655,6 +712,8 @@ void options_print_help(FILE *out)
 	      "                                         (smtpblame read --help)\n"
 	      "  smtpblame replay  [OPTIONS] CASE...    the report of saved cases, derived again\n"
 	      "                                         (smtpblame replay --help)\n"
+	      "  smtpblame watch   [OPTIONS] TARGET...  look again and again, print what changes\n"
+	      "                                         (smtpblame watch --help)\n"
 	      "  smtpblame serve   [OPTIONS]            exporter for Prometheus\n"
 	      "                                         (smtpblame serve --help)\n\n"
 	      "TARGET is a host name or an address ([v6] too). Needs root, or cap_net_raw and\n"
@@ -700,4 +759,16 @@ void options_print_serve_help(FILE *out)
 	      out);
 	print_rows(&serve_table, out);
 	fputs("\nExit status: 0 when a signal ended it, 2 wrong usage, 3 could not run.\n", out);
+}
+
+void options_print_watch_help(FILE *out)
+{
+	fputs("smtpblame watch [OPTIONS] TARGET... - look again and again, and say what changes\n\n"
+	      "Prints the first look, then changes of state only, and at the end, which a signal brings,\n"
+	      "what was seen of each port. Tells limits on connections, and blocks at certain hours of the\n"
+	      "day. A look that decides nothing is no change unless three in a row are like that. Needs\n"
+	      "root, or cap_net_raw and cap_net_admin.\n\n",
+	      out);
+	print_rows(&watch_table, out);
+	fputs("\nExit status: that of the last look, as of check; 2 wrong usage, 3 could not run.\n", out);
 }

@@ -43,6 +43,7 @@ struct options {
 	int64_t timeout_ns;
 	unsigned repeat; /* --repeat, 1: once */
 	int64_t interval_ns;
+	unsigned count;       /* watch: looks, 0 without end */
 	unsigned concurrency; /* targets at a time; 0: not given */
 	double rate;          /* targets a second, 0: no limit */
 	bool json, text, ticket, quiet, verbose, no_progress;
@@ -91,5 +92,9 @@ void options_print_replay_help(FILE *out);
 /* And for `serve`, which takes no targets. */
 int options_parse_serve(struct options *o, int argc, char **argv, struct err *e);
 void options_print_serve_help(FILE *out);
+
+/* And for `watch`. */
+int options_parse_watch(struct options *o, int argc, char **argv, struct err *e);
+void options_print_watch_help(FILE *out);
 
 #endif

@@ -20,6 +20,7 @@ helps() {
 	"$program" read --help
 	"$program" replay --help
 	"$program" serve --help
+	"$program" watch --help
 }
 want=$(helps | longs)
 [ "$(echo "$want" | wc -l)" -gt 20 ] || complain "--help tells hardly any option"
