@@ -63,6 +63,7 @@ struct live {
 	bool failed;
 	char failure[PCAP_ERRBUF_SIZE];
 	uint64_t sync_asked, sync_done;
+	bool is_ready; /* ready_fd can be read: no need to say so twice, nor to clear it twice */
 	struct packet *queue;       /* ring of queue_size */
 	struct frame_copy **frames; /* their frames, at the same places; NULL: none are kept */
 	size_t queue_size, queue_head, queue_len;
@@ -73,6 +74,14 @@ static void signal_fd(int fd)
 	/* EAGAIN means the counter is full: readable anyway */
 	if (eventfd_write(fd, 1) != 0)
 		return;
+}
+
+/* With the lock held. */
+static void set_ready(struct live *l)
+{
+	if (!l->is_ready)
+		signal_fd(l->ready_fd);
+	l->is_ready = true;
 }
 
 static void clear_fd(int fd)
@@ -128,7 +137,7 @@ static void on_frame(u_char *user, const struct pcap_pkthdr *h, const u_char *fr
 		if (l->frames)
 			l->frames[at] = copy_of(h, frame);
 		if (l->queue_len++ == 0)
-			signal_fd(l->ready_fd);
+			set_ready(l);
 	}
 	pthread_mutex_unlock(&l->lock);
 }
@@ -139,8 +148,8 @@ static void fail(struct live *l, const char *text)
 	l->failed = true;
 	snprintf(l->failure, sizeof(l->failure), "%s", text);
 	pthread_cond_broadcast(&l->synced);
+	set_ready(l);
 	pthread_mutex_unlock(&l->lock);
-	signal_fd(l->ready_fd);
 }
 
 static int count_drops(struct capture *c)
@@ -217,7 +226,7 @@ static void *capture_main(void *arg)
 			pthread_mutex_lock(&l->lock);
 			l->sync_done = asked;
 			pthread_cond_broadcast(&l->synced);
-			signal_fd(l->ready_fd);
+			set_ready(l);
 			pthread_mutex_unlock(&l->lock);
 		}
 		if (stop)
@@ -423,6 +432,7 @@ int capture_start(struct capture *c, const char *filter, struct err *e)
 	clear_fd(l->ready_fd);
 	clear_fd(l->control_fd);
 	forget_queue(l);
+	l->is_ready = false;
 	l->stop = l->failed = false;
 	l->sync_asked = l->sync_done = 0;
 	memset(&c->stats, 0, sizeof(c->stats));
@@ -473,7 +483,9 @@ size_t capture_take(struct capture *c, struct packet *out, struct frame_copy **f
 	}
 	if (l->queue_len == 0) {
 		l->queue_head = 0; /* the rest of it is never touched where it is never needed */
-		clear_fd(l->ready_fd);
+		if (l->is_ready)
+			clear_fd(l->ready_fd);
+		l->is_ready = false;
 	}
 	pthread_mutex_unlock(&l->lock);
 	return n;

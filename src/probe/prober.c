@@ -40,6 +40,8 @@ struct attempt {
 	unsigned port_index;
 	enum flow_role role;
 	enum attempt_state state;
+	uint32_t watched;        /* events that epoll watches for */
+	struct addr local;       /* of the socket */
 	struct session *session; /* once it talks */
 };
 
@@ -359,6 +361,9 @@ static void watch(struct prober *p, struct attempt *a, uint32_t events, int op)
 {
 	struct epoll_event ev = {.events = events, .data.ptr = a};
 
+	if (a->watched == events)
+		return;
+	a->watched = events;
 	epoll_ctl(p->share->epoll, op, a->fd, &ev);
 }
 
@@ -380,7 +385,7 @@ static void note_result(struct prober *p, struct attempt *a, int error, bool at_
 	socklen_t len = sizeof(sa);
 
 	if (error == 0) {
-		ev.connect.local = local_address(a->fd);
+		ev.connect.local = a->local;
 		if (getpeername(a->fd, (struct sockaddr *)&sa, &len) == 0)
 			addr_from_sockaddr(&ev.connect.peer, &ev.connect.peer_port,
 					   (struct sockaddr *)&sa);
@@ -408,7 +413,8 @@ static void on_connected(struct prober *p, struct attempt *a)
 	}
 	p->talked[a->port_index] = true;
 	/* from here on an ICMP error is a hint, as for any other connection (RFC 5927) */
-	setsockopt(a->fd, IPPROTO_IPV6, IPV6_RECVERR, &zero, sizeof(zero));
+	if (p->plan->target.family == ADDR_V6)
+		setsockopt(a->fd, IPPROTO_IPV6, IPV6_RECVERR, &zero, sizeof(zero));
 	a->state = TALKING;
 	a->session = xcalloc(1, sizeof(*a->session));
 	session_begin(a->session, &(struct session_setup){.fd = a->fd,
@@ -647,7 +653,8 @@ void prober_start(struct prober *p, unsigned port_index, enum flow_role role)
 			      .flow = (uint16_t)p->n_attempts,
 			      .lport = lport,
 			      .port_index = port_index,
-			      .role = role};
+			      .role = role,
+			      .local = local_address(fd)};
 	p->attempts = array_grow(p->attempts, p->n_attempts, &p->attempts_size, sizeof(*p->attempts));
 	p->attempts[p->n_attempts++] = a;
 	p->n_busy++;
@@ -655,7 +662,7 @@ void prober_start(struct prober *p, unsigned port_index, enum flow_role role)
 	struct event ev = {.kind = EV_FLOW_START,
 			   .flow_start = {.role = role,
 					  .attempt = (uint16_t)p->per_port[port_index]++,
-					  .local = local_address(fd),
+					  .local = a->local,
 					  .remote = p->plan->target,
 					  .lport = lport,
 					  .rport = port}};

@@ -47,6 +47,14 @@ def processes_of_group(group):
     return found
 
 
+def left_of_group(group):
+    """After a moment: the process beside it ends when it sees that this one has."""
+    until = time.monotonic() + END_SECONDS
+    while (left := processes_of_group(group)) and time.monotonic() < until:
+        time.sleep(0.02)
+    return left
+
+
 class Signals(unittest.TestCase):
     maxDiff = None
 
@@ -62,7 +70,7 @@ class Signals(unittest.TestCase):
             out, err = child.communicate(timeout=END_SECONDS)
             self.assertIn(child.returncode, (-number, 128 + number))
             self.assertEqual((out, err), ("", ""), "half a report, or noise")
-            self.assertEqual(processes_of_group(child.pid), [])
+            self.assertEqual(left_of_group(child.pid), [])
             self.assertEqual(os.listdir(temporary), [])
         self.assertEqual(settings(), before)
 
