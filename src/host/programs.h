@@ -23,8 +23,4 @@
  * program sits above what is visible here. */
 void programs_emit(const struct host_watch *w, host_emit *emit, void *arg);
 
-/* The security modules that are active ("lockdown,capability,selinux,bpf"), and whether SELinux or
- * AppArmor confine this process, for a person to read. False and "": unknown. */
-bool programs_lsm(char *out, size_t size);
-
 #endif

@@ -28,11 +28,6 @@ void ports_free(struct ports *p)
 	free(p);
 }
 
-struct port_range ports_range(const struct ports *p)
-{
-	return p->range;
-}
-
 /* Once around before a number comes again: late packets of its last owner are gone by then. */
 uint16_t ports_take(struct ports *p, void *owner)
 {

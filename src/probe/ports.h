@@ -15,7 +15,6 @@ struct ports; /* opaque */
 
 struct ports *ports_new(struct port_range range);
 void ports_free(struct ports *p); /* NULL is fine */
-struct port_range ports_range(const struct ports *p);
 
 /* The one that has been free for the longest time, 0 when all are taken. `owner`: not NULL. */
 uint16_t ports_take(struct ports *p, void *owner);

@@ -114,22 +114,3 @@ int resolve_name(const char *name, enum addr_family family, int64_t deadline_ns,
 		return err_set(e, ERR_USAGE, "it has no address");
 	return status == 0 ? 0 : failed(status, error, name, deadline_ns, e);
 }
-
-static bool is_unspecified(const struct addr *a)
-{
-	static const uint8_t zero[16];
-
-	/* all of 0.0.0.0/8 means this host (RFC 1122 section 3.2.1.3) */
-	return memcmp(a->bytes, zero, a->family == ADDR_V4 ? 1 : 16) == 0;
-}
-
-bool resolved_not_public(const struct resolved *r)
-{
-	for (unsigned i = 0; i < r->n; i++) {
-		const struct addr *a = &r->addresses[i];
-		if (!is_unspecified(a) && !addr_is_loopback(a) && !addr_is_private(a) &&
-		    !addr_is_shared(a) && !addr_is_link_local(a))
-			return false;
-	}
-	return r->n > 0;
-}

@@ -23,8 +23,4 @@ struct resolved {
 int resolve_name(const char *name, enum addr_family family, int64_t deadline_ns,
 		 struct resolved *out, struct err *e);
 
-/* Whether none of its addresses can be a server's on the Internet: private, shared, link-local,
- * loopback or unspecified ones only. What blocking resolvers, portals and split views give. */
-bool resolved_not_public(const struct resolved *r);
-
 #endif

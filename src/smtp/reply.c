@@ -48,8 +48,3 @@ enum smtp_status smtp_feed(struct smtp_parser *p, const void *bytes, size_t len,
 	*used = n;
 	return p->status;
 }
-
-bool smtp_may_be_reply(const struct smtp_parser *p)
-{
-	return p->status != SMTP_NOT_SMTP;
-}

@@ -42,7 +42,4 @@ void smtp_parser_init(struct smtp_parser *p); /* also to wait for the next reply
  * to what follows: feed it after smtp_parser_init()). A final status is sticky. */
 enum smtp_status smtp_feed(struct smtp_parser *p, const void *bytes, size_t len, size_t *used);
 
-/* True while every byte so far could still begin a reply; false for "SSH-2.0", "HTTP/1.1", 0x16. */
-bool smtp_may_be_reply(const struct smtp_parser *p);
-
 #endif

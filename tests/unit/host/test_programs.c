@@ -913,22 +913,6 @@ static void test_long_name(void **state)
 	close(btf);
 }
 
-static void test_lsm_list(void **state)
-{
-	char text[512] = "x", tiny[8];
-
-	(void)state;
-	if (!programs_lsm(text, sizeof(text))) {
-		assert_string_equal(text, "");
-		print_message("skipped: the kernel doesn't tell\n");
-		skip();
-	}
-	assert_non_null(strstr(text, "capability"));
-	assert_null(strchr(text, '\n'));
-	assert_true(programs_lsm(tiny, sizeof(tiny)));
-	assert_true(strlen(tiny) < sizeof(tiny));
-}
-
 /* ---- without privilege ---- */
 
 static void test_no_privilege(void **state)
@@ -980,7 +964,6 @@ int main(void)
 		CGROUP_TEST(test_cgroup),
 		CGROUP_TEST(test_cgroup_hidden),
 		TEST(test_long_name),
-		TEST(test_lsm_list),
 		TEST(test_no_privilege),
 	};
 	int probe = load(BPF_PROG_TYPE_XDP, 0, "t_probe", XDP_PASS);
