@@ -17,6 +17,8 @@ void call_count(struct call *c, const struct report *r)
 	c->n_reports++;
 	if (c->overview)
 		overview_add(c->overview, r);
+	if (c->nagios)
+		nagios_add(c->nagios, r);
 }
 
 int call_report(struct call *c, const struct report *r, struct saved_case *saved,
@@ -27,7 +29,7 @@ int call_report(struct call *c, const struct report *r, struct saved_case *saved
 	call_count(c, r);
 	if (c->watching)
 		return watch_report(c->watching, r, e);
-	if ((c->overview ? output_one_of_many : output_report)(&c->opt, r, first, e) != 0)
+	if (!c->nagios && (c->overview ? output_one_of_many : output_report)(&c->opt, r, first, e) != 0)
 		return -1;
 	if (c->page.page)
 		html_add(c->page.page, r);
@@ -40,7 +42,10 @@ int call_report(struct call *c, const struct report *r, struct saved_case *saved
 void call_target_failed(struct call *c, const char *input, const char *why)
 {
 	call_progress(c, "");
-	fprintf(stderr, "smtpblame: %s: %s\n", input, why);
+	if (c->nagios)
+		nagios_add_error(c->nagios, input, why);
+	else
+		fprintf(stderr, "smtpblame: %s: %s\n", input, why);
 	if (c->overview)
 		overview_add_failed(c->overview);
 	if (c->opt.json) {

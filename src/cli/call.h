@@ -9,6 +9,7 @@
 #include "cli/page.h"
 #include "cli/password.h"
 #include "model/report.h"
+#include "report/nagios.h"
 #include "report/overview.h"
 #include "run/dns.h"
 #include "run/live.h"
@@ -33,6 +34,7 @@ struct call {
 	struct overview *overview; /* of many targets at once, else NULL */
 	int status;
 	struct arena *arena;     /* of what lasts for one target; NULL: opt.arena */
+	struct nagios *nagios;     /* --nagios: tells all reports at the end; or NULL */
 	struct watching *watching; /* `watch`: who takes the reports, instead of standard output; or NULL */
 };
 

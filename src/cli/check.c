@@ -220,7 +220,17 @@ void call_close(struct call *c)
 	dns_close(c->dns);
 	run_free(c->live);
 	case_store_free(c->store);
+	nagios_free(c->nagios);
 	options_clear(&c->opt);
+}
+
+/* The plugin's answer, also where there was no run: its host reads standard output only. */
+static int answer_nagios(const struct call *c, int result, int *status, const struct err *e)
+{
+	int answer = result == 0 ? nagios_finish(c->nagios, stdout) : nagios_failed(e->text, stdout);
+
+	*status = answer < 0 ? NAGIOS_UNKNOWN : answer;
+	return 0;
 }
 
 static int targets_main(bool inspect, int argc, char **argv, int *status, struct err *e)
@@ -228,9 +238,14 @@ static int targets_main(bool inspect, int argc, char **argv, int *status, struct
 	struct call c = {.inspect = inspect};
 	int result = -1;
 
-	if (options_parse(&c.opt, argc, argv, e) != 0)
+	if (options_parse(&c.opt, argc, argv, e) != 0) {
+		/* the option may stand behind the mistake */
+		for (int i = 1; i < argc && !inspect; i++)
+			c.opt.nagios |= strcmp(argv[i], "--nagios") == 0;
 		goto out;
+	}
 	if (c.opt.help || c.opt.version) {
+		c.opt.nagios = false;
 		if (c.opt.help)
 			options_print_help(stdout);
 		else
@@ -239,10 +254,13 @@ static int targets_main(bool inspect, int argc, char **argv, int *status, struct
 		result = 0;
 		goto out;
 	}
-	if (inspect && c.opt.ticket) {
-		err_set(e, ERR_USAGE, "--ticket tells what was measured: it is for check");
+	if (inspect && (c.opt.ticket || c.opt.nagios)) {
+		err_set(e, ERR_USAGE, "--%s tells what was measured: it is for check",
+			c.opt.ticket ? "ticket" : "nagios");
+		c.opt.nagios = false;
 		goto out;
 	}
+	c.nagios = c.opt.nagios ? nagios_new() : NULL;
 	if (c.opt.auth_user && password_read(c.password, c.opt.auth_user, c.opt.password_file,
 					     c.opt.password_fd, e) != 0)
 		goto out;
@@ -256,6 +274,8 @@ static int targets_main(bool inspect, int argc, char **argv, int *status, struct
 	*status = c.status;
 	result = page_write(&c.page, e) != 0 ? -1 : run_finish(c.live, e);
 out:
+	if (c.opt.nagios)
+		result = answer_nagios(&c, result, status, e);
 	call_close(&c);
 	return result;
 }

@@ -336,7 +336,7 @@ static int print_overview(const struct crowd_call *cc, struct err *e)
 		.left = o->n_targets - cc->next_target + cc->n_asked + cc->n_ready + cc->n_cut,
 	};
 	int failed = o->json		     ? overview_json(cc->c->overview, &end, stdout)
-		     : o->quiet || o->ticket ? 0
+		     : o->quiet || o->ticket || o->nagios ? 0
 					     : overview_text(cc->c->overview, &end, &text, stdout);
 
 	return failed ? err_set(e, ERR_RUN, "cannot write the summary: %s", strerror(errno)) : 0;

@@ -86,6 +86,8 @@ static const struct option_row check_rows[] = {
 	 "a page of its own, too: path, packets in time, evidence, what to do"},
 	{"ticket", 0, OPT_FLAG, AT(ticket), NULL,
 	 "a text for the provider's or network team's desk, to be copied"},
+	{"nagios", 0, OPT_FLAG, AT(nagios), NULL,
+	 "as a plugin of Nagios, Icinga and the like: one line, performance data, their exit status"},
 	{"quiet", 'q', OPT_FLAG, AT(quiet), NULL, "one line a port"},
 	{"verbose", 'v', OPT_FLAG, AT(verbose), NULL, "all evidence"},
 	{"color", 0, OPT_WHEN, AT(colour), "WHEN", "auto, always or never"},
@@ -513,8 +515,8 @@ static int check_together(const struct options *o, struct err *e)
 			       o->auth_user ? "--auth" : "--mail-from");
 	if (o->rcpt_to && !o->mail_from)
 		return err_set(e, ERR_USAGE, "--rcpt-to needs --mail-from");
-	if (o->json + o->quiet + o->ticket > 1)
-		return err_set(e, ERR_USAGE, "--json, --ticket and -q exclude each other");
+	if (o->json + o->quiet + o->ticket + o->nagios > 1)
+		return err_set(e, ERR_USAGE, "--json, --ticket, --nagios and -q exclude each other");
 	if (o->n_targets == 0)
 		return err_set(e, ERR_USAGE, "no target; try: smtpblame mx.example.com");
 	return 0;

@@ -46,7 +46,7 @@ struct options {
 	unsigned count;       /* watch: looks, 0 without end */
 	unsigned concurrency; /* targets at a time; 0: not given */
 	double rate;          /* targets a second, 0: no limit */
-	bool json, text, ticket, quiet, verbose, no_progress;
+	bool json, text, ticket, nagios, quiet, verbose, no_progress;
 	bool no_path, no_trace, no_inject, no_canary, no_sandbox; /* what can be turned off */
 	unsigned max_hops;
 	enum when colour;
