@@ -5,7 +5,6 @@
 #include <openssl/evp.h>
 #include <openssl/sha.h>
 #include <openssl/x509v3.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -133,6 +132,17 @@ static unsigned char *der_of(X509 *cert, bool key_only, size_t *size)
 	return der;
 }
 
+static void put_hex(char *out, const unsigned char *bytes, size_t n)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < n; i++) {
+		*out++ = digits[bytes[i] >> 4];
+		*out++ = digits[bytes[i] & 15];
+	}
+	*out = '\0';
+}
+
 static char *spki_sha256(struct arena *a, X509 *cert)
 {
 	unsigned char hash[SHA256_DIGEST_LENGTH];
@@ -144,8 +154,7 @@ static char *spki_sha256(struct arena *a, X509 *cert)
 		return NULL;
 	SHA256(der, len, hash);
 	free(der);
-	for (size_t i = 0; i < sizeof(hash); i++)
-		snprintf(out + 2 * i, 3, "%02x", hash[i]);
+	put_hex(out, hash, sizeof(hash));
 	return out;
 }
 
@@ -163,8 +172,7 @@ static const char *digest_text(struct arena *a, unsigned usage, unsigned selecto
 	char *out = arena_printf(a, "%u %u %u %s%*s", usage, selector, matching,
 				 matching ? "" : TLS_WHOLE, (int)(2 * len), "");
 	char *hex = out + strlen(out) - 2 * (size_t)len;
-	for (unsigned i = 0; i < len; i++)
-		snprintf(hex + 2 * i, 3, "%02x", hash[i]);
+	put_hex(hex, hash, len);
 	return out;
 }
 

@@ -315,6 +315,15 @@ static int64_t next_wake(const struct fleet *g)
 	return wake;
 }
 
+/* The tap has told all that some run waits for. */
+static void wake_synced(struct fleet *g)
+{
+	for (unsigned i = 0; g->capturing && i < g->n; i++)
+		if (g->jobs[i]->run->syncing &&
+		    capture_synced(g->live->capture, g->jobs[i]->run->sync))
+			g->wake[i] = 0;
+}
+
 static void wake_drawn(struct fleet *g, int64_t now)
 {
 	struct turn *drawn = NULL;
@@ -340,6 +349,7 @@ int fleet_dispatch(struct fleet *g, int64_t *wake, struct err *e)
 			       : err_set(e, ERR_RUN, "the capture has ended");
 	int64_t now = clock_mono_ns();
 	wake_drawn(g, now);
+	wake_synced(g);
 	/* from the end: a run that is over makes room for the last one */
 	for (unsigned i = g->n; i-- > 0;)
 		if (g->wake[i] <= now || g->hurry)

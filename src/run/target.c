@@ -517,6 +517,7 @@ static void begin_sync(struct run *r, enum phase phase)
 	if (r->live->crowd) {
 		r->sync = capture_sync_ask(r->live->capture);
 		r->sync_until = clock_mono_ns() + SYNC_MS * NS_PER_MS;
+		r->syncing = true;
 	} else {
 		r->kept_up = capture_sync(r->live->capture, SYNC_MS);
 		target_take_packets(r);
@@ -532,7 +533,8 @@ static bool is_synced(struct run *r, int64_t *wake)
 		return true;
 	*wake = r->sync_until;
 	r->kept_up = capture_synced(c, r->sync) && !capture_has_failed(c);
-	return r->kept_up || clock_mono_ns() >= r->sync_until;
+	r->syncing = !r->kept_up && clock_mono_ns() < r->sync_until;
+	return !r->syncing;
 }
 
 static void begin_closer_look(struct run *r)

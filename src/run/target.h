@@ -67,6 +67,7 @@ struct run {
 	struct capture_stats before; /* in a crowd: as it began */
 	uint64_t sync;      /* SETTLING, CLOSING in a crowd: what capture_synced() knows, */
 	int64_t sync_until; /* and how long that is waited for */
+	bool syncing;       /* ... still */
 	bool kept_up;       /* the tap told all that it saw */
 	bool controls;      /* their first SYNs were sent */
 	bool sample;        /* of a crowd: looks as closely as one alone */

@@ -30,7 +30,7 @@
 #define TURNS_MAX_UNLIKE 64 /* of a group whose members stop at different places, so many are traced */
 #define TURNS_MAX_UNPLACED 4 /* ... and so many, where none of them could be placed */
 /* The line is short enough to trace everybody in it. */
-#define TURNS_SHORT_NS (3 * INT64_C(1000000000))
+#define TURNS_SHORT_NS (2 * INT64_C(1000000000))
 /* Between two traces, for routers that limit their errors. */
 #define TURNS_REST_NS (3 * INT64_C(1000000000))
 
