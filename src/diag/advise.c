@@ -153,7 +153,7 @@ static enum need need_of_port(const struct tracker *t, int port_index, const str
 	if (!fact_seen(p, F_SYN_LEFT) && (p->looked & FACT_BIT(F_SYN_LEFT)))
 		return attempts < 2 ? NEED_REPEAT : now - last < SYN_DUE_NS ? NEED_WAIT : NEED_NOTHING;
 	if (seen_any(p, FACT_BIT(F_SILENCE_PROVEN) | FACT_BIT(F_ALL_SILENT) |
-				FACT_BIT(F_PATH_STOPS) | FACT_BIT(F_PATH_THROUGH)))
+				FACT_BIT(F_PATH_STOPS) | FACT_BIT(F_PATH_THROUGH) | FACT_BIT(F_ALIKE_STOPS)))
 		return NEED_NOTHING;
 	return attempts < MAX_ATTEMPTS ? NEED_REPEAT : NEED_WAIT;
 }

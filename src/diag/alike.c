@@ -3,6 +3,9 @@
 
 #include "base/clock.h"
 
+/* Where others are known to be dropped on this port, its silence is mere loss with less than this:
+ * less strict than SILENCE_MAX_PROBABILITY, for it is not the only sign. */
+#define SILENT_ALIKE 0.02
 /* A port that passes there would look as if it stopped as often as this: one answer got lost or fell
  * to a limit of ICMP errors. More than paths lose, for a limit may be the cause. */
 #define CONFIRMED_BY_CHANCE 0.3
@@ -51,6 +54,13 @@ static bool contradicted(const struct tracker *t, int port, const struct ev_alik
 	return false;
 }
 
+/* It was proven when this was told; a control's SYN that got lost since then need not undo that. */
+static bool is_silent_enough(const struct port_facts *p)
+{
+	return fact_seen(p, F_SILENT) && fact_seen(p, F_CONTROL_ANSWERS) &&
+	       p->silent_syns >= SILENCE_MIN_SYNS && p->silence_probability <= SILENT_ALIKE;
+}
+
 const struct ev_alike *alike_of(const struct tracker *t, int port, const struct port_facts *p,
 				size_t *event)
 {
@@ -64,8 +74,7 @@ const struct ev_alike *alike_of(const struct tracker *t, int port, const struct 
 		*event = t->alike[port] - 1;
 	switch (a->ailment) {
 	case AILMENT_SILENT:
-		return fact_seen(p, F_SILENT) && fact_seen(p, F_SILENCE_PROVEN) &&
-				       !contradicted(t, port, a) ? a : NULL;
+		return is_silent_enough(p) && !contradicted(t, port, a) ? a : NULL;
 	case AILMENT_ICMP:
 		return fact_seen(p, F_ICMP) && addr_equal(&p->icmp->from, &a->to) ? a : NULL;
 	case AILMENT_OTHER:

@@ -466,7 +466,7 @@ const struct rule rule_table[] = {
 	},
 	{
 		.id = "path-alike", .layer = LAYER_PATH,
-		.need = B(F_SYN_LEFT) | B(F_SILENT) | B(F_SILENCE_PROVEN) | B(F_ALIKE_STOPS),
+		.need = B(F_SYN_LEFT) | B(F_SILENT) | B(F_ALIKE_STOPS),
 		.absent = B(F_ANSWER_DROPPED) | B(F_CONNECTED),
 		.state = STATE_BLOCKED, .mechanism = MECH_SILENT_DROP, .placed = true,
 		.place = PLACE_UNKNOWN, .culprit = CULPRIT_HOP, .confidence = NOWHERE,

@@ -44,6 +44,24 @@ static void test_sample(void **state)
 	assert_true(confidence(60000) < 0.961);
 }
 
+/* A control's SYN that gets lost after the silence was proven, and told, takes nothing back. */
+static void test_late_loss(void **state)
+{
+	struct scene *s = scene_new(false);
+
+	(void)state;
+	usual_host(s);
+	silence_beside(s, 25, 443, FAR_TTL, 5);
+	alike(s, 25, AILMENT_SILENT, 10);
+	start(s, 443);
+	pass(s, 1500);
+	assert_string_equal(found(s)->rule, "path-alike");
+	struct port_facts p;
+	facts_of_port(&s->diag->tracker, 0, s->now, &p);
+	assert_true(p.silence_probability > SILENCE_MAX_PROBABILITY);
+	scene_free(s);
+}
+
 /* What its few probes say, in the order of sending: this port behind the last hop, a control there,
  * this port at the hop before. */
 static void probe_it(struct scene *s, struct addr beyond, bool passes, struct addr before)
@@ -230,6 +248,7 @@ int main(void)
 		cmocka_unit_test(test_unanswered),  cmocka_unit_test(test_passes),
 		cmocka_unit_test(test_other_way),   cmocka_unit_test(test_other_failure),
 		cmocka_unit_test(test_icmp),	    cmocka_unit_test(test_turns),
+		cmocka_unit_test(test_late_loss),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
