@@ -119,6 +119,17 @@ class Many(unittest.TestCase):
         self.assertEqual((done.returncode, len(found), len(errors)), (2, 10, 1))
         self.assertEqual(summaries[0]["failed"], 1)
 
+    def test_saved(self):
+        """Each case gives its report again, also where others were traced in its stead."""
+        with tempfile.TemporaryDirectory() as directory:
+            case = os.path.join(directory, "case")
+            _, found, _ = self.judged(DROPPED + OPEN[:5], "--save", case)
+            saved = [path.parent for path in pathlib.Path(case).rglob("report.json")]
+            self.assertEqual(len(saved), len(found))
+            for path in saved:
+                again = subprocess.run([PROGRAM, "replay", path], capture_output=True, text=True, timeout=60)
+                self.assertEqual(again.stdout, (path / "report.json").read_text(), again.stderr)
+
     def test_cannot_be_written(self):
         with open("/dev/full", "w") as full, tempfile.NamedTemporaryFile("w+") as file:
             file.write("\n".join(OPEN))
