@@ -70,7 +70,7 @@ unsigned call_choose(const struct options *o, const struct resolved *all, struct
 /* Targets under way at the same time. A few go one after the other, each with everything for itself:
  * the trace of this host's own rules is for one at a time. */
 #define CALL_IN_TURN 8
-#define CALL_AT_ONCE 128
+#define CALL_AT_ONCE 256
 unsigned call_concurrency(const struct call *c);
 
 enum addr_family call_family(const struct call *c); /* that names are asked for, ADDR_NONE both */

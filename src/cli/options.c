@@ -73,7 +73,7 @@ static const struct option_row check_rows[] = {
 	{"interval", 0, OPT_SECONDS, AT(interval_ns), "SECONDS",
 	 "from one of them to the next (1); it lengthens the time of -t 8, not one given"},
 	{"concurrency", 0, OPT_COUNT, AT(concurrency), "N",
-	 "targets at a time (1 for up to 8 of them, else 128)"},
+	 "targets at a time (1 for up to 8 of them, else 256)"},
 	{"rate", 0, OPT_RATE, AT(rate), "N", "targets begun in a second at most"},
 	{"write", 'w', OPT_STRING, AT(write_file), "FILE.pcap", "keep the packets"},
 	{"save", 0, OPT_STRING, AT(save_dir), "DIR",

@@ -18,8 +18,8 @@ enum ailment diag_ailment(const struct diag *d, int port, int64_t now, struct ad
 	facts_of_port(&d->tracker, port, now, &p);
 	if (!p.flow || facts_host_stops(&p) || fact_seen(&p, F_CONNECTED))
 		return AILMENT_OTHER;
-	if (fact_seen(&p, F_SILENT) && fact_seen(&p, F_CONTROL_ANSWERS))
-		return AILMENT_SILENT;
+	if (fact_seen(&p, F_SILENT))
+		return fact_seen(&p, F_CONTROL_ANSWERS) ? AILMENT_SILENT : AILMENT_UNANSWERED;
 	if (!fact_seen(&p, F_ICMP) || fact_seen(&p, F_RST) || fact_seen(&p, F_ICMP_FROM_TARGET) ||
 	    fact_seen(&p, F_ICMP_ON_LO))
 		return AILMENT_OTHER;
@@ -77,6 +77,7 @@ const struct ev_alike *alike_of(const struct tracker *t, int port, const struct 
 		return is_silent_enough(p) && !contradicted(t, port, a) ? a : NULL;
 	case AILMENT_ICMP:
 		return fact_seen(p, F_ICMP) && addr_equal(&p->icmp->from, &a->to) ? a : NULL;
+	case AILMENT_UNANSWERED: /* each may be down for itself */
 	case AILMENT_OTHER:
 		break;
 	}

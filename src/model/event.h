@@ -166,6 +166,7 @@ enum ailment {
 	AILMENT_OTHER, /* each target's own */
 	AILMENT_SILENT, /* no answer, and another port of the address answers */
 	AILMENT_ICMP,   /* one router's ICMP error */
+	AILMENT_UNANSWERED, /* no answer, and none of any other port */
 };
 
 /* Where other targets of the same call stop that fail as this one does: so many were traced one by

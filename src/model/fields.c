@@ -64,7 +64,8 @@ WORDS(dns_status, [DNS_FOUND] = "found", [DNS_NO_DATA] = "no-data", [DNS_NO_NAME
 WORDS(dns_trust, [DNS_UNCHECKED] = "unchecked", [DNS_UNSIGNED] = "unsigned",
       [DNS_SECURE] = "secure", [DNS_FORGED] = "forged");
 
-WORDS(ailment, [AILMENT_OTHER] = "other", [AILMENT_SILENT] = "silent", [AILMENT_ICMP] = "icmp");
+WORDS(ailment, [AILMENT_OTHER] = "other", [AILMENT_SILENT] = "silent", [AILMENT_ICMP] = "icmp",
+      [AILMENT_UNANSWERED] = "unanswered");
 
 WORDS(place, [PLACE_HOST] = "host", [PLACE_GATEWAY] = "gateway", [PLACE_ISP] = "isp",
       [PLACE_TRANSIT] = "transit", [PLACE_DESTINATION_NETWORK] = "destination-network",

@@ -54,6 +54,8 @@ static void add_group(struct turns *s, const struct failure *f)
 /* Its place is that of others, too. An ICMP error has a sender: who it is need be found out once. */
 static bool is_settled(const struct turns_group *g)
 {
+	if (g->failure.ailment == AILMENT_UNANSWERED)
+		return false; /* hosts that are down have nothing in common */
 	return !g->unlike && g->placed >= (g->failure.ailment == AILMENT_ICMP ? 1 : TURNS_SAMPLE);
 }
 

@@ -214,6 +214,21 @@ static void test_hopeless(void **state)
 	assert_false(f->turn[0].waiting);
 }
 
+/* Whatever the traces to some of them show, it is never said of others. */
+static void test_unanswered(void **state)
+{
+	struct fixture *f = *state;
+
+	for (unsigned i = 0; i < MANY; i++)
+		f->turn[i].failures[0].ailment = AILMENT_UNANSWERED;
+	all_ask(f, 0);
+	for (unsigned i = 0; i < 2 * TURNS_SAMPLE; i++)
+		trace_one(f, false, PLACE_ISP, 2, "203.0.113.2");
+	for (unsigned i = 0; i < MANY; i++)
+		if (f->turn[i].waiting)
+			assert_int_not_equal(ask(f, i), TURNS_KNOWN);
+}
+
 /* One router's error: it is found once. */
 static void test_icmp(void **state)
 {
@@ -299,7 +314,7 @@ int main(void)
 		TEST(test_one_at_a_time), TEST(test_drawn),	 TEST(test_told),
 		TEST(test_unlike),	  TEST(test_destinations), TEST(test_hopeless),
 		TEST(test_icmp),	  TEST(test_limits),	 TEST(test_confirming),
-		TEST(test_many_groups),
+		TEST(test_many_groups),	  TEST(test_unanswered),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
