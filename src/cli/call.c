@@ -8,6 +8,7 @@
 #include "cli/save.h"
 #include "cli/watch.h"
 #include "report/render.h"
+#include "smtp/ehlo.h"
 
 /* ---- output ---- */
 
@@ -21,12 +22,23 @@ void call_count(struct call *c, const struct report *r)
 		nagios_add(c->nagios, r);
 }
 
+static void keep_greeting(struct call *c, const struct report *r)
+{
+	c->greeted_as[0] = '\0';
+	c->greeted_from = r->target;
+	for (unsigned i = 0; i < r->n_ports && !c->greeted_as[0]; i++)
+		if (r->ports[i].has_smtp && r->ports[i].smtp.banner &&
+		    !smtp_greeting_name(r->ports[i].smtp.banner, c->greeted_as, sizeof(c->greeted_as)))
+			c->greeted_as[0] = '\0';
+}
+
 int call_report(struct call *c, const struct report *r, struct saved_case *saved,
 		struct err *e)
 {
 	bool first = c->n_reports == 0;
 
 	call_count(c, r);
+	keep_greeting(c, r);
 	if (c->watching)
 		return watch_report(c->watching, r, e);
 	if (!c->nagios && (c->overview ? output_one_of_many : output_report)(&c->opt, r, first, e) != 0)
@@ -147,6 +159,9 @@ struct plan call_plan(const struct call *c, struct arena *a, const struct call_t
 		.domain = target->domain,
 		.mx_words = target->mx_words,
 		.mx_trust = target->mx_trust,
+		.sibling = addr_equal(address, &target->sibling_address) ? NULL : target->sibling,
+		.sibling_greeting =
+			addr_equal(address, &target->sibling_address) ? NULL : target->sibling_greeting,
 		.address_words = target->name ? target->address_words : NULL,
 		.source = way->source,
 		.netns = c->opt.netns,

@@ -34,6 +34,8 @@ struct call {
 	struct overview *overview; /* of many targets at once, else NULL */
 	int status;
 	struct arena *arena;     /* of what lasts for one target; NULL: opt.arena */
+	char greeted_as[256];      /* the host that the latest report's server greets as; "" none */
+	struct addr greeted_from;
 	struct nagios *nagios;     /* --nagios: tells all reports at the end; or NULL */
 	struct watching *watching; /* `watch`: who takes the reports, instead of standard output; or NULL */
 };
@@ -54,6 +56,9 @@ struct call_target {
 	/* what the DNS said on the way here */
 	const char *mx_words, *address_words;
 	enum dns_trust mx_trust;
+	/* as in struct plan; of an exchanger with another address than `sibling_address` */
+	const char *sibling, *sibling_greeting;
+	struct addr sibling_address;
 };
 
 /* Strings are borrowed, or in `a`. */

@@ -92,6 +92,19 @@ static int judge_name(struct call *c, struct call_target *target, bool exchanger
 	return judge_addresses(c, target, &all, deadline, e);
 }
 
+/* The first exchanger that greets as a host which is none of them: do the others, too? */
+static void keep_sibling(struct call *c, struct call_target *target, const struct dns_mx *mx)
+{
+	if (target->sibling || !strchr(c->greeted_as, '.'))
+		return;
+	for (unsigned i = 0; i < mx->n; i++)
+		if (strcasecmp(mx->list[i].name, c->greeted_as) == 0)
+			return;
+	target->sibling = target->name;
+	target->sibling_greeting = arena_strdup(arena_of(c), c->greeted_as);
+	target->sibling_address = c->greeted_from;
+}
+
 /* Each exchanger of a domain in the order in which mail would try them. */
 static int judge_domain(struct call *c, const char *input, const char *domain, int64_t deadline,
 			struct err *e)
@@ -114,9 +127,11 @@ static int judge_domain(struct call *c, const char *input, const char *domain, i
 	target.mx_trust = mx.trust;
 	for (unsigned i = 0; i < mx.n; i++) {
 		target.name = arena_strdup(arena_of(c), mx.list[i].name);
+		c->greeted_as[0] = '\0';
 		if (judge_name(c, &target, true,
 			       i ? clock_mono_ns() + c->opt.timeout_ns : deadline, e) != 0)
 			return -1;
+		keep_sibling(c, &target, &mx);
 	}
 	return 0;
 }

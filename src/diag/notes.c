@@ -82,6 +82,19 @@ static bool note_greeting(struct builder *b, const char **list, unsigned i)
 	    b->verdicts[i].state == STATE_INTERCEPTED)
 		return false;
 	unsigned before = b->r->n_notes;
+	/* Several exchangers behind one banner (method.md section 5): a device on the way would answer for
+	 * all of them, and so does many an operator's one machine. Who answers, TTLs and canary tell. */
+	if (t->plan->sibling_greeting && smtp_greeting_name(f->reply_text, host, sizeof(host)) &&
+	    strcasecmp(host, t->plan->sibling_greeting) == 0) {
+		add_note(b, list,
+			 arena_printf(a,
+				      "port %u greets as %s, just as %s does, another exchanger of this domain "
+				      "with another address, and no certificate vouches for it: one machine of "
+				      "the operator's behind both, or one on the way that answers for all; "
+				      "compare the greetings from another network",
+				      port_of(b, i), host, t->plan->sibling));
+		return true;
+	}
 	const struct signature *s = signature_find(&t->plan->signatures, SIGNATURE_GREETING, f->reply_text);
 	if (s)
 		add_note(b, list,

@@ -114,6 +114,7 @@ FIELDS(plan_port, FIELD(plan_port, port), FIELD(plan_port, tested), FIELD(plan_p
 
 FIELDS(plan, REQUIRED(plan, input), FIELD(plan, name), FIELD(plan, target), FIELD(plan, domain),
        FIELD(plan, mx_words), FIELD(plan, address_words), ENUM(plan, mx_trust, dns_trust),
+       FIELD(plan, sibling), FIELD(plan, sibling_greeting),
        FIELD(plan, interface), FIELD(plan, source), FIELD(plan, netns), FIELD(plan, hostname),
        ARRAY(plan, ports, n_ports, plan_port), FIELD(plan, timeout_ns), FIELD(plan, no_path),
        FIELD(plan, thrifty), FIELD(plan, no_inject), FIELD(plan, no_trace), FIELD(plan, no_canary),

@@ -34,6 +34,9 @@ struct plan {
 	const char *domain; /* whose exchanger it is, or NULL: not known */
 	const char *mx_words, *address_words; /* what the DNS said on the way to it, or NULL */
 	enum dns_trust mx_trust; /* of mx_words */
+	/* An exchanger of the same domain that was looked at before this one, with another address, and the
+	 * host that it greets as where that is none of the domain's exchangers; or NULL. */
+	const char *sibling, *sibling_greeting;
 	const char *interface;   /* -i, or NULL: by route */
 	struct addr source;      /* -s, or ADDR_NONE: by route */
 	const char *netns;       /* --netns, or NULL */

@@ -138,6 +138,20 @@ class Names(unittest.TestCase):
         self.assertIn("1 of its exchangers are no host names", done.stderr)
         self.assertEqual(self.seen(), [None, ("mx2.example.net", TARGET4, "open")])
 
+    def test_one_banner_behind_several(self):
+        """Two exchangers greet as one host that is neither: told of the second, and no verdict."""
+        done = self.call("-p", "25", "@pair.example.net")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        notes = [" ".join(d["notes"]) for d in self.documents]
+        self.assertEqual(len(notes), 2)
+        self.assertNotIn("just as", notes[0])
+        self.assertIn("port 25 greets as mx.example.net, just as one.pair.example.net does", notes[1])
+        # one address under two names, and exchangers of which one is called like that: nothing to tell
+        for target in ("@twin.example.net", "@example.net"):
+            done = self.call("-p", "25", target)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertNotIn("just as", json.dumps(self.documents))
+
     def test_no_mx(self):
         done = self.call("@implicit.example.net.")
         self.assertEqual(done.returncode, 0, done.stderr)

@@ -281,6 +281,34 @@ static void test_foreign_greeting_is_told(void **state)
 	expect_greeting_note("ready", false, NULL);
 }
 
+/* Two exchangers that greet as the same third host: told, where no certificate vouches for it. */
+static void expect_sibling_note(const char *greeting, bool verified, bool told)
+{
+	struct scene *s = scene_new(false);
+
+	s->plan.sibling = "mx1.example.com";
+	s->plan.sibling_greeting = "relay.example.com";
+	unsigned f = greeted(s, greeting, 250, plain_ehlo);
+	said(s, f, STAGE_STARTTLS, 220, "go ahead", NULL);
+	shown(s, f, "CN=mx.example.com", "CN=ca", "aa", verified);
+	session_end(s, f, STAGE_QUIT, SESSION_DONE, NULL);
+	const struct report *r = finish(s);
+	assert_int_equal(r->ports[0].state, STATE_OPEN);
+	assert_int_equal(r->n_notes, told);
+	if (told)
+		assert_non_null(strstr(r->notes[0], ", just as mx1.example.com does"));
+	scene_free(s);
+}
+
+static void test_one_banner_behind_several(void **state)
+{
+	(void)state;
+	expect_sibling_note("Relay.Example.com ESMTP", false, true);
+	expect_sibling_note("relay.example.com ESMTP", true, false);
+	expect_sibling_note("relay2.example.com ESMTP", false, false);
+	expect_sibling_note("mx.example.com ESMTP", false, false);
+}
+
 /* ---- words ---- */
 
 static void test_no_template_has_an_unknown_placeholder(void **state)
@@ -376,6 +404,7 @@ int main(void)
 		cmocka_unit_test(test_no_row_is_shadowed),
 		cmocka_unit_test(test_login_is_told),
 		cmocka_unit_test(test_foreign_greeting_is_told),
+		cmocka_unit_test(test_one_banner_behind_several),
 		cmocka_unit_test(test_match),
 		cmocka_unit_test(test_no_template_has_an_unknown_placeholder),
 		cmocka_unit_test(test_every_fact_has_words),
