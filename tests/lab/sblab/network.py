@@ -54,6 +54,7 @@ class Network:
         self.certificates = certificates.Store(self.directory / "pki", certificate)
         self.pid = os.getpid()
         self.children = []
+        self.brittle = []  # of them: programs that crash by themselves now and then
         self.private = {}   # node: {path: what its commands see there}
         self.mounts = {}    # node: an open mount namespace
         self.cgroup = None  # name of the client's own, if it has one
@@ -279,6 +280,7 @@ class Network:
                 children, ports = services.start({**service, "node": node}, place, self.certificates,
                                                  self.topology.addresses)
             self.children += children
+            self.brittle += children if service["kind"] == "sslsplit" else []
             self.awaited.append((node, children, ports, place))
 
     def wait_for_services(self):
@@ -287,6 +289,10 @@ class Network:
                 services.wait_listening(ports, children, lambda place=place: logs_of(place))
 
     # --- use ------------------------------------------------------------------
+
+    def broke(self):
+        """Has a program of the network itself crashed? Then what was seen in it is no truth about anything."""
+        return any(os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) for child in self.brittle)
 
     def run(self, node, command, timeout=None, **options):
         """Run a command to its end at a node: its exit status. Options as for Popen.

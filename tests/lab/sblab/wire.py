@@ -34,6 +34,7 @@ TH_SYN, TH_RST, TH_ACK = 2, 4, 16
 DECIDED_SECONDS = 1.6   # a local ICMP reject is fatal only at the second SYN, after 1 s
 CONNECT_SECONDS = 7.0   # for a claim `connected`: lossy paths need a retransmission or two
 SESSION_SECONDS = 1.0
+GREETING_SECONDS = 4.0  # for a claim `greets`: behind a SYN proxy it takes a retransmission
 
 
 def differences(network):
@@ -45,7 +46,9 @@ def differences(network):
         for port, claims in scenario.wire.items():
             number, _as, user = port.partition(" as ")
             wanted = [claim.strip() for claim in claims.split(",")]
-            seen = observe(target, int(number), scenario, "connected" in wanted, user)
+            greets = any(claim.startswith("greets ") for claim in wanted)
+            seen = observe(target, int(number), scenario, "connected" in wanted, user,
+                           GREETING_SECONDS if greets else SESSION_SECONDS)
             for claim in wanted:
                 if not holds(claim, seen):
                     found.append(f"wire {port}: expected {claim!r}, seen {sorted(seen)}")
@@ -71,7 +74,7 @@ def effective_user(name):
         os.seteuid(0)
 
 
-def observe(target, port, scenario, patient, user=""):
+def observe(target, port, scenario, patient, user="", session_seconds=SESSION_SECONDS):
     """The set of words that describe what happened."""
     with contextlib.closing(socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_ALL))) as tap:
         tap.setblocking(False)
@@ -80,7 +83,7 @@ def observe(target, port, scenario, patient, user=""):
         with contextlib.closing(sock):
             local_port = sock.getsockname()[1]
             if "connected" in words and "reset" not in words:
-                words.add(session(sock))
+                words.add(session(sock, session_seconds))
             words |= packets(tap, local_port, port, scenario)
     if "syn" not in words:
         words.add("no syn")
@@ -103,8 +106,8 @@ def connect(target, port, patience):
     return {names.get(error) or errno.errorcode[error]}, sock
 
 
-def session(sock):
-    if not select.select([sock], [], [], SESSION_SECONDS)[0]:
+def session(sock, seconds):
+    if not select.select([sock], [], [], seconds)[0]:
         return "quiet"
     try:
         data = sock.recv(100)
