@@ -5,6 +5,8 @@
 
 #include "diag/diag.h"
 #include "diag/named.h"
+#include "diag/rules.h"
+#include "diag/words.h"
 
 /* Evidence of one report; a run of many attempts has more events than a person reads. */
 #define EVIDENCE_MAX 400
@@ -40,6 +42,18 @@ void build_seen_as(struct builder *b);
 
 /* The packets of the run, for a ladder. */
 void build_packets(struct builder *b);
+
+/* The finding of a row that matched; w->named is used meanwhile. And that of a port which no row
+ * decides: what is missing. */
+struct finding build_finding(struct builder *b, int port_index, const struct rule *rule,
+			     struct words *w);
+struct finding build_undecided(struct builder *b, const struct words *w, fact_set missing);
+
+/* What was said on the port, and when. */
+void build_smtp(struct builder *b, const struct port_facts *p, struct report_port *out);
+
+/* The path matrix; after the ports' facts. */
+void build_path(struct builder *b);
 
 /* The culprit's kind, text and fields from who was named. */
 void build_named(struct builder *b, const struct named *n, struct culprit *c);

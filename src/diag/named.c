@@ -1,17 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "diag/named.h"
+#include "diag/named_private.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "wire/decode.h"
-
-static const struct host_record *record(const struct tracker *t, unsigned i)
-{
-	return t->log->events[t->host[i]].host;
-}
-
-static const struct flow *flow_from(const struct tracker *t, int port_index, uint16_t lport)
+const struct flow *named_flow(const struct tracker *t, int port_index, uint16_t lport)
 {
 	for (unsigned i = 0; i < t->n_flows; i++)
 		if (t->flows[i].lport == lport &&
@@ -20,32 +13,22 @@ static const struct flow *flow_from(const struct tracker *t, int port_index, uin
 	return NULL;
 }
 
-static bool is_syn(uint8_t flags)
-{
-	return (flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN;
-}
-
-static bool is_syn_ack(uint8_t flags)
-{
-	return (flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK);
-}
-
 /* A packet of this port's attempts. Only the source ports are ours alone. */
 static bool packet_is_of(const struct tracker *t, int port_index, const struct host_packet *p)
 {
-	return flow_from(t, port_index, p->inbound ? p->dport : p->sport) != NULL;
+	return named_flow(t, port_index, p->inbound ? p->dport : p->sport) != NULL;
 }
 
 static bool packet_fits(const struct host_packet *p, enum named_what what)
 {
 	switch (what) {
 	case NAMED_STOP_OUT:
-		return p->stopped && !p->inbound && is_syn(p->tcp_flags);
+		return p->stopped && !p->inbound && named_is_syn(p->tcp_flags);
 	case NAMED_STOP_IN:
 		return p->stopped && p->inbound &&
-		       (is_syn_ack(p->tcp_flags) || (p->tcp_flags & TCP_RST));
+		       (named_is_syn_ack(p->tcp_flags) || (p->tcp_flags & TCP_RST));
 	case NAMED_STOP_LATER:
-		return p->stopped && !is_syn(p->tcp_flags) && !is_syn_ack(p->tcp_flags) &&
+		return p->stopped && !named_is_syn(p->tcp_flags) && !named_is_syn_ack(p->tcp_flags) &&
 		       !(p->tcp_flags & TCP_RST);
 	case NAMED_TURN:
 		return p->turned && !p->inbound && p->turn.table[0]; /* else legacy nat did */
@@ -76,7 +59,7 @@ static bool find_packet(const struct tracker *t, int port_index, enum named_what
 			struct named *out)
 {
 	for (unsigned i = 0; i < t->n_host; i++) {
-		const struct host_record *r = record(t, i);
+		const struct host_record *r = named_record(t, i);
 		if (r->kind != HOST_PACKET || !packet_fits(&r->packet, what) ||
 		    !packet_is_of(t, port_index, &r->packet))
 			continue;
@@ -115,7 +98,7 @@ static bool find_counted(const struct tracker *t, int port_index, enum named_wha
 	unsigned port = t->plan->ports[port_index].port;
 
 	for (unsigned i = 0; i < t->n_host; i++) {
-		const struct host_record *r = record(t, i);
+		const struct host_record *r = named_record(t, i);
 		if (r->kind != HOST_COUNTED || r->counted.dport != port ||
 		    r->counted.certain != certain ||
 		    !verdict_fits(r->counted.rule.verdict, what) ||
@@ -133,7 +116,7 @@ static bool find_sight(const struct tracker *t, int port_index, enum named_what 
 	unsigned port = t->plan->ports[port_index].port;
 
 	for (unsigned i = 0; i < t->n_host; i++) {
-		const struct host_record *r = record(t, i);
+		const struct host_record *r = named_record(t, i);
 		if (r->kind != HOST_SIGHT || r->sight.port != port ||
 		    (r->sight.would == WOULD_MAYBE) == sure || r->sight.would == WOULD_PASS ||
 		    !verdict_fits(r->sight.rule.verdict, what) ||
@@ -151,13 +134,13 @@ static const struct host_kernel_drop *find_drop(const struct tracker *t, int por
 						enum named_what what, size_t *event)
 {
 	for (unsigned i = 0; i < t->n_host; i++) {
-		const struct host_record *r = record(t, i);
+		const struct host_record *r = named_record(t, i);
 		const struct host_kernel_drop *d = &r->kernel_drop;
 		if (r->kind != HOST_KERNEL_DROP || !direction_fits(d->inbound, what) ||
-		    !flow_from(t, port_index, d->inbound ? d->dport : d->sport))
+		    !named_flow(t, port_index, d->inbound ? d->dport : d->sport))
 			continue;
-		if (what == NAMED_STOP_OUT ? !is_syn(d->tcp_flags)
-					   : what == NAMED_STOP_IN && is_syn(d->tcp_flags))
+		if (what == NAMED_STOP_OUT ? !named_is_syn(d->tcp_flags)
+					   : what == NAMED_STOP_IN && named_is_syn(d->tcp_flags))
 			continue;
 		*event = t->host[i];
 		return d;
@@ -190,7 +173,7 @@ static enum culprit_kind kind_of_program(enum program_hook h)
 
 #define HOOK(h) (1u << (h))
 
-static bool same_program(const struct host_program *a, const struct host_program *b)
+bool named_same_program(const struct host_program *a, const struct host_program *b)
 {
 	return a->hook == b->hook && a->id == b->id && a->pref == b->pref &&
 	       a->handle == b->handle && strcmp(a->interface, b->interface) == 0 &&
@@ -207,7 +190,7 @@ static const struct host_program *find_program(const struct tracker *t, int port
 
 	*several = false;
 	for (unsigned i = 0; i < t->n_host; i++) {
-		const struct host_record *r = record(t, i);
+		const struct host_record *r = named_record(t, i);
 		const struct host_program *p = &r->program;
 		if (r->kind != HOST_PROGRAM || !(hooks & HOOK(p->hook)) ||
 		    (p->port && p->port != port) ||
@@ -216,7 +199,7 @@ static const struct host_program *find_program(const struct tracker *t, int port
 		if (found && found->drops && !p->drops)
 			continue; /* one that surely drops beats those that can't be read */
 		*several = found && found->drops == p->drops &&
-			   (*several || !same_program(found, p));
+			   (*several || !named_same_program(found, p));
 		found = p;
 		*event = t->host[i];
 	}
@@ -242,16 +225,16 @@ static bool name_program(const struct tracker *t, int port_index, unsigned hooks
 const struct host_setting *named_setting(const struct tracker *t, const char *name)
 {
 	for (unsigned i = 0; i < t->n_host; i++)
-		if (record(t, i)->kind == HOST_SETTING &&
-		    strcmp(record(t, i)->setting.name, name) == 0)
-			return &record(t, i)->setting;
+		if (named_record(t, i)->kind == HOST_SETTING &&
+		    strcmp(named_record(t, i)->setting.name, name) == 0)
+			return &named_record(t, i)->setting;
 	return NULL;
 }
 
 static size_t event_of_setting(const struct tracker *t, const struct host_setting *s)
 {
 	for (unsigned i = 0; i < t->n_host; i++)
-		if (&record(t, i)->setting == s)
+		if (&named_record(t, i)->setting == s)
 			return t->host[i];
 	return NO_EVENT;
 }
@@ -259,8 +242,8 @@ static size_t event_of_setting(const struct tracker *t, const struct host_settin
 static bool counter_moved(const struct tracker *t, const char *name)
 {
 	for (unsigned i = 0; i < t->n_host; i++)
-		if (record(t, i)->kind == HOST_COUNTER &&
-		    strcmp(record(t, i)->counter.name, name) == 0)
+		if (named_record(t, i)->kind == HOST_COUNTER &&
+		    strcmp(named_record(t, i)->counter.name, name) == 0)
 			return true;
 	return false;
 }
@@ -282,7 +265,7 @@ static bool name_rp_filter(const struct tracker *t, const char *interface, bool 
 			   struct named *out)
 {
 	for (unsigned i = 0; i < t->n_host; i++) {
-		const struct host_record *r = record(t, i);
+		const struct host_record *r = named_record(t, i);
 		if (r->kind == HOST_SETTING && strstr(r->setting.name, ".rp_filter") &&
 		    (!interface[0] || strcmp(r->setting.interface, interface) == 0))
 			return name_setting(t, &r->setting, CULPRIT_SYSCTL, proven, out);
@@ -313,7 +296,7 @@ static bool name_xfrm(const struct tracker *t, int port_index, bool inbound, str
 	unsigned port = t->plan->ports[port_index].port;
 
 	for (unsigned i = 0; i < t->n_host; i++) {
-		const struct host_record *r = record(t, i);
+		const struct host_record *r = named_record(t, i);
 		if (r->kind != HOST_XFRM || !r->xfrm.block || r->xfrm.inbound != inbound ||
 		    r->xfrm.port != port)
 			continue;
@@ -361,7 +344,7 @@ static bool name_by_drop(const struct tracker *t, int port_index,
 static bool traced_any(const struct tracker *t)
 {
 	for (unsigned i = 0; i < t->n_host; i++)
-		if (record(t, i)->kind == HOST_PACKET)
+		if (named_record(t, i)->kind == HOST_PACKET)
 			return true;
 	return false;
 }
@@ -373,11 +356,11 @@ static bool name_by_waypoint(const struct tracker *t, int port_index, const stru
 	const struct host_packet *last = NULL;
 
 	for (unsigned i = 0; i < t->n_host; i++) {
-		const struct host_record *r = record(t, i);
+		const struct host_record *r = named_record(t, i);
 		if (r->kind == HOST_PACKET && packet_is_of(t, port_index, &r->packet) &&
 		    r->packet.inbound == (what == NAMED_STOP_IN) &&
-		    (what == NAMED_STOP_IN ? is_syn_ack(r->packet.tcp_flags)
-					   : is_syn(r->packet.tcp_flags)))
+		    (what == NAMED_STOP_IN ? named_is_syn_ack(r->packet.tcp_flags)
+					   : named_is_syn(r->packet.tcp_flags)))
 			last = &r->packet;
 	}
 	/* the tap saw the answer, and the first of our chains did not */
@@ -431,7 +414,7 @@ static bool name_mark_rule(const struct tracker *t, int port_index, enum named_w
 	unsigned port = t->plan->ports[port_index].port;
 
 	for (unsigned i = 0; i < t->n_host && what == NAMED_STOP_OUT; i++) {
-		const struct host_record *r = record(t, i);
+		const struct host_record *r = named_record(t, i);
 		if (r->kind != HOST_MARK_RULE || r->mark_rule.port != port)
 			continue;
 		*out = (struct named){.kind = CULPRIT_IP_RULE,
@@ -531,7 +514,7 @@ void named_find(const struct tracker *t, int port_index, const struct port_facts
 const struct host_owner *named_owner(const struct tracker *t, const struct addr *a, uint16_t port)
 {
 	for (unsigned i = 0; i < t->n_host; i++) {
-		const struct host_record *r = record(t, i);
+		const struct host_record *r = named_record(t, i);
 		if (r->kind == HOST_OWNER && r->owner.port == port &&
 		    (!addr_is_set(a) || !addr_is_set(&r->owner.address) ||
 		     addr_equal(&r->owner.address, a)))
@@ -558,7 +541,7 @@ void facts_of_records(const struct tracker *t, int port_index, struct port_facts
 		fact_note(p, stops[i].fact, seen, seen ? n.event : NO_EVENT);
 	}
 	for (unsigned i = 0; i < t->n_host; i++) {
-		const struct host_record *r = record(t, i);
+		const struct host_record *r = named_record(t, i);
 		if (r->kind == HOST_XFRM && !r->xfrm.block && !r->xfrm.inbound &&
 		    r->xfrm.port == t->plan->ports[port_index].port)
 			ipsec = t->host[i];
@@ -569,279 +552,5 @@ void facts_of_records(const struct tracker *t, int port_index, struct port_facts
 	const struct host_kernel_drop *d = find_drop(t, port_index, NAMED_STOP_IN, &dropped);
 	fact_note(p, F_IPSEC, ipsec != NO_EVENT, ipsec);
 	fact_note(p, F_XDP_THERE, xdp != NO_EVENT, xdp);
-	fact_note(p, F_ANSWER_DROPPED, d && is_syn_ack(d->tcp_flags), dropped);
-}
-
-/* ---- words ---- */
-
-static const char *rule_place(struct arena *a, const struct host_rule *r)
-{
-	bool iptables = r->backend != FW_NFT;
-	const char *from = strcmp(r->chain, r->base_chain) && r->base_chain[0]
-				   ? arena_printf(a, ", reached from %s", r->base_chain)
-				   : "";
-
-	if (iptables)
-		return arena_printf(a, "%s%s, table %s%s",
-				    strcmp(r->family, "ip6") == 0 ? "ip6tables" : "iptables",
-				    r->backend == FW_IPTABLES_LEGACY ? "-legacy" : "-nft", r->table,
-				    from);
-	return arena_printf(a, "nftables, %s %s, chain %s%s", r->family, r->table, r->chain, from);
-}
-
-static const char *program_words(struct arena *a, const struct host_program *p)
-{
-	const char *id = p->bpf ? arena_printf(a, " (eBPF program %s, id %u)", p->name, p->id) : "";
-
-	switch (p->hook) {
-	case PROG_TC_EGRESS:
-	case PROG_TC_INGRESS:
-		return arena_printf(a, "the tc filter on %s %s%s: %s", p->interface,
-				    p->hook == PROG_TC_EGRESS ? "egress" : "ingress", id, p->text);
-	case PROG_TCX_EGRESS:
-	case PROG_TCX_INGRESS:
-		return arena_printf(a, "the tcx program on %s %s%s", p->interface,
-				    p->hook == PROG_TCX_EGRESS ? "egress" : "ingress", id);
-	case PROG_QDISC:
-		return arena_printf(a, "the queueing discipline of %s: %s", p->interface, p->text);
-	case PROG_XDP:
-		return arena_printf(a, "the XDP program on %s%s", p->interface, id);
-	case PROG_CGROUP_CONNECT:
-	case PROG_CGROUP_EGRESS:
-	case PROG_CGROUP_INGRESS:
-	case PROG_CGROUP_SOCK:
-		return arena_printf(a, "the %s program on cgroup %s%s", p->attach_type, p->cgroup,
-				    id);
-	case PROG_LSM:
-		return arena_printf(a, "the security hook%s", id);
-	case PROG_NETFILTER:
-		return arena_printf(a, "the netfilter program%s", id);
-	}
-	return "";
-}
-
-const char *named_text(struct arena *a, const struct named *n)
-{
-	if (n->rule)
-		return arena_strdup(a, n->rule->text);
-	if (n->program)
-		return arena_strdup(a, n->program->text[0] ? n->program->text
-							    : program_words(a, n->program));
-	if (n->setting)
-		return arena_printf(a, "%s = %s", n->setting->name, n->setting->value);
-	if (n->drop)
-		return arena_printf(a, "kernel drop reason %s%s%s", n->drop->reason,
-				    n->drop->function[0] ? " in " : "", n->drop->function);
-	if (n->xfrm)
-		return arena_strdup(a, n->xfrm->text);
-	if (n->mark_rule)
-		return arena_strdup(a, n->mark_rule->text);
-	if (n->kind == CULPRIT_LSM)
-		return "no route, rule or program that could be read refuses it: a security module "
-		       "(SELinux, AppArmor), a seccomp filter or a Landlock sandbox of this process";
-	return NULL;
-}
-
-const char *named_words(struct arena *a, const struct tracker *t, const struct named *n)
-{
-	const char *likely = n->proven ? "" : "most likely ";
-
-	if (n->rule && n->rule->policy)
-		return arena_printf(a, "%sthe policy of chain %s: no rule there accepts it (%s)",
-				    likely, n->rule->chain, rule_place(a, n->rule));
-	if (n->rule)
-		return arena_printf(a, "%srule `%s` (%s)", likely, n->rule->text,
-				    rule_place(a, n->rule));
-	if (n->program)
-		return arena_printf(a, "%s%s", likely, program_words(a, n->program));
-	if (n->kind == CULPRIT_CONNTRACK) {
-		const struct host_setting *count =
-			named_setting(t, "net.netfilter.nf_conntrack_count");
-		return arena_printf(a, "%sthe connection tracking table is full (%s of %s entries)",
-				    likely, count ? count->value : "all", n->setting->value);
-	}
-	if (n->setting)
-		return arena_printf(a, "%sthe setting %s = %s", likely, n->setting->name,
-				    n->setting->value);
-	if (n->xfrm)
-		return arena_printf(a, "%sthe IPsec policy `%s`", likely, n->xfrm->text);
-	if (n->mark_rule)
-		return arena_printf(a, "%sthe firewall gives the packet a mark, and the ip rule `%s` "
-				       "forbids packets with that mark", likely, n->mark_rule->text);
-	if (n->drop)
-		return arena_printf(a, "the kernel says %s%s%s", n->drop->reason,
-				    n->drop->function[0] ? ", in " : "", n->drop->function);
-	if (n->kind == CULPRIT_LSM)
-		return "no route, rule or program forbids it, so a security module or a sandbox of "
-		       "this process does";
-	return "";
-}
-
-static const char *endpoint(struct arena *a, const struct addr *addr, unsigned port)
-{
-	char text[ADDR_TEXT_MAX];
-
-	return arena_printf(a, "%s port %u", addr_text(addr, text), port);
-}
-
-static const char *packet_name(const struct host_packet *p)
-{
-	if (is_syn(p->tcp_flags))
-		return "SYN";
-	if (is_syn_ack(p->tcp_flags))
-		return "SYN-ACK";
-	return p->tcp_flags & TCP_RST ? "RST" : "packet of the session";
-}
-
-static const char *waypoint_words(enum waypoint w)
-{
-	static const char *const names[WAY_COUNT] = {
-		[WAY_NONE] = "nowhere",
-		[WAY_OUT_FIRST] = "before the output hook",
-		[WAY_OUT_TRACKED] = "in the output hook, behind conntrack",
-		[WAY_OUT_LAST] = "behind the output hook",
-		[WAY_POST_FIRST] = "before the postrouting hook",
-		[WAY_POST_LAST] = "behind the postrouting hook",
-		[WAY_EGRESS_FIRST] = "before the egress hook",
-		[WAY_EGRESS_LAST] = "behind the egress hook",
-		[WAY_INGRESS] = "before the ingress hook",
-		[WAY_INGRESS_LAST] = "behind the ingress hook",
-		[WAY_PRE_FIRST] = "before the prerouting hook",
-		[WAY_PRE_TRACKED] = "in the prerouting hook, behind conntrack",
-		[WAY_PRE_LAST] = "behind the prerouting hook",
-		[WAY_IN_FIRST] = "before the input hook",
-		[WAY_IN_LAST] = "behind the input hook",
-	};
-
-	return names[w];
-}
-
-/* Of packets that passed, the first of its kind tells all. */
-static bool is_first_of_kind(const struct tracker *t, const struct host_packet *p, unsigned port)
-{
-	for (unsigned i = 0; i < t->n_host; i++) {
-		const struct host_packet *q = &record(t, i)->packet;
-		if (record(t, i)->kind != HOST_PACKET || q->stopped || q->turned ||
-		    q->inbound != p->inbound)
-			continue;
-		const struct flow *f = flow_from(t, -1, q->inbound ? q->dport : q->sport);
-		if (f && f->port == port)
-			return q == p;
-	}
-	return true;
-}
-
-static const char *host_packet_words(struct arena *a, const struct tracker *t,
-				     const struct host_packet *p, unsigned port)
-{
-	const char *what = packet_name(p);
-	const struct host_rule *r = p->stopped ? &p->stop : &p->turn;
-
-	if (p->stopped)
-		return arena_printf(a, "netfilter stopped the %s in hook %s: %s (%s)", what, r->hook,
-				    r->text, rule_place(a, r));
-	if (p->turned && !r->table[0])
-		return arena_printf(a, "the %s was sent to another place, by no nftables rule", what);
-	if (p->turned)
-		return arena_printf(a, "netfilter sent the %s to another place: %s (%s)", what,
-				    r->text, rule_place(a, r));
-	if ((!is_syn(p->tcp_flags) && !is_syn_ack(p->tcp_flags)) || !is_first_of_kind(t, p, port))
-		return NULL;
-	return arena_printf(a, "no nftables rule stopped the %s; seen last %s", what,
-			    waypoint_words(p->last));
-}
-
-static const char *sight_words(struct arena *a, const struct host_sight *s)
-{
-	static const char *const would[] = {[WOULD_PASS] = "passes",
-					    [WOULD_STOP] = "would be stopped by",
-					    [WOULD_REDIRECT] = "would be sent elsewhere by",
-					    [WOULD_MAYBE] = "may meet"};
-
-	return arena_printf(a, "hook %s: the %s %s %s (%s)%s%s", s->rule.hook,
-			    s->inbound ? "SYN-ACK" : "SYN", would[s->would],
-			    s->rule.text[0] ? s->rule.text : s->rule.chain, rule_place(a, &s->rule),
-			    s->depends[0] ? "; that depends on " : "", s->depends);
-}
-
-/* It is looked at for each port anew. */
-static bool is_told(const struct tracker *t, const struct host_program *p)
-{
-	for (unsigned i = 0; i < t->n_host; i++) {
-		const struct host_record *r = record(t, i);
-		if (r->kind == HOST_PROGRAM && &r->program == p)
-			return false;
-		if (r->kind == HOST_PROGRAM && same_program(&r->program, p))
-			return true;
-	}
-	return false;
-}
-
-const char *named_record_words(struct arena *a, const struct tracker *t,
-			       const struct host_record *r, enum source *source, unsigned *port)
-{
-	const struct flow *f;
-
-	*port = 0;
-	*source = SOURCE_KERNEL;
-	switch (r->kind) {
-	case HOST_PACKET:
-		*source = SOURCE_NFTRACE;
-		f = flow_from(t, -1, r->packet.inbound ? r->packet.dport : r->packet.sport);
-		*port = f ? f->port : 0;
-		return host_packet_words(a, t, &r->packet, *port);
-	case HOST_COUNTED:
-		*source = SOURCE_IPTABLES;
-		*port = r->counted.dport;
-		return arena_printf(a, "its counter moved by %llu with our packets: %s (%s)",
-				    (unsigned long long)r->counted.moved, r->counted.rule.text,
-				    rule_place(a, &r->counted.rule));
-	case HOST_PROGRAM:
-		return is_told(t, &r->program) ? NULL
-					       : arena_printf(a, "in force: %s",
-							      program_words(a, &r->program));
-	case HOST_KERNEL_DROP:
-		f = flow_from(t, -1,
-			      r->kernel_drop.inbound ? r->kernel_drop.dport : r->kernel_drop.sport);
-		*port = f ? f->port : 0;
-		return arena_printf(a, "the kernel dropped the %s: %s%s%s",
-				    r->kernel_drop.inbound ? "answer" : "SYN", r->kernel_drop.reason,
-				    r->kernel_drop.function[0] ? " in " : "",
-				    r->kernel_drop.function);
-	case HOST_SETTING:
-		if (strcmp(r->setting.name, "firewall.ufw") == 0)
-			return "ufw manages this machine's firewall";
-		return arena_printf(a, "%s = %s", r->setting.name, r->setting.value);
-	case HOST_COUNTER:
-		return arena_printf(a, "the kernel's counter %s moved by %llu", r->counter.name,
-				    (unsigned long long)r->counter.moved);
-	case HOST_TRANSLATION:
-		f = flow_from(t, -1, r->translation.lport);
-		*port = f ? f->port : 0;
-		return arena_printf(a, "connection tracking: %s was translated to %s",
-				    endpoint(a, &r->translation.called, r->translation.called_port),
-				    endpoint(a, &r->translation.actual,
-					     r->translation.actual_port));
-	case HOST_OWNER:
-		return arena_printf(a, "port %u here belongs to %s%s", r->owner.port,
-				    r->owner.name[0] ? r->owner.name : "a program without a name",
-				    r->owner.pid ? arena_printf(a, " (pid %u, uid %u)", r->owner.pid,
-								r->owner.uid)
-						 : "");
-	case HOST_XFRM:
-		*port = r->xfrm.port;
-		return arena_printf(a, "IPsec policy: %s", r->xfrm.text);
-	case HOST_MARK_RULE:
-		*source = SOURCE_ROUTE;
-		*port = r->mark_rule.port;
-		return arena_printf(a, "packets with a mark are forbidden: %s (priority %u)",
-				    r->mark_rule.text, r->mark_rule.priority);
-	case HOST_SIGHT:
-		*source = r->sight.rule.backend == FW_IPTABLES_LEGACY ? SOURCE_IPTABLES : SOURCE_NFT;
-		*port = r->sight.port;
-		return sight_words(a, &r->sight);
-	case HOST_NOT_LOOKED:
-		return arena_printf(a, "not looked: %s", r->not_looked.why);
-	}
-	return NULL;
+	fact_note(p, F_ANSWER_DROPPED, d && named_is_syn_ack(d->tcp_flags), dropped);
 }

@@ -50,8 +50,8 @@ struct rule {
 	const char *why;      /* the reason that the row holds, for docs/rules.md */
 };
 
-extern const struct rule rule_table[];
-extern const unsigned rule_count;
+/* The rows in their order, from 0 on; NULL behind the last. */
+const struct rule *rule_row(unsigned i);
 
 /* The matching row of this layer, or NULL. *missing gets the facts that were not looked at and
  * alone kept an earlier row from being decided. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Templates of the rule table and texts of events, in words for a person.
- * {name} is replaced from the port's facts; see words.c for the names. Pure.
+ * {name} is replaced from the port's facts; see words.c for the names; words_event.c
+ * has the events. Pure.
  */
 #ifndef SB_DIAG_WORDS_H
 #define SB_DIAG_WORDS_H
@@ -40,6 +41,14 @@ const char *words_event(struct arena *a, const struct tracker *t, const struct e
 
 /* "before a greeting", "after EHLO". */
 const char *words_stage(enum session_stage stage);
+
+/* "192.0.2.1"; "192.0.2.1 port 25"; "admin-prohibited (type 3 code 13)". */
+const char *words_addr(struct arena *a, const struct addr *addr);
+const char *words_endpoint(struct arena *a, const struct addr *addr, unsigned port);
+const char *words_icmp(struct arena *a, const struct addr *from, unsigned type, unsigned code);
+
+/* The product that this text betrays, with "" for none. */
+const char *words_product(const struct tracker *t, enum signature_kind kind, const char *text);
 
 /* What a refusal with this code usually means. */
 const char *words_reply_meaning(int code);

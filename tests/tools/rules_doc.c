@@ -14,12 +14,17 @@
 
 /* A table, with the names of its facts. */
 struct table {
-	const struct rule *rules;
-	unsigned n_rules, n_facts;
+	const struct rule *(*row)(unsigned i); /* NULL behind the last */
+	unsigned n_facts;
 	const char *(*name)(unsigned fact), *(*text)(unsigned fact);
 	const char *const *intro; /* by layer */
 	const char *placed;       /* where `placed` rows have their place from */
 };
+
+static const struct rule *capture_row(unsigned i)
+{
+	return i < capture_rule_count ? &capture_rule_table[i] : NULL;
+}
 
 static const char *live_name(unsigned f)
 {
@@ -104,10 +109,11 @@ static void print_rule(const struct table *t, const struct rule *r)
 
 static void print_index(const struct table *t)
 {
+	const struct rule *r;
+
 	puts("| rule | layer | state | mechanism | place | confidence |\n"
 	     "| --- | --- | --- | --- | --- | --- |");
-	for (unsigned i = 0; i < t->n_rules; i++) {
-		const struct rule *r = &t->rules[i];
+	for (unsigned i = 0; (r = t->row(i)) != NULL; i++) {
 		printf("| [%s](#%s) | %s | %s | %s | %s | ", r->id, r->id, layer_name(r->layer),
 		       state_name(r->state),
 		       r->state == STATE_OPEN ? "-" : mechanism_name(r->mechanism),
@@ -134,23 +140,25 @@ static void print_fact_index(const struct table *t)
 
 static void print_layers(const struct table *t, const char *heading)
 {
+	const struct rule *r;
+
 	for (int layer = 0; layer < LAYER_COUNT; layer++) {
 		printf("\n## %s: %s\n\n%s\n", heading, layer_name((enum layer)layer), t->intro[layer]);
-		for (unsigned i = 0; i < t->n_rules; i++)
-			if ((int)t->rules[i].layer == layer)
-				print_rule(t, &t->rules[i]);
+		for (unsigned i = 0; (r = t->row(i)) != NULL; i++)
+			if ((int)r->layer == layer)
+				print_rule(t, r);
 	}
 }
 
 int main(void)
 {
-	const struct table live = {rule_table, rule_count, F_COUNT, live_name, live_text, layer_intro,
+	const struct table live = {rule_row, F_COUNT, live_name, live_text, layer_intro,
 				   "the traces"};
-	const struct table captures = {capture_rule_table, capture_rule_count, CF_COUNT, capture_fact_name,
+	const struct table captures = {capture_row, CF_COUNT, capture_fact_name,
 				       capture_fact_text, capture_intro, "TTLs and addresses"};
 
 	printf("# The rules\n\n"
-	       "Written by tests/tools/rules_doc.c from the tables in src/diag/rules.c and\n"
+	       "Written by tests/tools/rules_doc.c from the tables in src/diag/rules_*.c and\n"
 	       "src/diag/capture_rules.c: don't edit it, run\n"
 	       "`cmake --build build/dev --target update-docs`.\n\n"
 	       "What the words mean is in [method.md](method.md).\n\n"

@@ -18,9 +18,11 @@ static void expect_words(const char *rule, const char *text)
 
 static const struct rule *row(const char *id)
 {
-	for (unsigned i = 0; i < rule_count; i++)
-		if (strcmp(rule_table[i].id, id) == 0)
-			return &rule_table[i];
+	const struct rule *r;
+
+	for (unsigned i = 0; (r = rule_row(i)) != NULL; i++)
+		if (strcmp(r->id, id) == 0)
+			return r;
 	fail_msg("%s is no row", id);
 	return NULL;
 }
@@ -125,35 +127,33 @@ static void test_open_row(void **state)
 
 static void test_every_row_has_a_case(void **state)
 {
+	const struct rule *r;
+
 	(void)state;
-	for (unsigned i = 0; i < rule_count; i++) {
+	for (unsigned i = 0; (r = rule_row(i)) != NULL; i++) {
 		bool found = false;
 		for (size_t k = 0; k < COUNT(rule_cases) && !found; k++)
-			found = strcmp(rule_cases[k].rule, rule_table[i].id) == 0;
+			found = strcmp(rule_cases[k].rule, r->id) == 0;
 		if (!found)
-			fail_msg("no case reaches %s", rule_table[i].id);
+			fail_msg("no case reaches %s", r->id);
 	}
-	for (size_t k = 0; k < COUNT(rule_cases); k++) {
-		bool found = false;
-		for (unsigned i = 0; i < rule_count && !found; i++)
-			found = strcmp(rule_cases[k].rule, rule_table[i].id) == 0;
-		if (!found)
-			fail_msg("%s is no row", rule_cases[k].rule);
-	}
+	for (size_t k = 0; k < COUNT(rule_cases); k++)
+		row(rule_cases[k].rule);
 }
 
 static void test_rows_are_sound(void **state)
 {
+	const struct rule *r;
+
 	(void)state;
-	for (unsigned i = 0; i < rule_count; i++) {
-		const struct rule *r = &rule_table[i];
+	for (unsigned i = 0; (r = rule_row(i)) != NULL; i++) {
 		const char *prefix = layer_name(r->layer);
 		for (unsigned k = 0; k < i; k++)
-			if (strcmp(rule_table[k].id, r->id) == 0)
+			if (strcmp(rule_row(k)->id, r->id) == 0)
 				fail_msg("%s stands twice", r->id);
 		if (strncmp(r->id, prefix, strlen(prefix)) != 0)
 			fail_msg("%s is no name for the layer %s", r->id, prefix);
-		if (i && rule_table[i - 1].layer > r->layer)
+		if (i && rule_row(i - 1)->layer > r->layer)
 			fail_msg("%s stands among another layer's", r->id);
 		if (r->need & r->absent)
 			fail_msg("%s needs what must be absent", r->id);
@@ -177,11 +177,11 @@ static void test_rows_are_sound(void **state)
  * rows[i..] does? `seen` and `unseen` are what was chosen so far. */
 static bool escapes(unsigned i, unsigned target, fact_set seen, fact_set unseen)
 {
-	const struct rule *a = &rule_table[i];
+	const struct rule *a = rule_row(i);
 
 	if (i == target)
 		return true;
-	if (a->layer != rule_table[target].layer || (a->need & unseen) || (a->absent & seen))
+	if (a->layer != rule_row(target)->layer || (a->need & unseen) || (a->absent & seen))
 		return escapes(i + 1, target, seen, unseen);
 	for (int f = 0; f < F_COUNT; f++) {
 		fact_set bit = FACT_BIT(f);
@@ -195,10 +195,12 @@ static bool escapes(unsigned i, unsigned target, fact_set seen, fact_set unseen)
 
 static void test_no_row_is_shadowed(void **state)
 {
+	const struct rule *r;
+
 	(void)state;
-	for (unsigned i = 0; i < rule_count; i++)
-		if (!escapes(0, i, rule_table[i].need, rule_table[i].absent))
-			fail_msg("an earlier row takes all that %s matches", rule_table[i].id);
+	for (unsigned i = 0; (r = rule_row(i)) != NULL; i++)
+		if (!escapes(0, i, r->need, r->absent))
+			fail_msg("an earlier row takes all that %s matches", r->id);
 }
 
 /* The matcher itself, on facts by hand. */
@@ -321,8 +323,8 @@ static void test_no_template_has_an_unknown_placeholder(void **state)
 	finish(s);
 	facts_of_port(&s->diag->tracker, 0, s->now, &facts);
 	struct words w = {&s->report->arena, &s->diag->tracker, &facts, 25, NULL, "Port 587 works."};
-	for (unsigned i = 0; i < rule_count; i++) {
-		const struct rule *r = &rule_table[i];
+	const struct rule *r;
+	for (unsigned i = 0; (r = rule_row(i)) != NULL; i++) {
 		if (strchr(words_expand(&w, r->summary), '{'))
 			fail_msg("%s: %s", r->id, r->summary);
 		for (int k = 0; k < RULE_MAX_REMEDIES && r->remedy[k]; k++)

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Rows of the rule table, where rules.c includes them: who resets a session, closes it or turns it away in
- * the server's name, and that it was the server itself. */
+/* Rows of the rule table: who resets a session, closes it or turns it away, where its distance or the TTL that
+ * draws it tells. */
+#include "diag/rule_rows.h"
+
 /* clang-format off */
+static const struct rule rows[] = {
 	{
 		.id = "session-reset-early", .layer = LAYER_SESSION,
 		.need = B(F_CONNECTED) | B(F_RESET) | B(F_RESET_EARLY), .absent = B(F_RULE_STOPS_SESSION) | B(F_PEER_DIFFERS),
@@ -74,4 +77,7 @@
 		.remedy = {"Often an access list of the server, or a service that is just starting: try again, then ask its administrator about {source}.", REMEDY_SUBMISSION},
 		.why = "on a further connection the same words, with growing TTLs, drew an end only when they reached the target, from as far as its other packets",
 	},
+};
 /* clang-format on */
+
+const struct rule_rows rules_forged = RULE_ROWS(rows);
