@@ -144,6 +144,16 @@ bool nft_each_element(struct nft_ruleset *r, const struct nft_set *set, unsigned
 
 /* ---- attributes, beside those of nfnl.h: all integers of nf_tables are big endian */
 
+static inline size_t nft_payload(const struct nlattr *a)
+{
+	return a->nla_len - (size_t)NLA_HDRLEN;
+}
+
+static inline const void *nft_content(const struct nlattr *a)
+{
+	return (const uint8_t *)a + NLA_HDRLEN;
+}
+
 /* Into table[max + 1]; *foreign is set when there are types above max. False: malformed. */
 bool nft_attributes(const void *head, size_t len, const struct nlattr **table, int max,
 		    bool *foreign);
