@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/err.h"
+
 #define BLOCK_SIZE 8192
 #define KEEP_MAX 65536 /* a larger block was somebody's exception: it arena_reset() drops it */
 
@@ -15,12 +17,22 @@ struct arena_block {
 	_Alignas(max_align_t) char data[];
 };
 
-static void out_of_memory(void)
+void out_of_memory(void)
 {
 	static const char text[] = "smtpblame: out of memory\n";
 
-	fputs(text, stderr);
-	_exit(3);
+	/* no stream: another thread may hold its lock */
+	(void)!write(STDERR_FILENO, text, sizeof(text) - 1);
+	_exit(ERR_RUN);
+}
+
+void *xmalloc(size_t size)
+{
+	void *p = malloc(size);
+
+	if (!p && size)
+		out_of_memory();
+	return p;
 }
 
 void *xcalloc(size_t n, size_t size)
@@ -36,9 +48,16 @@ void *xrealloc(void *p, size_t size)
 {
 	void *q = realloc(p, size);
 
-	if (!q)
+	if (!q && size)
 		out_of_memory();
 	return q;
+}
+
+char *xstrdup(const char *s)
+{
+	size_t size = strlen(s) + 1;
+
+	return memcpy(xmalloc(size), s, size);
 }
 
 void *array_grow(void *array, unsigned n, unsigned *size, size_t element)

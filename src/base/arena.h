@@ -3,7 +3,9 @@
  * Memory that lives and dies together: a run's event log, a report.
  *
  * Nothing is freed alone. Allocation never returns NULL: a tool that has no
- * few kilobytes left stops with a message (status 3). Not thread-safe.
+ * few kilobytes left stops with a message (status 3), as if it were killed: what
+ * it holds in the kernel goes with it, and what it has written so far stays. Not
+ * thread-safe.
  */
 #ifndef SB_BASE_ARENA_H
 #define SB_BASE_ARENA_H
@@ -33,9 +35,14 @@ char *arena_vprintf(struct arena *a, const char *fmt, va_list ap)
 	__attribute__((format(printf, 2, 0)));
 
 /* malloc family for the rest of the program, with the same promise. */
+void *xmalloc(size_t size);
 void *xcalloc(size_t n, size_t size);
 void *xrealloc(void *p, size_t size);
+char *xstrdup(const char *s);
 /* Room for element n of an array that has *size of them: doubles it where needed. */
 void *array_grow(void *array, unsigned n, unsigned *size, size_t element);
+
+/* Ends the program: for where a library says that it has got no memory. */
+_Noreturn void out_of_memory(void);
 
 #endif

@@ -49,10 +49,14 @@ extern const struct capture_room capture_room_many, capture_room_many_whole;
 int capture_open_live(struct capture **out, const struct capture_room *room, struct err *e);
 
 /* Writes every packet that passes the filter to this pcap file too (nanosecond stamps, SLL2) and
- * lets packet->number begin anew, so that it is the packet's number in the file. ERR_USAGE when it
- * can't be created. Call before privileges are dropped and while stopped; a second call ends the
- * first file. */
+ * lets packet->number begin anew, so that it is the packet's number in the file. What it holds stays
+ * until capture_start(). ERR_USAGE when it can't be created. Call before privileges are dropped and
+ * while stopped; a second call ends the first file. */
 int capture_write_to(struct capture *c, const char *path, struct err *e);
+
+/* Flushes it; for when nothing more is to come. -1 with ERR_RUN when it could not be written whole:
+ * that is said at the end, for it takes nothing from what was found out. */
+int capture_written(struct capture *c, struct err *e);
 
 /* From now on a copy of its frame comes with each packet. Call while stopped. */
 void capture_keep_frames(struct capture *c);
@@ -98,8 +102,7 @@ struct capture_stats {
 void capture_get_stats(struct capture *c, struct capture_stats *out);
 
 /* Stops and joins the thread, reads what is left into the queue (capture_take() still works),
- * flushes the -w file. -1 with ERR_RUN when that file could not be written whole, or when reading
- * the tap failed. May be started again with another filter. Nothing to do when not running: 0. */
+ * flushes the -w file. -1 with ERR_RUN when reading the tap failed. May be started again with another filter. Nothing to do when not running: 0. */
 int capture_stop(struct capture *c, struct err *e);
 
 void capture_free(struct capture *c); /* stops if needed; NULL is fine */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/stream.h"
 
 /* the files of bpf/, see cmake/embed.cmake */
 extern const char filter_probe[], filter_crowd[];
@@ -55,20 +56,15 @@ char *filter_expand(const char *text, const struct filter_var *vars, size_t n_va
 {
 	char *buf = NULL;
 	size_t size = 0;
-	FILE *out = open_memstream(&buf, &size);
+	FILE *out = stream_to_memory(&buf, &size);
 	int rc = 0;
 
-	if (!out) {
-		err_set(e, ERR_RUN, "capture filter: %m");
-		return NULL;
-	}
 	while (*text && rc == 0) {
 		size_t len = strcspn(text, "\n");
 		rc = expand_line(out, text, len, vars, n_vars, e);
 		text += len + (text[len] == '\n');
 	}
-	if (fclose(out) != 0 && rc == 0)
-		rc = err_set(e, ERR_RUN, "capture filter: %m");
+	stream_to_memory_end(out);
 	if (rc != 0) {
 		free(buf);
 		return NULL;

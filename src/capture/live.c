@@ -16,6 +16,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "capture/capture.h"
+#include "capture/dump.h"
 #include "capture/source.h"
 
 /*
@@ -52,9 +53,7 @@ struct live {
 	int control_fd; /* eventfd: stop or sync_asked has changed */
 
 	/* capture thread while it runs, else main thread */
-	pcap_dumper_t *dump;
-	char *dump_path;
-	int dump_errno;       /* of the first write that failed */
+	struct dump *dump; /* of -w, or NULL */
 	unsigned drop_before; /* kernel drops before this start: the kernel never sets them back */
 
 	pthread_mutex_t lock; /* guards the rest, and c->stats */
@@ -94,16 +93,6 @@ static void clear_fd(int fd)
 
 /* ---- capture thread ---------------------------------------------------------------------- */
 
-static void write_dump(struct live *l, const struct pcap_pkthdr *h, const u_char *frame)
-{
-	if (!l->dump || l->dump_errno)
-		return;
-	errno = 0;
-	pcap_dump((u_char *)l->dump, h, frame);
-	if (ferror(pcap_dump_file(l->dump)))
-		l->dump_errno = errno ? errno : EIO;
-}
-
 static struct frame_copy *copy_of(const struct pcap_pkthdr *h, const u_char *frame)
 {
 	struct frame_copy *copy = xcalloc(1, sizeof(*copy) + h->caplen);
@@ -120,7 +109,8 @@ static void on_frame(u_char *user, const struct pcap_pkthdr *h, const u_char *fr
 	struct live *l = c->live;
 	struct packet p;
 
-	write_dump(l, h, frame);
+	if (l->dump)
+		dump_write(l->dump, h, frame);
 	bool ok = capture_decode(c, h, frame, &p);
 
 	pthread_mutex_lock(&l->lock);
@@ -337,49 +327,30 @@ out:
 	return -1;
 }
 
-/* -1 with ERR_RUN when the file is not whole. */
-static int flush_dump(struct live *l, struct err *e)
-{
-	if (!l->dump)
-		return 0;
-	if (l->dump_errno == 0 && pcap_dump_flush(l->dump) != 0)
-		l->dump_errno = errno;
-	if (l->dump_errno)
-		return err_set(e, ERR_RUN, "%s: %s", l->dump_path, strerror(l->dump_errno));
-	return 0;
-}
-
-static int close_dump(struct live *l, struct err *e)
-{
-	int rc = flush_dump(l, e);
-
-	if (l->dump)
-		pcap_dump_close(l->dump);
-	l->dump = NULL;
-	l->dump_errno = 0;
-	free(l->dump_path);
-	l->dump_path = NULL;
-	return rc;
-}
-
 int capture_write_to(struct capture *c, const char *path, struct err *e)
 {
 	struct live *l = c->live;
 
 	if (l->running)
 		return err_set(e, ERR_RUN, "%s: the capture is running", path);
-	if (close_dump(l, e) != 0)
+	if (capture_written(c, e) != 0)
 		return -1;
-	FILE *f = fopen(path, "wbe");
-	if (!f)
-		return err_set(e, ERR_USAGE, "%s: %s", path, strerror(errno));
-	l->dump = pcap_dump_fopen(c->pcap, f);
-	if (!l->dump) /* libpcap has closed f */
-		return err_set(e, ERR_USAGE, "%s: %s", path, pcap_geterr(c->pcap));
-	l->dump_path = xcalloc(1, strlen(path) + 1);
-	strcpy(l->dump_path, path);
+	dump_close(l->dump);
+	l->dump = NULL;
+	if (dump_open(&l->dump, path, e) != 0)
+		return -1;
 	c->number = 0;
 	return 0;
+}
+
+int capture_written(struct capture *c, struct err *e)
+{
+	struct dump *d = c->live->dump;
+
+	if (!d)
+		return 0;
+	dump_begin(d, c->pcap); /* a run that captured nothing leaves an empty capture */
+	return dump_flush(d, e);
 }
 
 static void forget_queue(struct live *l)
@@ -427,6 +398,8 @@ int capture_start(struct capture *c, const char *filter, struct err *e)
 		return err_set(e, ERR_RUN, "capture: started twice");
 	if (set_filter(c, filter, e) != 0)
 		return -1;
+	if (l->dump)
+		dump_begin(l->dump, c->pcap);
 
 	/* no thread, no lock */
 	clear_fd(l->ready_fd);
@@ -565,7 +538,11 @@ int capture_stop(struct capture *c, struct err *e)
 		return err_set(e, ERR_RUN, "capture: %s", l->failure);
 	if (let_nothing_in(c) != 0)
 		return err_set(e, ERR_RUN, "capture filter: %s", pcap_geterr(c->pcap));
-	return flush_dump(l, e);
+	if (l->dump) { /* what is wrong with it, capture_written() says */
+		struct err later;
+		dump_flush(l->dump, &later);
+	}
+	return 0;
 }
 
 void live_free(struct capture *c)
@@ -574,7 +551,7 @@ void live_free(struct capture *c)
 	struct err ignored;
 
 	capture_stop(c, &ignored);
-	close_dump(l, &ignored);
+	dump_close(l->dump);
 	if (l->ready_fd >= 0)
 		close(l->ready_fd);
 	if (l->control_fd >= 0)

@@ -79,11 +79,7 @@ int reader_open(struct reader **out, int fd, const char *name, struct err *e)
 	if (input_open(&r->in, fd, name, e) != 0)
 		goto out;
 	r->size = HEAD_MAX + READER_FRAME_MAX + READ_CHUNK;
-	r->buffer = malloc(r->size);
-	if (!r->buffer) {
-		err_set(e, ERR_RUN, "no memory");
-		goto out;
-	}
+	r->buffer = xmalloc(r->size);
 	bool whole = reader_fill(r, 24); /* the shorter one's header */
 	if (whole && reader_is_pcap(r->buffer)) {
 		reader_open_pcap(r);

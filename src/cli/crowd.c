@@ -50,6 +50,9 @@ struct crowd_call {
 	bool failed;
 };
 
+/* For what is known to be printed; a reader that takes none of it does not keep the program alive. */
+#define INTERRUPTED_SECONDS 3
+
 /* The first signal ends what is under way, and prints what is known; the next one is deadly. */
 static volatile sig_atomic_t interrupted;
 
@@ -57,6 +60,13 @@ static void on_signal(int number)
 {
 	interrupted = number;
 	signal(number, SIG_DFL);
+	alarm(INTERRUPTED_SECONDS);
+}
+
+static void on_alarm(int number)
+{
+	(void)number;
+	raise(interrupted);
 }
 
 /* ---- addresses to judge ---- */
@@ -360,9 +370,11 @@ int call_in_crowd(struct call *c, struct err *e)
 	if (fleet_new(&cc.fleet, c->live, &opt, e) != 0 || names_new(&cc.names, e) != 0 ||
 	    fleet_watch(cc.fleet, names_fd(cc.names), e) != 0)
 		goto out;
-	struct sigaction act = {.sa_handler = on_signal};
+	/* restarted: a write under way goes on, and the loop notices all the same */
+	struct sigaction act = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
 	sigaction(SIGINT, &act, NULL);
 	sigaction(SIGTERM, &act, NULL);
+	signal(SIGALRM, on_alarm);
 	result = loop(&cc, e);
 	if (result == 0)
 		result = print_overview(&cc, e);

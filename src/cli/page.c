@@ -13,8 +13,11 @@ static int failed(const struct page_file *p, struct err *e)
 
 static int open_file(struct page_file *p, struct err *e)
 {
-	int fd = open(p->path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+	int fd = open(p->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 
+	p->made = fd >= 0;
+	if (fd < 0 && errno == EEXIST)
+		fd = open(p->path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
 	if (fd >= 0 && (p->out = fdopen(fd, "w")))
 		return 0;
 	err_set(e, ERR_USAGE, "--html %s: %s", p->path, strerror(errno));
@@ -50,13 +53,54 @@ int page_open_connections(struct page_file *p, const char *path, struct err *e)
 	return p->connections ? 0 : no_temporary_file(e);
 }
 
+static int print(struct page_file *p, const struct read_summary *s, FILE *out)
+{
+	return p->page ? html_finish(p->page, out) : html_connections_finish(p->connections, s, out);
+}
+
+static ssize_t count(void *size, const char *bytes, size_t n)
+{
+	(void)bytes;
+	*(off_t *)size += (off_t)n;
+	return (ssize_t)n;
+}
+
+/* -1: what was gathered for it can't be read again. */
+static off_t size_of_page(struct page_file *p, const struct read_summary *s)
+{
+	off_t size = 0;
+	FILE *out = fopencookie(&size, "w", (cookie_io_functions_t){.write = count});
+
+	if (!out)
+		return -1;
+	int failed = print(p, s, out);
+	return fclose(out) != 0 || failed ? -1 : size;
+}
+
+/* Room before anything older is overwritten. Where a file system, or what is no file, can't keep
+ * room, the write itself will tell. */
+static bool has_room(FILE *out, off_t size)
+{
+	return fallocate(fileno(out), FALLOC_FL_KEEP_SIZE, 0, size) == 0 ||
+	       (errno != ENOSPC && errno != EDQUOT && errno != EFBIG);
+}
+
 static int write_page(struct page_file *p, const struct read_summary *s, struct err *e)
 {
+	off_t size = size_of_page(p, s);
+
+	if (size < 0 || !has_room(p->out, size))
+		return failed(p, e);
+	p->made = false;
+	int rc = print(p, s, p->out);
 	/* EINVAL: a pipe or a terminal, which holds nothing older */
-	if (ftruncate(fileno(p->out), 0) != 0 && errno != EINVAL)
-		return failed(p, e);
-	if ((p->page ? html_finish(p->page, p->out) : html_connections_finish(p->connections, s, p->out)) != 0)
-		return failed(p, e);
+	if (rc == 0 && ftruncate(fileno(p->out), size) != 0 && errno != EINVAL)
+		rc = -1;
+	if (rc != 0) {
+		failed(p, e);
+		(void)!ftruncate(fileno(p->out), 0); /* half a page looks whole to a browser */
+		return -1;
+	}
 	FILE *out = p->out;
 	p->out = NULL;
 	return fclose(out) != 0 ? failed(p, e) : 0;
@@ -78,4 +122,7 @@ void page_close(struct page_file *p)
 	html_connections_free(p->connections);
 	if (p->out)
 		fclose(p->out);
+	/* once in the sandbox it stays, empty: there nothing can be removed */
+	if (p->made)
+		unlink(p->path);
 }

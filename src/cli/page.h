@@ -3,6 +3,7 @@
 #ifndef SB_CLI_PAGE_H
 #define SB_CLI_PAGE_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "base/err.h"
@@ -12,11 +13,13 @@
 struct page_file {
 	const char *path; /* borrowed; NULL: no page is wanted */
 	FILE *out;
+	bool made; /* by us, and nothing has been written to it */
 	struct html_page *page;               /* takes the reports ... */
 	struct html_connections *connections; /* or the connections; both NULL like path */
 };
 
-/* path NULL is fine. What the file holds stays there until it is written. ERR_USAGE names it. */
+/* path NULL is fine. What the file holds stays there until it is written, also when there is no room
+ * for the page. ERR_USAGE names it. */
 int page_open(struct page_file *p, const char *path, struct err *e);
 int page_open_connections(struct page_file *p, const char *path, struct err *e);
 int page_write(struct page_file *p, struct err *e);

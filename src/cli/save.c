@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "cli/save.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/stream.h"
 #include "case/redact.h"
 #include "diag/diag.h"
 #include "report/render.h"
@@ -14,36 +14,21 @@ struct text {
 	size_t len;
 };
 
-static FILE *memory(struct text *t, struct err *e)
-{
-	FILE *f = open_memstream(&t->bytes, &t->len);
-
-	if (!f)
-		err_set(e, ERR_RUN, "--save: %s", strerror(errno));
-	return f;
-}
-
 static int make_facts(struct text *t, const struct saved_case *c, struct err *e)
 {
-	FILE *f = memory(t, e);
-
-	if (!f)
-		return -1;
+	FILE *f = stream_to_memory(&t->bytes, &t->len);
 	int failed = saved_case_write_facts(c, SMTPBLAME_VERSION, f, e);
-	fclose(f);
+
+	stream_to_memory_end(f);
 	return failed;
 }
 
-static int make_report(struct text *t, const struct report *r, struct err *e)
+static void make_report(struct text *t, const struct report *r)
 {
-	FILE *f = memory(t, e);
+	FILE *f = stream_to_memory(&t->bytes, &t->len);
 
-	if (!f)
-		return -1;
-	int failed = render_json(r, f);
-	if (fclose(f) != 0 || failed)
-		return err_set(e, ERR_RUN, "--save: no memory for the report");
-	return 0;
+	render_json(r, f);
+	stream_to_memory_end(f);
 }
 
 int save_case(struct case_store *store, const struct saved_case *c, const struct report *r,
@@ -54,8 +39,9 @@ int save_case(struct case_store *store, const struct saved_case *c, const struct
 	char label[ADDR_TEXT_MAX + 32], address[ADDR_TEXT_MAX];
 	int failed = -1;
 
-	if (make_facts(&facts, c, e) != 0 || make_report(&report, r, e) != 0)
+	if (make_facts(&facts, c, e) != 0)
 		goto out;
+	make_report(&report, r);
 	frame_log_header(&c->frames, header);
 	snprintf(label, sizeof(label), "%s%s%.20s", addr_text(&c->plan.target, address),
 		 c->plan.interface ? "-" : "", c->plan.interface ? c->plan.interface : "");

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/stream.h"
 #include "base/text.h"
 #include "report/connection_words.h"
 #include "report/connections.h"
@@ -240,12 +241,10 @@ static char *printed(struct text_connections *t, print_fn *print, const struct c
 {
 	char *text = NULL;
 	size_t size = 0;
-	FILE *out = open_memstream(&text, &size);
+	FILE *out = stream_to_memory(&text, &size);
 
-	if (!out)
-		return NULL;
 	print(t, out, c);
-	fclose(out);
+	stream_to_memory_end(out);
 	return text;
 }
 
@@ -270,7 +269,7 @@ static void new_file(struct text_connections *t, const struct connection *c)
 		memset(t->day, 0, sizeof(t->day));
 	}
 	free(t->file);
-	t->file = strdup(c->file);
+	t->file = xstrdup(c->file);
 }
 
 void text_connection(struct text_connections *t, const struct connection *c)
@@ -279,7 +278,7 @@ void text_connection(struct text_connections *t, const struct connection *c)
 	if (t->n++ == 0 && !t->opt.verbose) {
 		t->first = printed(t, print_row, c);
 		t->details = printed(t, print_details, c);
-		t->file = strdup(c->file);
+		t->file = xstrdup(c->file);
 		return;
 	}
 	print_first(t, t->first);

@@ -108,7 +108,9 @@ void run_free(struct live *l)
 
 int run_finish(struct live *l, struct err *e)
 {
-	return l->capture ? capture_stop(l->capture, e) : 0;
+	if (!l->capture)
+		return 0;
+	return capture_stop(l->capture, e) != 0 ? -1 : capture_written(l->capture, e);
 }
 
 int run_find_user(const char *name, struct run_user *out, struct err *e)

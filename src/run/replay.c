@@ -46,8 +46,10 @@ static int load_facts(const struct member *m, struct saved_case *out, struct err
 	int fd = open_regular(m, e);
 	FILE *in = fd < 0 ? NULL : fdopen(fd, "r");
 
-	if (!in)
+	if (fd < 0)
 		return -1;
+	if (!in)
+		out_of_memory();
 	int failed = saved_case_read_facts(out, in, m->shown, e);
 	fclose(in);
 	return failed;

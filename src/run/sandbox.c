@@ -48,9 +48,9 @@ static void miss(struct sandbox_held *held, const char *what, const char *why)
 
 /* By name, for not every architecture has each. Threads, memory, time, reading and writing. */
 static const char *const always[] = {
-	"arch_prctl", "brk", "clock_getres", "clock_gettime", "clock_nanosleep", "close",
+	"alarm", "arch_prctl", "brk", "clock_getres", "clock_gettime", "clock_nanosleep", "close",
 	"close_range", "dup", "dup2", "dup3", "epoll_create1", "epoll_ctl", "epoll_pwait",
-	"epoll_pwait2", "epoll_wait", "eventfd2", "exit", "exit_group", "fcntl", "fdatasync",
+	"epoll_pwait2", "epoll_wait", "eventfd2", "exit", "exit_group", "fallocate", "fcntl", "fdatasync",
 	"fstat", "fsync", "ftruncate", "futex", "futex_wait", "futex_wake", "getcpu", "getcwd",
 	"getdents", "getdents64", "getegid", "geteuid", "getgid", "getgroups", "getpgrp", "getpid", "getppid",
 	"getrandom", "getresgid", "getresuid", "getrlimit", "getrusage", "getsid", "gettid",
@@ -58,7 +58,7 @@ static const char *const always[] = {
 	"mremap", "munmap", "nanosleep", "newfstatat", "pipe2", "poll", "ppoll", "prctl", "pread64",
 	"preadv", "pselect6", "pwrite64", "read", "readv", "restart_syscall", "rseq",
 	"rt_sigaction", "rt_sigpending", "rt_sigprocmask", "rt_sigreturn", "rt_sigtimedwait",
-	"sched_getaffinity", "sched_yield", "select", "set_robust_list", "set_tid_address",
+	"sched_getaffinity", "sched_yield", "select", "setitimer", "set_robust_list", "set_tid_address",
 	"sigaltstack", "signalfd4", "sysinfo", "time", "timerfd_create",
 	"timerfd_gettime", "timerfd_settime", "times", "uname", "wait4", "waitid", "write", "writev",
 	/* what there is; what may be opened is landlock's matter */

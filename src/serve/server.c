@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/arena.h"
+#include "base/stream.h"
 #include "report/render.h"
 
 #define CONNECTIONS_MAX 512
@@ -162,12 +163,10 @@ static enum MHD_Result answer_metrics(struct server *s, struct MHD_Connection *c
 	bool open_metrics = wants_open_metrics(c);
 	char *body = NULL;
 	size_t len = 0;
-	FILE *out = open_memstream(&body, &len);
+	FILE *out = stream_to_memory(&body, &len);
 
-	if (!out)
-		return MHD_NO;
 	print_metrics(s, open_metrics, out);
-	fclose(out);
+	stream_to_memory_end(out);
 	return reply(c, MHD_HTTP_OK, open_metrics ? open_type : text_type, body, len,
 		     MHD_RESPMEM_MUST_FREE);
 }
@@ -287,23 +286,21 @@ void server_answer(struct server_job *job, struct report *const *reports, unsign
 {
 	struct server *s = job->server;
 	enum outcome outcome = error || n == 0 ? OUTCOME_ERROR : OUTCOME_OPEN;
-	FILE *out = open_memstream(&job->body, &job->len);
+	FILE *out = stream_to_memory(&job->body, &job->len);
 
 	for (unsigned i = 0; i < n && !error; i++)
 		if (report_exit_status(reports[i]) != 0)
 			outcome = OUTCOME_NOT_OPEN;
 	s->probes[outcome]++;
 	job->status = MHD_HTTP_OK;
-	if (out) {
-		render_prometheus(reports, n, (double)(clock_mono_ns() - job->begun_ns) / 1e9, out);
-		for (unsigned i = 0; i < n; i++)
-			fprintf(out, "# %s\n", reports[i]->summary);
-		if (error)
-			fprintf(out, "# %s\n", error);
-		if (job->open_metrics)
-			fputs("# EOF\n", out);
-		fclose(out);
-	}
+	render_prometheus(reports, n, (double)(clock_mono_ns() - job->begun_ns) / 1e9, out);
+	for (unsigned i = 0; i < n; i++)
+		fprintf(out, "# %s\n", reports[i]->summary);
+	if (error)
+		fprintf(out, "# %s\n", error);
+	if (job->open_metrics)
+		fputs("# EOF\n", out);
+	stream_to_memory_end(out);
 	finish(job);
 }
 
@@ -311,8 +308,8 @@ void server_refuse(struct server_job *job, const char *why)
 {
 	job->server->refused++;
 	job->status = MHD_HTTP_FORBIDDEN;
-	job->body = strdup(why);
-	job->len = job->body ? strlen(job->body) : 0;
+	job->body = xstrdup(why);
+	job->len = strlen(job->body);
 	finish(job);
 }
 
@@ -440,8 +437,8 @@ void server_free(struct server *s)
 		if (job->answered)
 			continue;
 		job->status = MHD_HTTP_SERVICE_UNAVAILABLE;
-		job->body = strdup("this exporter is being stopped\n");
-		job->len = job->body ? strlen(job->body) : 0;
+		job->body = xstrdup("this exporter is being stopped\n");
+		job->len = strlen(job->body);
 		finish(job);
 	}
 	/* suspended connections must be gone before the daemon may stop */

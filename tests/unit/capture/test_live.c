@@ -21,6 +21,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -331,11 +332,46 @@ static void test_file_errors(void **state)
 	if (capture_write_to(c, "/dev/full", &e) == 0) {
 		start(c, "tcp port 25");
 		knock(25);
-		assert_int_equal(capture_stop(c, &e), -1);
+		stop(c); /* what was seen is worth no less */
+		assert_int_equal(capture_written(c, &e), -1);
 		assert_int_equal(e.status, ERR_RUN);
-		assert_string_equal(e.text, "/dev/full: No space left on device");
+		assert_string_equal(e.text, "-w /dev/full: No space left on device");
 	}
 	capture_free(c);
+}
+
+/* A file that is there keeps what it holds until something is captured; one that was made for nothing
+ * is not left. */
+static void test_file_before_the_start(void **state)
+{
+	char path[] = "/tmp/smtpblame-test-XXXXXX", held[8];
+	struct capture *c = open_live(4);
+	struct stat st;
+	struct err e;
+
+	(void)state;
+	int fd = mkstemp(path);
+	assert_int_equal(write(fd, "older", 5), 5);
+	assert_int_equal(capture_write_to(c, path, &e), 0);
+	capture_free(c);
+	assert_int_equal(pread(fd, held, sizeof(held), 0), 5);
+	close(fd);
+	unlink(path);
+
+	c = open_live(4);
+	assert_int_equal(capture_write_to(c, path, &e), 0);
+	assert_int_equal(stat(path, &st), 0);
+	capture_free(c);
+	assert_int_equal(stat(path, &st), -1);
+
+	/* a run that captured nothing is a capture, too */
+	c = open_live(4);
+	assert_int_equal(capture_write_to(c, path, &e), 0);
+	assert_int_equal(capture_written(c, &e), 0);
+	capture_free(c);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_size, 24);
+	unlink(path);
 }
 
 static void test_thread_is_named_and_deaf(void **state)
@@ -548,6 +584,7 @@ int main(void)
 	    cmocka_unit_test(test_bad_filter),
 	    cmocka_unit_test(test_file_is_read_again),
 	    cmocka_unit_test(test_file_errors),
+	    cmocka_unit_test(test_file_before_the_start),
 	    cmocka_unit_test(test_thread_is_named_and_deaf),
 	    cmocka_unit_test(test_children_inherit_nothing),
 	    cmocka_unit_test(test_interface_goes_away),
