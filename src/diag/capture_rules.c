@@ -11,7 +11,7 @@
 #define RAMAN "Raman et al., SIGCOMM 2023"
 
 #define ASK_PROVIDER "Ask the client's provider whether it filters TCP port {port}; give it the packets named in the evidence."
-#define OTHER_NETWORK "Compare from another network: `smtpblame {server}` there, or on the client itself, says where."
+#define OTHER_NETWORK "Compare from another network; run on the client itself, this says where: `smtpblame {server}`"
 #define ASK_SERVER "Ask the administrator of {server} whether {client} is let in on port {port}."
 
 /* clang-format off */
@@ -430,7 +430,7 @@ const struct rule capture_rule_table[] = {
 		.state = STATE_INCONCLUSIVE, .mechanism = MECH_SILENT_DROP, .place = PLACE_UNKNOWN,
 		.direction = DIR_INBOUND, .culprit = CULPRIT_UNKNOWN, .confidence = NOWHERE,
 		.summary = "The server answers, again and again, and the client is not heard any more: it went away, its SYN was forged, or something drops the answer on the way back.",
-		.remedy = {"Capture at {client} at the same time: `smtpblame read` compares the two."},
+		.remedy = {"Capture at {client} at the same time, and compare the two: `smtpblame read client.pcap server.pcap`"},
 		.why = "signature SYN -> nothing as the server sees it (" RAMAN "); scanners and forged senders look the same",
 	},
 	{
@@ -541,7 +541,7 @@ const struct rule capture_rule_table[] = {
 		.state = STATE_BLOCKED, .mechanism = MECH_SESSION_RESET, .place = PLACE_UNKNOWN,
 		.culprit = CULPRIT_MIDDLEBOX, .confidence = NOWHERE,
 		.summary = "Somebody on the way forged a RST of the client {stage} ({signature}): it came from elsewhere than the client's own packets, or the client went on after it.",
-		.remedy = {"Capture at {client} at the same time: `smtpblame read` compares the two, and shows that it never sent that RST."},
+		.remedy = {"Capture at {client} at the same time, and compare the two, which shows whether it ever sent that RST: `smtpblame read client.pcap server.pcap`"},
 		.why = "injectors reset both ends; at the server's end the forged one bears the client's name (" RAMAN ")",
 	},
 
@@ -698,7 +698,7 @@ const struct rule capture_rule_table[] = {
 		.state = STATE_BLOCKED, .mechanism = MECH_SESSION_STALL, .place = PLACE_UNKNOWN,
 		.direction = DIR_INBOUND, .culprit = CULPRIT_UNKNOWN, .confidence = NOWHERE,
 		.summary = "Something drops port {port} {stage}: {stuck-words}, and the client acknowledged none of it.",
-		.remedy = {"Capture at {client} at the same time: `smtpblame read` compares the two."},
+		.remedy = {"Capture at {client} at the same time, and compare the two: `smtpblame read client.pcap server.pcap`"},
 		.why = "signature SYN; ACK -> nothing (" RAMAN "), as the server sees it: a client's stack acknowledges, whatever its program does",
 	},
 	{
@@ -725,7 +725,7 @@ const struct rule capture_rule_table[] = {
 		.state = STATE_NO_SERVICE, .mechanism = MECH_SESSION_STALL, .place = PLACE_UNKNOWN,
 		.culprit = CULPRIT_UNKNOWN, .confidence = NOWHERE,
 		.summary = "{server} falls silent on port {port} {stage}: the client waited {waited} in vain. What is due there are the first large packets of the session (certificates): the server's program hangs, or something on the way lets none of that size through.",
-		.remedy = {"Tell a small path MTU from a server that hangs: `smtpblame {server}` on the client itself, or try with a smaller MSS.", ASK_SERVER},
+		.remedy = {"Tell a small path MTU from a server that hangs, on the client itself: `smtpblame {server}`", "Or try with a smaller MSS.", ASK_SERVER},
 		.why = "the server's flight in a TLS handshake fills packets, and nothing before it did: a silence just there is what a path with a smaller MTU looks like, too (RFC 2923 2.1)",
 	},
 	{

@@ -18,10 +18,10 @@ static const char *path_evidence(struct builder *b, const struct port_facts *p)
 	if (fact_seen(p, F_PATH_CUT))
 		return arena_printf(a,
 				    "copies of this connection's packets with small TTLs are answered up to "
-				    "hop %u; SYNs to port %u by %u hop%s beyond, too; that this is chance "
-				    "has a probability of %.1g",
+				    "hop %u; SYNs to port %u by %u hop%s beyond, too; the odds that this is "
+				    "chance: %s",
 				    p->placed.from, control, p->placed.hops_beyond,
-				    p->placed.hops_beyond > 1 ? "s" : "", p->placed.probability);
+				    p->placed.hops_beyond > 1 ? "s" : "", words_odds(a, p->placed.probability));
 	if (p->placed.hops_beyond == 0)
 		return arena_printf(a,
 				    "probes of this port are answered up to hop %u, those of port %u "
@@ -29,9 +29,9 @@ static const char *path_evidence(struct builder *b, const struct port_facts *p)
 				    p->placed.from, control);
 	return arena_printf(a,
 			    "probes of this port are answered up to hop %u; those of port %u by %u "
-			    "hop%s beyond, too; that this is chance has a probability of %.1g",
+			    "hop%s beyond, too; the odds that this is chance: %s",
 			    p->placed.from, control, p->placed.hops_beyond,
-			    p->placed.hops_beyond > 1 ? "s" : "", p->placed.probability);
+			    p->placed.hops_beyond > 1 ? "s" : "", words_odds(a, p->placed.probability));
 }
 
 /* A fact that is a sum, or an absence: said as of the end of the run. */
@@ -48,10 +48,10 @@ static unsigned evidence_of_sum(struct builder *b, unsigned port, const struct p
 		break;
 	case F_SILENCE_PROVEN:
 		text = arena_printf(a,
-				    "%u of %u SYNs to other ports were answered: that %u in a row "
-				    "get lost by chance has a probability of %.1g",
+				    "%u of %u SYNs to other ports were answered; the odds that %u in "
+				    "a row get lost by chance: %s",
 				    p->control.answered, p->control.sent, p->silent_syns,
-				    p->silence_probability);
+				    words_odds(a, p->silence_probability));
 		break;
 	case F_ALL_SILENT:
 		text = arena_printf(a, "no port of the address answered within %.1f s",

@@ -189,16 +189,22 @@ static const char *sight_words(struct arena *a, const struct host_sight *s)
 			    s->depends[0] ? "; that depends on " : "", s->depends);
 }
 
-/* It is looked at for each port anew. */
-static bool is_told(const struct tracker *t, const struct host_program *p)
+static bool says_the_same(const struct host_record *a, const struct host_record *b)
 {
-	for (unsigned i = 0; i < t->n_host; i++) {
-		const struct host_record *r = named_record(t, i);
-		if (r->kind == HOST_PROGRAM && &r->program == p)
-			return false;
-		if (r->kind == HOST_PROGRAM && named_same_program(&r->program, p))
+	if (a->kind != b->kind)
+		return false;
+	return a->kind == HOST_PROGRAM
+		       ? named_same_program(&a->program, &b->program)
+		       : a->not_looked.what == b->not_looked.what &&
+				 strcmp(a->not_looked.why, b->not_looked.why) == 0;
+}
+
+/* Programs are looked at for each port anew, with the same answer, or for the same reason none. */
+static bool is_told(const struct tracker *t, const struct host_record *r)
+{
+	for (unsigned i = 0; i < t->n_host && named_record(t, i) != r; i++)
+		if (says_the_same(named_record(t, i), r))
 			return true;
-	}
 	return false;
 }
 
@@ -222,9 +228,8 @@ const char *named_record_words(struct arena *a, const struct tracker *t,
 				    (unsigned long long)r->counted.moved, r->counted.rule.text,
 				    rule_place(a, &r->counted.rule));
 	case HOST_PROGRAM:
-		return is_told(t, &r->program) ? NULL
-					       : arena_printf(a, "in force: %s",
-							      program_words(a, &r->program));
+		return is_told(t, r) ? NULL
+				     : arena_printf(a, "in force: %s", program_words(a, &r->program));
 	case HOST_KERNEL_DROP:
 		f = named_flow(t, -1,
 			      r->kernel_drop.inbound ? r->kernel_drop.dport : r->kernel_drop.sport);
@@ -266,7 +271,7 @@ const char *named_record_words(struct arena *a, const struct tracker *t,
 		*port = r->sight.port;
 		return sight_words(a, &r->sight);
 	case HOST_NOT_LOOKED:
-		return arena_printf(a, "not looked: %s", r->not_looked.why);
+		return is_told(t, r) ? NULL : arena_printf(a, "not looked: %s", r->not_looked.why);
 	}
 	return NULL;
 }

@@ -47,6 +47,12 @@ const char *words_addr(struct arena *a, const struct addr *addr);
 const char *words_endpoint(struct arena *a, const struct addr *addr, unsigned port);
 const char *words_icmp(struct arena *a, const struct addr *from, unsigned type, unsigned code);
 
+/* What the DNS is asked about port 25, for "not looked at". */
+#define WORDS_DNS_PROMISES "DANE (TLSA) and MTA-STS records"
+
+/* A small probability as people say it: "1 in 17 million"; one that is not small as "30%". */
+const char *words_odds(struct arena *a, double probability);
+
 /* The product that this text betrays, with "" for none. */
 const char *words_product(const struct tracker *t, enum signature_kind kind, const char *text);
 

@@ -7,6 +7,30 @@
 
 /* ---- facts that are sums ---- */
 
+const char *words_odds(struct arena *a, double probability)
+{
+	static const struct {
+		double size;
+		const char *name;
+	} scales[] = {{1e9, " billion"}, {1e6, " million"}};
+
+	if (probability <= 1e-12)
+		return "less than 1 in a trillion";
+	if (probability >= 0.1) /* "1 in 1" would be no words for 70% */
+		return arena_printf(a, "%.0f%%", 100 * probability);
+	/* two digits: the estimate behind it has no more */
+	double in = 1 / probability, unit = 1;
+	while (in / unit >= 99.5)
+		unit *= 10;
+	in = unit * (double)(long)(in / unit + 0.5);
+	for (size_t i = 0; i < sizeof(scales) / sizeof(scales[0]); i++)
+		if (in >= scales[i].size)
+			return arena_printf(a, "1 in %.3g%s", in / scales[i].size, scales[i].name);
+	unsigned long n = (unsigned long)in;
+	return n < 1000 ? arena_printf(a, "1 in %lu", n)
+			: arena_printf(a, "1 in %lu,%03lu", n / 1000, n % 1000);
+}
+
 static const char *times_words(struct arena *a, unsigned n)
 {
 	return n == 1 ? "once" : arena_printf(a, "%u times", n);
@@ -52,20 +76,20 @@ const char *words_stall(struct arena *a, const struct port_facts *p, enum fact f
 	case F_PEER_GONE:
 		return arena_printf(a,
 				    "%u packets in a row that the other side's stack must answer drew "
-				    "nothing; that this is mere loss has a probability of %.1g",
-				    k->in_vain, p->stall_probability);
+				    "nothing; the odds that this is mere loss: %s",
+				    k->in_vain, words_odds(a, p->stall_probability));
 	case F_UNHEARD:
 		return arena_printf(a,
-				    "%u bytes left %s and were never acknowledged%s; that this is mere "
-				    "loss has a probability of %.1g",
+				    "%u bytes left %s and were never acknowledged%s; the odds that this "
+				    "is mere loss: %s",
 				    talk_stuck(k), times_words(a, k->stuck_times),
 				    k->looks_answered ? ", while keep-alives were answered" : "",
-				    p->stall_probability);
+				    words_odds(a, p->stall_probability));
 	case F_REPLY_LOST:
 		return arena_printf(a,
 				    "the other side's packets say that it has sent %u bytes more than "
-				    "came; that this is mere loss has a probability of %.1g",
-				    talk_missing(k), p->stall_probability);
+				    "came; the odds that this is mere loss: %s",
+				    talk_missing(k), words_odds(a, p->stall_probability));
 	}
 	return NULL;
 }
@@ -326,6 +350,11 @@ const char *words_event(struct arena *a, const struct tracker *t, const struct e
 		*source = SOURCE_CAPTURE;
 		return stats_words(a, &ev->capture_stats);
 	case EV_NOT_LOOKED:
+		if (ev->not_looked.what == LOOK_DNS) {
+			*source = SOURCE_DNS;
+			return arena_printf(a, "not looked up: %s: %s", WORDS_DNS_PROMISES,
+					    ev->not_looked.why);
+		}
 		*source = SOURCE_KERNEL;
 		return arena_printf(a, "not looked: %s", ev->not_looked.why);
 	case EV_HOST:

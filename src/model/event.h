@@ -201,6 +201,7 @@ enum look {
 	LOOK_LINK,
 	LOOK_NEIGHBOUR,
 	LOOK_PATH,
+	LOOK_DNS, /* what it promises of port 25 */
 	LOOK_COUNT,
 };
 

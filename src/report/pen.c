@@ -173,3 +173,41 @@ void pen_paragraph(struct pen *p, unsigned indent, enum style s, const char *tex
 	put_words(p, s, clean(p, text));
 	newline(p);
 }
+
+static bool in_brackets(const char *sentence, const char *at)
+{
+	int depth = 0;
+
+	for (; sentence < at; sentence++)
+		depth += (*sentence == '(') - (*sentence == ')');
+	return depth > 0;
+}
+
+void pen_advice(struct pen *p, const char *text)
+{
+	const char *sentence = text, *quote;
+
+	pen_start(p, 2, 4);
+	pen_text(p, STYLE_PLAIN, "- ");
+	while ((quote = strchr(text, '`'))) {
+		const char *end = strchr(quote + 1, '`');
+		if (!end)
+			break;
+		const char *code = arena_strndup(p->scratch, quote + 1, (size_t)(end - quote - 1));
+		const char *before = arena_strndup(p->scratch, text, (size_t)(quote - text));
+		pen_text(p, STYLE_PLAIN, "%s", before);
+		text = end + 1;
+		if (!strchr(code, ' ') || code[0] == '-' || in_brackets(sentence, quote)) {
+			pen_text(p, STYLE_CYAN, "%s", code);
+			continue;
+		}
+		pen_end(p);
+		pen_code(p, PEN_CODE_INDENT, code);
+		text += strspn(text, " .,;");
+		pen_start(p, 4, 4);
+		if (!*text)
+			return;
+	}
+	pen_text(p, STYLE_PLAIN, "%s", text);
+	pen_end(p);
+}

@@ -54,6 +54,11 @@ void pen_blank(struct pen *p); /* an empty line */
 /* A line of its own that is never wrapped, for copying. */
 void pen_code(struct pen *p, unsigned indent, const char *text);
 
+/* An item of a list of advice. Each command in backquotes that has more than one word gets a line of
+ * its own, for copying, unless it is an option only, or but mentioned in brackets. */
+#define PEN_CODE_INDENT 6
+void pen_advice(struct pen *p, const char *text);
+
 /* One whole paragraph. */
 void pen_paragraph(struct pen *p, unsigned indent, enum style s, const char *text);
 

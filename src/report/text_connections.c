@@ -148,13 +148,10 @@ static void heading(struct pen *pen, const char *text)
 static void print_remedy(struct pen *pen, const char *text)
 {
 	/* a command has a line of its own, for copying */
-	if (group_is_command(text)) {
-		pen_code(pen, 6, text);
-		return;
-	}
-	pen_start(pen, 2, 4);
-	pen_text(pen, STYLE_PLAIN, "- %s", text);
-	pen_end(pen);
+	if (group_is_command(text))
+		pen_code(pen, PEN_CODE_INDENT, text);
+	else
+		pen_advice(pen, text);
 }
 
 static void print_finding(struct text_connections *t, struct pen *pen, const struct finding *f)

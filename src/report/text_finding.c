@@ -6,8 +6,6 @@
 #include "report/phrase.h"
 #include "report/text_page.h"
 
-#define CODE_INDENT 6
-
 void text_session(struct page *pg, const struct group *g)
 {
 	const struct group_line *lines;
@@ -81,7 +79,7 @@ static void print_culprit(struct page *pg, const struct finding *f)
 		page_labelled(pg, "Who", what); /* "sysctl NAME = VALUE" holds its text */
 	} else if (phrase_culprit_is_code(c->kind)) {
 		page_labelled(pg, "Who", arena_printf(&pg->scratch, "%s:", what));
-		pen_code(&pg->pen, CODE_INDENT, text);
+		pen_code(&pg->pen, PEN_CODE_INDENT, text);
 	} else {
 		page_labelled(pg, "Who", arena_printf(&pg->scratch, "%s: %s", what, text));
 	}
@@ -126,48 +124,6 @@ static void print_citations(struct page *pg, const struct group *g, unsigned ind
 	page_labelled(pg, "Evidence", all);
 }
 
-static bool in_brackets(const char *sentence, const char *at)
-{
-	int depth = 0;
-
-	for (; sentence < at; sentence++)
-		depth += (*sentence == '(') - (*sentence == ')');
-	return depth > 0;
-}
-
-/* A sentence; each quoted command of more than one word gets a line of its own, unless it is but
- * mentioned in brackets. */
-static void print_sentence(struct page *pg, const char *text)
-{
-	struct pen *pen = &pg->pen;
-	const char *sentence = text, *quote;
-
-	pen_start(pen, 2, 4);
-	pen_text(pen, STYLE_PLAIN, "- ");
-	while ((quote = strchr(text, '`'))) {
-		const char *end = strchr(quote + 1, '`');
-		if (!end)
-			break;
-		const char *code =
-		    arena_strndup(&pg->scratch, quote + 1, (size_t)(end - quote - 1));
-		const char *before = arena_strndup(&pg->scratch, text, (size_t)(quote - text));
-		pen_text(pen, STYLE_PLAIN, "%s", before);
-		text = end + 1;
-		if (!strchr(code, ' ') || in_brackets(sentence, quote)) {
-			pen_text(pen, STYLE_CYAN, "%s", code);
-			continue;
-		}
-		pen_end(pen);
-		pen_code(pen, CODE_INDENT, code);
-		text += strspn(text, " .,;");
-		pen_start(pen, 4, 4);
-		if (!*text)
-			return;
-	}
-	pen_text(pen, STYLE_PLAIN, "%s", text);
-	pen_end(pen);
-}
-
 static void print_remedies(struct page *pg, const struct group *g, unsigned index)
 {
 	const struct group_step *steps;
@@ -177,9 +133,9 @@ static void print_remedies(struct page *pg, const struct group *g, unsigned inde
 		pen_paragraph(&pg->pen, 2, STYLE_BOLD, "What to do:");
 	for (unsigned i = 0; i < n; i++) {
 		if (steps[i].sentence)
-			print_sentence(pg, steps[i].sentence);
+			pen_advice(&pg->pen, steps[i].sentence);
 		for (unsigned k = 0; k < steps[i].n_commands; k++)
-			pen_code(&pg->pen, CODE_INDENT, steps[i].commands[k]);
+			pen_code(&pg->pen, PEN_CODE_INDENT, steps[i].commands[k]);
 	}
 }
 

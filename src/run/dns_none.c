@@ -4,7 +4,7 @@
 
 #ifndef SMTPBLAME_DNS
 
-#define WHY "what the DNS says about mail is not looked up: not built in (libunbound)"
+#define WHY "the DNS can't be asked about mail: not built in (libunbound)"
 
 int dns_open(struct dns **out, const char *anchor_file, struct err *e)
 {

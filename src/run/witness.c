@@ -64,21 +64,37 @@ static bool is_dns_name(const char *name)
 	return name && strchr(name, '.');
 }
 
+/* Begins the lookups; says why, where it can't. */
+static const char *begin(struct run *r, const struct dns_question *q, struct err *e)
+{
+	const char *name = r->plan->name;
+
+	if (!name)
+		return "an address was given, and no name";
+	if (!is_dns_name(name))
+		return arena_printf(&r->log.arena, "%s is no name of the DNS", name);
+	if (!r->live->dns && dns_open(&r->live->dns, NULL, e) != 0)
+		return e->text;
+	r->dns = dns_begin(r->live->dns, q);
+	return r->dns ? NULL : "this host has no resolver";
+}
+
 void witness_begin(struct run *r)
 {
 	const struct plan *plan = r->plan;
+	bool smtp = tests_smtp(plan);
 	struct dns_question q = {.name = plan->name, .address = plan->target.family};
-	struct err ignored;
+	struct err e;
 
 	add_known(r);
-	if (!is_dns_name(plan->name) || (!r->live->dns && dns_open(&r->live->dns, NULL, &ignored) != 0))
-		return;
-	if (tests_smtp(plan)) {
+	if (smtp) {
 		q.port = SMTP_PORT;
 		q.domain = plan->domain;
 	}
-	r->dns = dns_begin(r->live->dns, &q);
-	if (!r->dns)
+	const char *why_not = begin(r, &q, &e);
+	if (why_not && smtp)
+		look_add_not_looked(r, LOOK_DNS, why_not);
+	if (why_not)
 		return;
 	bool asked[DNS_RECORD_COUNT] = {[DNS_RECORD_CHECKED] = true,
 					[DNS_RECORD_TLSA] = q.port != 0,

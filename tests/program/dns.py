@@ -180,6 +180,14 @@ class Names(unittest.TestCase):
         self.assert_error("@" + "x" * 64 + ".example", "resolver|no such|no answer")
         self.assert_error("@example..net", "resolver|no such|no answer")
 
+    def test_promises_are_missed(self):
+        """Without a name nobody is asked what the DNS promises, and the report says so."""
+        missed = "DANE (TLSA) and MTA-STS records: an address was given, and no name"
+        self.call(TARGET4)
+        self.assertIn(missed, self.documents[0]["not_looked"])
+        self.call("mx.example.net")
+        self.assertNotIn("DANE", json.dumps(self.documents[0]["not_looked"]))
+
     # --- what goes wrong with names ---
 
     def test_bogus(self):

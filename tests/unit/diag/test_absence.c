@@ -163,6 +163,32 @@ static void test_open_stays_open(void **state)
 	}
 }
 
+/* That nobody asked for DANE and MTA-STS is said where a session has what they promise. */
+static void test_promises_not_looked_up(void **state)
+{
+	static const char why[] = "the DNS can't be asked about mail: not built in (libunbound)";
+	struct scene *open = scene_new(false), *silent = scene_new(false);
+	const struct report *r;
+
+	(void)state;
+	session_end(open, greeted(open, "mx.example.com ESMTP", 250, plain_ehlo), STAGE_QUIT, SESSION_DONE, NULL);
+	not_looked(open, LOOK_DNS, why);
+	r = finish(open);
+	assert_int_equal(state_of(r, 25), STATE_OPEN);
+	assert_int_equal(r->n_not_looked, 1);
+	assert_non_null(strstr(r->not_looked[0], "DANE (TLSA) and MTA-STS"));
+	assert_non_null(strstr(r->not_looked[0], why));
+	assert_int_equal(report_exit_status(r), 0);
+	usual_host(silent);
+	flow(silent, 25);
+	answered(silent, 443, 55);
+	not_looked(silent, LOOK_DNS, why);
+	r = finish(silent);
+	assert_int_equal(r->n_not_looked, 0);
+	scene_free(open);
+	scene_free(silent);
+}
+
 static void test_undecided_report(void **state)
 {
 	struct scene *s = scene_new(false);
@@ -337,6 +363,7 @@ int main(void)
 		cmocka_unit_test(test_loss_changes_no_verdict),
 		cmocka_unit_test(test_what_was_seen_stands),
 		cmocka_unit_test(test_open_stays_open),
+		cmocka_unit_test(test_promises_not_looked_up),
 		cmocka_unit_test(test_undecided_report),
 		cmocka_unit_test(test_no_loss),
 		cmocka_unit_test(test_no_route_lookup),

@@ -449,6 +449,31 @@ static void test_ipsec_blinds_the_tap(void **state)
 	scene_free(s);
 }
 
+/* Asked for each port anew; the same answer, or the same reason for none, is said once. */
+static void test_not_looked_is_told_once(void **state)
+{
+	struct scene *s = scene_new(false);
+	struct host_record none = record_of(s, HOST_NOT_LOOKED);
+	unsigned told = 0, other = 0;
+
+	(void)state;
+	stopped_syn(s);
+	none.not_looked.what = HOST_LOOK_PROGRAMS;
+	SET(none.not_looked.why, "eBPF programs: no privilege");
+	for (int port = 0; port < 3; port++)
+		add_record(s, &none);
+	SET(none.not_looked.why, "tc filters: no privilege");
+	add_record(s, &none);
+	const struct report *r = finish(s);
+	for (unsigned i = 0; i < r->n_evidence; i++) {
+		told += strstr(r->evidence[i].text, "not looked: eBPF programs") != NULL;
+		other += strstr(r->evidence[i].text, "not looked: tc filters") != NULL;
+	}
+	assert_int_equal(told, 1);
+	assert_int_equal(other, 1);
+	scene_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -469,6 +494,7 @@ int main(void)
 		cmocka_unit_test(test_open_names_nobody),
 		cmocka_unit_test(test_a_limit_that_lets_the_second_pass),
 		cmocka_unit_test(test_ipsec_blinds_the_tap),
+		cmocka_unit_test(test_not_looked_is_told_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -335,6 +335,27 @@ static void test_no_template_has_an_unknown_placeholder(void **state)
 	scene_free(s);
 }
 
+static void test_odds(void **state)
+{
+	static const struct {
+		double probability;
+		const char *words;
+	} cases[] = {
+		{1, "100%"},		     {0.304, "30%"},	       {0.1, "10%"},
+		{0.0999, "1 in 10"},	     {0.003, "1 in 330"},      {1.0 / 999, "1 in 1,000"},
+		{1.0 / 4210, "1 in 4,200"},  {1e-5, "1 in 100,000"},   {1.0 / 999999, "1 in 1 million"},
+		{6e-8, "1 in 17 million"},   {1e-8, "1 in 100 million"}, {2e-10, "1 in 5 billion"},
+		{1.1e-12, "1 in 910 billion"}, {1e-12, "less than 1 in a trillion"},
+		{0, "less than 1 in a trillion"},
+	};
+	struct arena a = {0};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++)
+		assert_string_equal(words_odds(&a, cases[i].probability), cases[i].words);
+	arena_clear(&a);
+}
+
 static void test_every_fact_has_words(void **state)
 {
 	(void)state;
@@ -409,6 +430,7 @@ int main(void)
 		cmocka_unit_test(test_one_banner_behind_several),
 		cmocka_unit_test(test_match),
 		cmocka_unit_test(test_no_template_has_an_unknown_placeholder),
+		cmocka_unit_test(test_odds),
 		cmocka_unit_test(test_every_fact_has_words),
 		cmocka_unit_test(test_what_works_instead),
 		cmocka_unit_test(test_two_blocks_give_two_findings),

@@ -205,6 +205,33 @@ static char *text_of(unsigned n, bool brief, unsigned width)
 	return text;
 }
 
+/* Commands of advice stand alone, as they are typed; options and what is in brackets don't. */
+static void advice_can_be_copied(void **state)
+{
+	static const char *const advice[] = {
+		"Look from there: `smtpblame 192.0.2.1`.", "Try again with `--timeout 60`.",
+		"Turn it off (Cisco: `no inspect esmtp`)."};
+	struct text_options opt = {.width = 80};
+	struct read_summary s = {.connections = 1};
+	char *text = NULL;
+	size_t size = 0;
+
+	(void)state;
+	struct connection c = connection_of(CULPRIT_HOP);
+	c.findings[0].remedy = advice;
+	c.findings[0].n_remedy = 3;
+	FILE *out = open_memstream(&text, &size);
+	struct text_connections *t = text_connections_new(&opt, out);
+	text_connection(t, &c);
+	assert_int_equal(text_connections_end(t, &s, false), 0);
+	text_connections_free(t);
+	fclose(out);
+	assert_non_null(strstr(text, "\n  - Look from there:\n      smtpblame 192.0.2.1\n"));
+	assert_non_null(strstr(text, "\n  - Try again with --timeout 60.\n"));
+	assert_non_null(strstr(text, "\n  - Turn it off (Cisco: no inspect esmtp).\n"));
+	free(text);
+}
+
 static void text_of_one_and_of_many(void **state)
 {
 	(void)state;
@@ -332,7 +359,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(strings_survive),
 		cmocka_unit_test(broken_strings_do_no_harm),
 		cmocka_unit_test(summary_line),
-		cmocka_unit_test(text_of_one_and_of_many),
+		cmocka_unit_test(text_of_one_and_of_many), cmocka_unit_test(advice_can_be_copied),
 		cmocka_unit_test(a_page_of_very_many_is_bounded),
 		cmocka_unit_test(a_full_disk_is_told),
 	};
