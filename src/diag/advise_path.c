@@ -407,7 +407,7 @@ static bool ask_border(struct ctx *c, int port, const struct port_facts *p,
 	struct path_places places;
 	bool busy = false;
 
-	path_assign_places(c->path, p->dest_ttl, &p->flow->local,
+	path_assign_places(c->path, p->dest_hop, &p->flow->local,
 			   c->t->has_link && c->t->link.tunnel, &places);
 	if (places.place[s->from] == places.place[s->to])
 		return false;
@@ -470,7 +470,7 @@ static bool trace_silent(struct ctx *c, int port, const struct port_facts *p)
 	struct path_stop s;
 	bool busy = false;
 
-	path_where_silent(c->path, port, c->control, p->dest_ttl, c->tcp_control,
+	path_where_silent(c->path, port, c->control, p->dest_hop, c->tcp_control,
 			  p->silence_probability, c->now - c->due, &s);
 	bool placed = s.stops && s.next && s.next_probability <= PLACED_PROBABILITY &&
 		      s.probability <= SILENCE_MAX_PROBABILITY;
@@ -510,7 +510,7 @@ static bool trace_stalled(struct ctx *c, int port, const struct port_facts *p)
 	bool busy = false;
 
 	stall_of(c->t, p->flow, c->now, &stall);
-	path_where_silent(c->path, trace, c->control, p->dest_ttl, c->tcp_control, 1,
+	path_where_silent(c->path, trace, c->control, p->dest_hop, c->tcp_control, 1,
 			  c->now - c->due, &s);
 	bool placed = s.stops && s.next && s.next_probability <= PLACED_PROBABILITY;
 	/* is it for its size? Something else as long as it shows that, from where it stops on */

@@ -177,7 +177,7 @@ void facts_of_canary(const struct tracker *t, int port_index, int64_t now, struc
 	fact_note(p, F_CANARY_OTHERS, on_way && itself && quiet, why);
 	fact_note(p, F_CANARY_UNSURE, on_way && !itself && !quiet && !control.taken, why);
 	if (fact_seen(p, F_CANARY_TAKEN))
-		facts_place_by_distance(t, port_index, first.taken->ttl, p->dest_ttl, p);
+		facts_place_by_distance(t, port_index, first.taken->ttl, p->dest_hop, p);
 	else if (fact_seen(p, F_CANARY_ANY))
 		facts_place_by_distance(t, port_index, first.taken->ttl, 0, p);
 }

@@ -222,6 +222,11 @@ struct port_facts {
 	const struct flow *icmp_flow;
 	int control_trace;       /* plan index of the trace that this port's is read against, -1 */
 	unsigned dest_ttl;       /* TTL that reaches the target, 0 unknown */
+	/* Where the target is among the hops: dest_ttl, but where somebody on the way there renews TTLs:
+	 * then as far as its answers come, with silent hops in between. */
+	unsigned dest_hop;
+	bool ttl_renewed;        /* on the way there: what the smaller TTLs reach tells no hop */
+	bool answers_renewed;    /* on the way back: no answer's TTL tells how far it has come */
 	struct placed placed;
 	struct icmp_answer injected_icmp; /* what `icmp` points to in the facts of an injected SYN */
 };

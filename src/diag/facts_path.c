@@ -99,6 +99,36 @@ static unsigned destination_ttl(const struct tracker *t, const struct port_facts
 	return arrival > last && by_distance > arrival ? arrival : by_distance;
 }
 
+/* Routes there and back differ by a few hops. Somebody who sets the TTL of what he forwards anew (a
+ * gateway that hides a tethered network, pf's "scrub min-ttl") leaves much less of the one than of the
+ * other. */
+#define RENEWED_MIN_HOPS  2
+#define RENEWED_SURE_HOPS 6
+
+static bool is_renewed(unsigned fewer, unsigned more)
+{
+	unsigned hidden = more > fewer ? more - fewer : 0;
+
+	return hidden >= RENEWED_SURE_HOPS || (hidden >= RENEWED_MIN_HOPS && 2 * hidden >= more);
+}
+
+/* Every TTL that passes whoever renews it reaches the target: the hops behind him are hidden. */
+static void renewal_facts(const struct tracker *t, struct port_facts *p)
+{
+	const struct path_trace *c = &t->path.trace[p->control_trace];
+	unsigned arrival = path_first_arrival(c, &t->plan->target), last = path_last_hop(&t->path, c);
+	int distance = path_distance(arrival_ttl_of_control(t, p));
+
+	p->dest_hop = p->dest_ttl;
+	if (distance < 0 || arrival != last + 1)
+		return;
+	unsigned by_answer = (unsigned)distance + 1;
+	p->ttl_renewed = is_renewed(arrival, by_answer) && by_answer <= PLAN_MAX_HOPS;
+	p->answers_renewed = is_renewed(by_answer, arrival);
+	if (p->ttl_renewed)
+		p->dest_hop = by_answer;
+}
+
 /* ---- places ---- */
 
 static void add_weight(struct placed *out, enum place place, double weight)
@@ -217,7 +247,7 @@ static void silent_facts(const struct tracker *t, int port, const struct path_pl
 {
 	bool control_answers = fact_seen(p, F_CONTROL_ANSWERS);
 	struct path_stop s;
-	path_where_silent(&t->path, port, p->control_trace, p->dest_ttl, control_answers,
+	path_where_silent(&t->path, port, p->control_trace, p->dest_hop, control_answers,
 			  p->silence_probability, settled_before, &s);
 	struct placed *out = &p->placed;
 	bool proven = fact_seen(p, F_SILENT) && p->silent_syns >= SILENCE_MIN_SYNS &&
@@ -228,7 +258,7 @@ static void silent_facts(const struct tracker *t, int port, const struct path_pl
 	out->probability = s.probability;
 	out->hops_beyond = s.hops_beyond;
 	out->from_addr = path_hop_address(&t->path, s.from);
-	out->to_addr = s.to == p->dest_ttl ? t->plan->target : path_hop_address(&t->path, s.to);
+	out->to_addr = s.to == p->dest_hop ? t->plan->target : path_hop_address(&t->path, s.to);
 	/* the target answers some SYNs of this port: whoever drops the others chooses, and may sit anywhere */
 	proven &= !path_first_syn_ack(&t->path.trace[port]);
 	fact_note(p, F_PATH_STOPS, s.stops && proven, NO_EVENT);
@@ -240,6 +270,12 @@ static void silent_facts(const struct tracker *t, int port, const struct path_pl
 	} else if (s.through) {
 		place_at_the_end(places, s.from, THROUGH_RETURN, out);
 	}
+}
+
+static void unlike_control(struct port_facts *p)
+{
+	p->seen &= ~FACT_BIT(F_RST_LIKE_CONTROL);
+	fact_note(p, F_RST_LIKE_CONTROL, false, NO_EVENT);
 }
 
 static void device_facts(const struct tracker *t, int port, const struct path_places *places,
@@ -256,6 +292,16 @@ static void device_facts(const struct tracker *t, int port, const struct path_pl
 	bool early = path_is_early(&t->path, port, p->control_trace, first,
 				   connected ? c->synack_ttl : c->rst_ttl,
 				   arrival_ttl_of_control(t, p));
+	/* nothing but how far it has come tells, and branches (ECMP) differ by a hop */
+	int distance = path_distance(connected ? c->synack_ttl : c->rst_ttl);
+	if (p->ttl_renewed)
+		early = distance + RST_NEARER_HOPS <= path_distance(arrival_ttl_of_control(t, p));
+	/* Where every answer's TTL was set anew on its way back, that all are alike means nothing. On a
+	 * branch (ECMP) that is a hop shorter, or behind the same router, it may yet be the target's. */
+	const struct path_cell *last = &t->path.trace[p->control_trace].cell[beyond];
+	if (p->answers_renewed && beyond > first &&
+	    !addr_equal(&trace->cell[first - 1].te_from, &last->te_from))
+		early = true;
 	/* no answer of the target's to compare with: a RST that has come one hop less than its TTL
 	 * went is a forwarder's, which looks at the TTL first */
 	bool whole = tracker_capture_whole(t);
@@ -276,18 +322,20 @@ static void device_facts(const struct tracker *t, int port, const struct path_pl
 		 * have come a hop less than their TTL went, that is even likely. */
 		if (p->control_flow && !p->control_flow->synack.seen &&
 		    path_distance(c->rst_ttl) + 2 <= (int)first) {
-			p->looked &= ~FACT_BIT(F_RST_LIKE_CONTROL);
-			p->seen &= ~FACT_BIT(F_RST_LIKE_CONTROL);
-			fact_note(p, F_RST_LIKE_CONTROL, false, NO_EVENT);
+			unlike_control(p);
 			dest = 0;
 		}
-		int distance = path_distance(c->rst_ttl);
+		if (p->answers_renewed)
+			unlike_control(p);
 		bool nearer = distance < path_distance(arrival_ttl_of_control(t, p));
 		fact_note(p, F_PATH_RST_OWN, !early && dest && first >= dest && !nearer, c->event);
 	}
 	if (!early)
 		return;
 	struct path_range r = path_device(trace, first, connected);
+	/* its TTL went farther than it says: how far the answer has come is all that tells */
+	if (p->ttl_renewed)
+		r.from = r.to = (unsigned)distance + 1;
 	/* Behind one address a site may end one port on its edge and another on a host within: who
 	 * answers from the destination's own network is no interceptor (balancers, DNAT, gateways). */
 	if (connected && (places->place[r.to] == PLACE_DESTINATION_NETWORK ||
@@ -299,8 +347,12 @@ static void device_facts(const struct tracker *t, int port, const struct path_pl
 	p->placed.to = r.to;
 	p->placed.from_addr = path_hop_address(&t->path, r.from);
 	p->placed.to_addr = path_hop_address(&t->path, r.to);
+	if (p->ttl_renewed && r.to == 1 && !addr_is_set(&p->placed.to_addr))
+		p->placed.from_addr = p->placed.to_addr = t->routes[port].route->gateway;
 	bool by_distance = first > path_last_hop(&t->path, &t->path.trace[p->control_trace]);
-	place_device(places, by_distance ? SURE_BY_DISTANCE : SURE_DEVICE, &p->placed);
+	bool known = !p->ttl_renewed || addr_is_set(&p->placed.to_addr);
+	place_device(places, !known ? SURE_BY_DISTANCE_ALONE : by_distance ? SURE_BY_DISTANCE : SURE_DEVICE,
+		     &p->placed);
 }
 
 void facts_place_by_distance(const struct tracker *t, int port_index, uint8_t arrival_ttl,
@@ -399,7 +451,7 @@ static void nearer_facts(const struct tracker *t, int port, struct port_facts *p
 			continue;
 		uint8_t ttl = t->log->events[p->why[nearer[i]]].packet.ttl;
 		int distance = path_distance(ttl), server = path_distance(p->flow->synack.ttl);
-		path_assign_places(&t->path, p->dest_ttl, &p->flow->local,
+		path_assign_places(&t->path, p->dest_hop, &p->flow->local,
 				   t->has_link && t->link.tunnel, &places);
 		enum place place = distance < PLAN_MAX_HOPS ? places.place[distance + 1] : PLACE_UNKNOWN;
 		bool access = place == PLACE_GATEWAY || place == PLACE_ISP;
@@ -408,7 +460,7 @@ static void nearer_facts(const struct tracker *t, int port, struct port_facts *p
 		if (site || fact_seen(p, F_REPLY_OWN))
 			p->seen &= ~FACT_BIT(nearer[i]);
 		else
-			facts_place_by_distance(t, port, ttl, p->dest_ttl, p);
+			facts_place_by_distance(t, port, ttl, p->dest_hop, p);
 	}
 }
 
@@ -423,7 +475,7 @@ static void cut_facts(const struct tracker *t, int port, const struct path_place
 
 	if (!path->trace[trace].sent)
 		return;
-	path_where_silent(path, trace, p->control_trace, p->dest_ttl, fact_seen(p, F_CONTROL_ANSWERS),
+	path_where_silent(path, trace, p->control_trace, p->dest_hop, fact_seen(p, F_CONTROL_ANSWERS),
 			  p->stall_probability, settled_before, &s);
 	bool blamed = fact_seen(p, F_PEER_GONE) || fact_seen(p, F_UNHEARD);
 	bool proven = blamed && s.stops && s.next && s.next_probability <= CUT_PROBABILITY &&
@@ -445,7 +497,7 @@ static void cut_facts(const struct tracker *t, int port, const struct path_place
 		.probability = s.probability,
 		.hops_beyond = s.hops_beyond,
 		.from_addr = path_hop_address(path, s.from),
-		.to_addr = s.to == p->dest_ttl ? t->plan->target : path_hop_address(path, s.to),
+		.to_addr = s.to == p->dest_hop ? t->plan->target : path_hop_address(path, s.to),
 	};
 	if (through)
 		place_at_the_end(places, s.from, 0, &p->placed);
@@ -469,15 +521,23 @@ static void icmp_hop_facts(const struct tracker *t, int port, const struct path_
 	}
 	/* The sender never answers for an expired TTL: what is left of the TTL in its quote tells how
 	 * far the SYN came. A forward hook quotes it a hop later than a filter on the way in does. */
-	unsigned hop = p->icmp->msg.quote.present
-			       ? (unsigned)path_distance(p->icmp->msg.quote.ttl)
-			       : path_first_unreachable(&t->path.trace[port]);
+	bool by_quote = p->icmp->msg.quote.present;
+	unsigned hop = by_quote ? (unsigned)path_distance(p->icmp->msg.quote.ttl)
+				: path_first_unreachable(&t->path.trace[port]);
 	if (fact_seen(p, F_ICMP_FROM_GATEWAY))
 		hop = 0;
-	else if (!p->icmp->msg.quote.present && !hop)
+	else if (!by_quote && !hop)
 		return;
+	/* its own way here was longer than that: the TTL in the quote was set anew */
+	else if (p->icmp->ttl && (p->ttl_renewed ||
+				  is_renewed(hop + 1, (unsigned)path_distance(p->icmp->ttl) + 1))) {
+		facts_place_by_distance(t, port, p->icmp->ttl, p->dest_hop, p);
+		fact_note(p, F_PATH_ICMP_HOP, p->placed.known, p->icmp->event);
+		if (p->placed.known)
+			p->placed.from_addr = p->placed.to_addr = p->icmp->from;
+		return;
+	}
 	fact_note(p, F_PATH_ICMP_HOP, true, p->icmp->event);
-	bool by_quote = p->icmp->msg.quote.present;
 	p->placed.from = hop == 0 ? 1 : by_quote ? hop : hop - 1;
 	p->placed.to = by_quote || hop == 0 ? hop + 1 : hop;
 	/* a hop that is known by another address is not the sender */
@@ -503,7 +563,8 @@ static void traced_facts(const struct tracker *t, int port, int64_t now, struct 
 		return;
 	}
 	p->dest_ttl = destination_ttl(t, p);
-	path_assign_places(&t->path, p->dest_ttl, &p->flow->local,
+	renewal_facts(t, p);
+	path_assign_places(&t->path, p->dest_hop, &p->flow->local,
 			   t->has_link && t->link.tunnel, &places);
 	if (fact_seen(p, F_RST) || fact_seen(p, F_CONNECTED))
 		device_facts(t, port, &places, p);

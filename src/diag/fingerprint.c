@@ -116,7 +116,7 @@ void facts_of_synack(const struct tracker *t, int port_index, struct port_facts 
 		       FACT_BIT(F_SYNACK_FASTER) | FACT_BIT(F_SYNACK_NEAR_SIDE);
 	if ((p->seen & all) == all && !p->placed.known)
 		facts_place_by_distance(t, port_index, own->ttl,
-					p->dest_ttl ? p->dest_ttl : (unsigned)c.distance + 1, p);
+					p->dest_hop ? p->dest_hop : (unsigned)c.distance + 1, p);
 }
 
 /* ---- RST, FIN, refusal ---- */

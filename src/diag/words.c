@@ -365,7 +365,7 @@ static const char *hop_words(const struct words *w, unsigned ttl, const struct a
 {
 	if (ttl == 0)
 		return "this machine";
-	if (ttl == w->facts->dest_ttl)
+	if (ttl == w->facts->dest_hop)
 		return arena_printf(w->arena, "the destination %s", w_target(w));
 	if (!addr_is_set(a))
 		return arena_printf(w->arena, "hop %u (silent)", ttl);

@@ -103,6 +103,9 @@ struct net {
 	unsigned n_services;
 	uint8_t syn_ack_ttl, rst_ttl; /* at first */
 	unsigned target_back;
+	unsigned renews;    /* router that sets the TTL of what it forwards to 64; 0: none */
+	bool renews_first;  /* ... before it looks at it */
+	unsigned renews_back; /* router that does so with what comes back */
 	bool branch;        /* after router branch_at some flows meet one router more */
 	unsigned branch_at;
 	uint32_t branch_salt, back_salt; /* of the hash that chooses, there and back */
@@ -232,6 +235,8 @@ static inline void arrive(struct sim *m, const struct traveller *y, unsigned dis
 	struct pending p = {.kind = TIMER_EVENT, .ev = {.kind = EV_PACKET, .flow = NO_FLOW}};
 	double way = (distance + 1.0) / (net->n + 1.0);
 
+	if (net->renews_back && distance >= net->renews_back)
+		ttl = 64 - (int)net->renews_back;
 	if (ttl < 1 || (net->loss_link <= distance && chance(&net->lots, net->loss_back)))
 		return;
 	k->ifindex = ETH;
@@ -323,11 +328,15 @@ static inline void travel(struct sim *m, const struct traveller *y)
 	const struct filter *f = &net->filter;
 	bool lost = chance(&net->lots, net->loss_out), filtered = filter_meets(f, y->dport);
 	unsigned distance = 0;
+	int given = y->ttl; /* the TTL that it would have left with, had nobody set it anew */
 
 	for (unsigned i = 1; i <= net->n; i++) {
 		struct router *r = &net->router[i];
 		distance = distance_to(net, y, i);
-		int ttl = y->ttl - (int)distance;
+		int ttl = given - (int)distance;
+		if (net->renews == i && net->renews_first && ttl >= 1)
+			given += 64 - ttl;
+		ttl = given - (int)distance;
 		bool own = addr_equal(&r->address, &y->dst), here = filtered && f->at == i;
 		if (lost && net->loss_link < i)
 			return;
@@ -345,10 +354,12 @@ static inline void travel(struct sim *m, const struct traveller *y)
 			time_exceeded(m, y, r, distance);
 			return;
 		}
-		if (here && f->outbound && !meet_filter(m, y, ttl - 1))
+		if (net->renews == i)
+			given += 65 - ttl;
+		if (here && f->outbound && !meet_filter(m, y, given - (int)distance - 1))
 			return;
 	}
-	if (lost || y->ttl <= distance_to(net, y, net->n + 1) ||
+	if (lost || given <= (int)distance_to(net, y, net->n + 1) ||
 	    !addr_equal(&y->dst, &m->s->plan.target))
 		return;
 	distance = distance_back(net, y, net->n + 1);

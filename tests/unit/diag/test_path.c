@@ -612,7 +612,26 @@ static void spend_limits(struct net *net, const struct scene *s, struct lots *l)
 	}
 }
 
-static void one_path(uint64_t seed, struct tally *t, bool spent, bool whole_report)
+/* Somebody sets TTLs anew: on the way there, seldom on the way back. */
+static void renew(struct net *net, struct lots *l)
+{
+	bool back = chance(l, 0.2);
+	unsigned at = chance(l, 0.7) ? 1 : pick(l, 1, net->n < 3 ? net->n : 3);
+
+	if (back)
+		net->renews_back = at;
+	else
+		net->renews = at;
+	net->renews_first = chance(l, 0.3);
+}
+
+enum kind_of_path {
+	PATH_PLAIN,
+	PATH_SPENT,
+	PATH_RENEWED,
+};
+
+static void one_path(uint64_t seed, struct tally *t, enum kind_of_path kind, bool whole_report)
 {
 	struct lots l = lots_new(seed);
 	struct scene *s = scene_new(chance(&l, 0.3));
@@ -621,8 +640,10 @@ static void one_path(uint64_t seed, struct tally *t, bool spent, bool whole_repo
 
 	draw_net(&net, s, &l, seed);
 	struct truth truth = draw_filter(&net, &l);
-	if (spent)
+	if (kind == PATH_SPENT)
 		spend_limits(&net, s, &l);
+	else if (kind == PATH_RENEWED)
+		renew(&net, &l);
 	if (net.with_as) {
 		asn_is(s, s->plan.target, 64520);
 		if (is_v6(s))
@@ -663,7 +684,7 @@ static void one_path(uint64_t seed, struct tally *t, bool spent, bool whole_repo
 	scene_free(s);
 }
 
-/* SB_SEED=n (SB_SEED_SPENT=n below) repeats one path and tells of it, SB_PATHS=n draws so many. */
+/* SB_SEED=n (SB_SEED_SPENT=n, SB_SEED_RENEWED=n below) repeats one path and tells of it, SB_PATHS=n draws so many. */
 static void test_calibration(void **state)
 {
 	const char *one = getenv("SB_SEED"), *many = getenv("SB_PATHS");
@@ -672,11 +693,11 @@ static void test_calibration(void **state)
 
 	(void)state;
 	if (one) {
-		one_path(strtoull(one, NULL, 10), &t, false, true);
+		one_path(strtoull(one, NULL, 10), &t, PATH_PLAIN, true);
 		return;
 	}
 	for (unsigned seed = 0; seed < n; seed++)
-		one_path(seed, &t, false, false);
+		one_path(seed, &t, PATH_PLAIN, false);
 	tell_tally("paths by lot", &t);
 	assert_int_equal(t.healthy_open + t.healthy_undecided, t.healthy);
 	assert_true(t.sure_right * 50 >= t.sure * 49);
@@ -690,14 +711,31 @@ static void test_calibration_of_spent_limits(void **state)
 
 	(void)state;
 	if (one) {
-		one_path(strtoull(one, NULL, 10), &t, true, true);
+		one_path(strtoull(one, NULL, 10), &t, PATH_SPENT, true);
 		return;
 	}
 	for (unsigned seed = 0; seed < 1000; seed++)
-		one_path(seed, &t, true, false);
+		one_path(seed, &t, PATH_SPENT, false);
 	tell_tally("paths whose routers have spent their errors", &t);
 	assert_int_equal(t.healthy_open + t.healthy_undecided, t.healthy);
 	assert_true(t.sure_right * 50 >= t.sure * 49);
+}
+
+/* Behind whoever sets TTLs anew every TTL reaches the target, and its answers tell how far that is. */
+static void test_calibration_of_renewed_ttls(void **state)
+{
+	const char *one = getenv("SB_SEED_RENEWED");
+	struct tally t = {0};
+
+	(void)state;
+	if (one) {
+		one_path(strtoull(one, NULL, 10), &t, PATH_RENEWED, true);
+		return;
+	}
+	for (unsigned seed = 0; seed < 1000; seed++)
+		one_path(seed, &t, PATH_RENEWED, false);
+	tell_tally("paths on which TTLs are renewed", &t);
+	assert_int_equal(t.healthy_open + t.healthy_undecided, t.healthy);
 }
 
 int main(void)
@@ -718,6 +756,7 @@ int main(void)
 		cmocka_unit_test(test_places_of_nothing),
 		cmocka_unit_test(test_calibration),
 		cmocka_unit_test(test_calibration_of_spent_limits),
+		cmocka_unit_test(test_calibration_of_renewed_ttls),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
