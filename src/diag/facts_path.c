@@ -120,11 +120,12 @@ static void renewal_facts(const struct tracker *t, struct port_facts *p)
 	int distance = path_distance(arrival_ttl_of_control(t, p));
 
 	p->dest_hop = p->dest_ttl;
-	if (distance < 0 || arrival != last + 1)
+	if (distance < 0 || arrival <= last)
 		return;
 	unsigned by_answer = (unsigned)distance + 1;
 	p->ttl_renewed = is_renewed(arrival, by_answer) && by_answer <= PLAN_MAX_HOPS;
-	p->answers_renewed = is_renewed(by_answer, arrival);
+	/* the smallest TTL that was answered need not be the smallest that arrives */
+	p->answers_renewed = arrival == last + 1 && is_renewed(by_answer, arrival);
 	if (p->ttl_renewed)
 		p->dest_hop = by_answer;
 }
@@ -528,9 +529,11 @@ static void icmp_hop_facts(const struct tracker *t, int port, const struct path_
 		hop = 0;
 	else if (!by_quote && !hop)
 		return;
-	/* its own way here was longer than that: the TTL in the quote was set anew */
+	/* its own way here was longer than that, and nobody answers from beyond: the TTL in the quote was
+	 * set anew */
 	else if (p->icmp->ttl && (p->ttl_renewed ||
-				  is_renewed(hop + 1, (unsigned)path_distance(p->icmp->ttl) + 1))) {
+				  (path_last_hop(&t->path, &t->path.trace[p->control_trace]) <= hop &&
+				   is_renewed(hop + 1, (unsigned)path_distance(p->icmp->ttl) + 1)))) {
 		facts_place_by_distance(t, port, p->icmp->ttl, p->dest_hop, p);
 		fact_note(p, F_PATH_ICMP_HOP, p->placed.known, p->icmp->event);
 		if (p->placed.known)

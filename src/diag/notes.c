@@ -56,6 +56,34 @@ static void note_injection(struct builder *b, const char **list)
 					      port_of(b, i)));
 }
 
+/* Why the hops beyond some router have no addresses, and a finding so wide a range. */
+static void note_renewed_ttls(struct builder *b, const char **list)
+{
+	const struct tracker *t = &b->d->tracker;
+	char text[ADDR_TEXT_MAX];
+
+	for (unsigned i = 0; i < b->n_tested; i++) {
+		const struct port_facts *f = &b->facts[i];
+		if (b->verdicts[i].state == STATE_OPEN || (!f->ttl_renewed && !f->answers_renewed))
+			continue;
+		addr_text(&t->plan->target, text);
+		if (f->ttl_renewed)
+			add_note(b, list,
+				 arena_printf(&b->r->arena,
+					      "SYNs with a TTL of %u reach %s, whose answers come over %u hops: somebody "
+					      "on the way sets TTLs anew, which hides the hops behind him",
+					      f->dest_ttl, text, f->dest_hop));
+		else
+			add_note(b, list,
+				 arena_printf(&b->r->arena,
+					      "it takes a TTL of %u to reach %s, whose answers look as if they came from "
+					      "nearer: somebody on the way sets their TTLs anew, so that these tell "
+					      "nothing",
+					      f->dest_ttl, text));
+		return;
+	}
+}
+
 /* The last two labels: hosts of one operator share them, mostly. */
 static const char *domain_of(const char *name)
 {
@@ -195,6 +223,7 @@ void build_notes(struct builder *b)
 
 	note_address(b, list);
 	note_injection(b, list);
+	note_renewed_ttls(b, list);
 	if (sandbox)
 		add_note(b, list, arena_printf(&b->r->arena, "without the whole sandbox: %s", sandbox));
 	for (unsigned i = 0; i < b->n_tested; i++)

@@ -736,6 +736,7 @@ static void test_calibration_of_renewed_ttls(void **state)
 		one_path(seed, &t, PATH_RENEWED, false);
 	tell_tally("paths on which TTLs are renewed", &t);
 	assert_int_equal(t.healthy_open + t.healthy_undecided, t.healthy);
+	assert_true(t.sure_right * 20 >= t.sure * 19);
 }
 
 int main(void)
