@@ -40,7 +40,7 @@ struct capture_room {
 /* One run; a whole frame of a 1500-byte link. */
 extern const struct capture_room capture_room_one;
 /* Many runs at once: headers only, or whole frames for a file. */
-extern const struct capture_room capture_room_many, capture_room_many_whole;
+extern const struct capture_room capture_room_many, capture_room_many_whole, capture_room_lasting;
 
 /* Opens the tap on every interface of the current network namespace (DLT_LINUX_SLL2: interface
  * index and direction come with each packet, and a SYN-ACK on the wrong interface is seen too).

@@ -39,6 +39,8 @@
 const struct capture_room capture_room_one = {1920, 4 << 20, 4096, 0};
 const struct capture_room capture_room_many = {400, 8 << 20, 32768, 2000};
 const struct capture_room capture_room_many_whole = {1920, 32 << 20, 32768, 2000};
+/* An exporter is idle most of the time, and has some hundred runs at once at the worst. */
+const struct capture_room capture_room_lasting = {400, 2 << 20, 8192, 2000};
 
 /* Between two looks for a request to stop. */
 #define DISPATCH_BATCH 256

@@ -194,6 +194,7 @@ int call_open(struct call *c, unsigned uses, struct err *e)
 		.user = &c->user,
 		.inspect = c->inspect,
 		.many = call_concurrency(c) > 1,
+		.lasting = uses & SANDBOX_LISTEN,
 		.asn_db = o->asn_db,
 		.tool_version = SMTPBLAME_VERSION,
 	};

@@ -15,6 +15,7 @@
 
 #define TIMEOUT_DEFAULT_S 8
 #define QUEUE_DEFAULT     256
+#define SERVE_AT_ONCE     256
 #define INTERVAL_DEFAULT_S 1
 #define WATCH_INTERVAL_DEFAULT_S 60
 #define TIMEOUT_MAX_S     3600
@@ -148,6 +149,8 @@ static const struct option_row serve_rows[] = {
 	{"listen", 0, OPT_STRING, AT(listen), "ADDR:PORT", "where requests come in (127.0.0.1:9725)"},
 	{"allow", 0, OPT_ALLOW, 0, "WHOM",
 	 "who may be probed: 192.0.2.0/24, mx.example.net, '*.example.net' or '*'; repeat it"},
+	{"concurrency", 0, OPT_COUNT, AT(concurrency), "N",
+	 "probes at a time (256); 1: each has this host's trace for itself"},
 	{"queue", 0, OPT_COUNT, AT(queue), "N", "probes that wait or run; one more is refused (256)"},
 	{"timeout", 't', OPT_SECONDS, AT(timeout_ns), "SECONDS",
 	 "of a probe whose request names no other (8)"},
@@ -625,7 +628,7 @@ int options_parse_serve(struct options *o, int argc, char **argv, struct err *e)
 		.timeout_ns = TIMEOUT_DEFAULT_S * NS_PER_S,
 		.queue = QUEUE_DEFAULT,
 		.repeat = 1,
-		.concurrency = 1,
+		.concurrency = SERVE_AT_ONCE,
 		.max_hops = 30,
 		.password_fd = -1,
 	};
@@ -755,7 +758,8 @@ void options_print_serve_help(FILE *out)
 {
 	fputs("smtpblame serve [OPTIONS] - exporter for Prometheus\n\n"
 	      "GET /probe?target=HOST[&ports=25,587][&family=4|6] checks HOST and gives the verdict as\n"
-	      "metrics; /metrics tells of the exporter itself. Probes are made one after the other.\n"
+	      "metrics; /metrics tells of the exporter itself. Probes are made side by side, and each\n"
+	      "is answered before its scraper's timeout, decided or not.\n"
 	      "Without --allow anybody on this machine may have any host probed; beyond this machine\n"
 	      "--allow is needed. Needs root, or cap_net_raw and cap_net_admin.\n\n",
 	      out);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -22,6 +23,10 @@
 /* Addresses of one target that are judged: the first of each family. */
 #define ADDRESSES_MAX 2
 #define LOOP_NS NS_PER_S
+/* A run with less than that shows nothing. */
+#define LEAST_NS (480 * NS_PER_MS)
+/* Requests that ask the same share a run when they would be given up within so long. */
+#define SHARE_NS (2 * NS_PER_S)
 
 struct exporter {
 	struct call call;
@@ -29,17 +34,31 @@ struct exporter {
 	struct server *server;
 	struct fleet *fleet;
 	struct names *names;
+	struct question *questions; /* all that are not over */
 };
 
-/* One request on its way. Its strings live until it is answered. */
+/* A request. */
+struct waiter {
+	struct server_job *job;
+	int64_t latest_ns;
+	struct waiter *next;
+};
+
+/* What is asked for, by one request or by several at the same time. Its strings live until all that
+ * was begun for it is over, which may be after the requests were answered. */
 struct question {
 	struct exporter *x;
-	struct server_job *job;
-	const struct server_question *q; /* the job's */
+	struct question *next;
+	struct waiter *waiters; /* not answered yet */
+	char target[SERVER_TARGET_MAX + 1];
+	int64_t begun_ns;
+	struct server_question q; /* of the first request; its target is the one above */
 	const char *name; /* NULL: an address */
 	struct arena arena; /* strings of its plans */
 	struct report *reports[ADDRESSES_MAX];
-	unsigned n_reports, n_open; /* done, and under way */
+	unsigned n_reports, n_open; /* done, and under way: runs, or the lookup of its name */
+	bool judging;               /* its runs have begun */
+	enum server_trouble trouble;
 	char error[300];
 };
 
@@ -52,31 +71,74 @@ static void on_signal(int number)
 
 /* ---- a question's way ---- */
 
-static void finish(struct question *qn)
+static void answer(struct question *qn, struct waiter *w, enum server_trouble trouble,
+		   const char *error)
 {
-	if (qn->n_open > 0)
-		return;
-	server_answer(qn->job, qn->reports, qn->n_reports, qn->error[0] ? qn->error : NULL);
+	server_answer(w->job, qn->reports, qn->n_reports, trouble, error);
+	free(w);
+}
+
+static void forget(struct question *qn)
+{
+	struct question **at = &qn->x->questions;
+
+	while (*at != qn)
+		at = &(*at)->next;
+	*at = qn->next;
 	for (unsigned i = 0; i < qn->n_reports; i++)
 		report_free(qn->reports[i]);
 	arena_clear(&qn->arena);
 	free(qn);
 }
 
-static void refuse(struct question *qn)
+/* Its requests stay the server's. */
+static void drop(struct question *qn)
 {
-	server_refuse(qn->job, "this target is not on the exporter's list (--allow)\n");
-	arena_clear(&qn->arena);
-	free(qn);
+	for (struct waiter *w = qn->waiters, *next; w; w = next) {
+		next = w->next;
+		free(w);
+	}
+	forget(qn);
 }
 
-static void fail(struct question *qn, const char *why)
+static void finish(struct question *qn)
+{
+	struct waiter *w;
+
+	if (qn->n_open > 0)
+		return;
+	while ((w = qn->waiters)) {
+		qn->waiters = w->next;
+		answer(qn, w, qn->trouble, qn->error);
+	}
+	forget(qn);
+}
+
+static void refuse(struct question *qn)
+{
+	struct waiter *w;
+
+	while ((w = qn->waiters)) {
+		qn->waiters = w->next;
+		server_refuse(w->job, "this target is not on the exporter's list (--allow)\n");
+		free(w);
+	}
+	forget(qn);
+}
+
+static void note_trouble(struct question *qn, enum server_trouble trouble, const char *why)
 {
 	struct arena scratch = {0};
 
-	snprintf(qn->error, sizeof(qn->error), "error: %s",
-		 text_clean(&scratch, why, strlen(why), sizeof(qn->error) - 20));
+	qn->trouble = trouble;
+	snprintf(qn->error, sizeof(qn->error), "%s",
+		 text_clean(&scratch, why, strlen(why), sizeof(qn->error) - 1));
 	arena_clear(&scratch);
+}
+
+static void fail(struct question *qn, enum server_trouble trouble, const char *why)
+{
+	note_trouble(qn, trouble, why);
 	finish(qn);
 }
 
@@ -90,8 +152,9 @@ static void on_done(void *arg, const struct plan *plan, struct report *r, struct
 	qn->n_open--;
 	if (r)
 		qn->reports[qn->n_reports++] = r;
-	else if (e)
-		snprintf(qn->error, sizeof(qn->error), "error: %.280s", e->text);
+	else
+		note_trouble(qn, strcmp(e->text, FLEET_NO_TIME) == 0 ? SERVER_TIME : SERVER_EXPORTER,
+			     e->text);
 	finish(qn);
 }
 
@@ -130,16 +193,16 @@ static void submit(struct question *qn, const struct addr *address, const char *
 	struct call *c = &qn->x->call;
 	const struct way way = {.interface = NULL};
 	struct call_target target = {
-		.input = qn->q->target, .name = qn->name, .address_words = words};
+		.input = qn->target, .name = qn->name, .address_words = words};
 	const struct port_list all = c->opt.tested;
-	int64_t left = qn->q->deadline_ns - clock_mono_ns();
+	int64_t left = qn->q.deadline_ns - clock_mono_ns();
 
-	choose_ports(&all, qn->q, &c->opt.tested);
+	choose_ports(&all, &qn->q, &c->opt.tested);
 	struct plan plan = call_plan(c, &qn->arena, &target, address, &way);
 	c->opt.tested = all;
 	plan.timeout_ns = left > 0 ? left : 0;
 	qn->n_open++;
-	fleet_submit(qn->x->fleet, &plan, plan.timeout_ns, on_done, qn);
+	fleet_submit_until(qn->x->fleet, &plan, qn->q.deadline_ns, on_done, qn);
 }
 
 static void judge(struct question *qn, const struct resolved *addresses)
@@ -147,17 +210,23 @@ static void judge(struct question *qn, const struct resolved *addresses)
 	struct call *c = &qn->x->call;
 	struct resolved chosen;
 
-	c->opt.only_v4 = qn->q->family == ADDR_V4;
-	c->opt.only_v6 = qn->q->family == ADDR_V6;
+	c->opt.only_v4 = qn->q.family == ADDR_V4;
+	c->opt.only_v6 = qn->q.family == ADDR_V6;
 	if (call_choose(&c->opt, addresses, &chosen) == 0) {
-		fail(qn, CALL_NO_ADDRESS);
+		fail(qn, SERVER_TARGET, CALL_NO_ADDRESS);
 		return;
 	}
 	if (!may_probe(qn, &chosen)) {
 		refuse(qn);
 		return;
 	}
+	/* what is left would show too little: no greeting in half a second says nothing of a server */
+	if (qn->q.deadline_ns - clock_mono_ns() < (qn->q.deadline_ns - qn->begun_ns) / 4) {
+		fail(qn, SERVER_TIME, "looking up its name took most of the time");
+		return;
+	}
 	const char *words = qn->name ? call_address_words(&qn->arena, addresses) : NULL;
+	qn->judging = true;
 	qn->n_open = 1; /* until all are submitted */
 	for (unsigned i = 0; i < chosen.n && i < ADDRESSES_MAX; i++)
 		submit(qn, &chosen.addresses[i], words);
@@ -169,10 +238,11 @@ static void ask_name(struct question *qn)
 {
 	struct name_request *r = xcalloc(1, sizeof(*r));
 
+	qn->n_open++;
 	r->kind = NAME_HOST;
 	snprintf(r->text, sizeof(r->text), "%s", qn->name);
-	r->family = qn->q->family;
-	r->timeout_ns = qn->q->deadline_ns - clock_mono_ns();
+	r->family = qn->q.family;
+	r->timeout_ns = qn->q.deadline_ns - clock_mono_ns();
 	r->arg = qn;
 	names_ask(qn->x->names, r);
 }
@@ -182,36 +252,102 @@ static void take_names(struct exporter *x)
 	struct name_request *r;
 
 	while ((r = names_take(x->names))) {
-		if (r->failed)
-			fail(r->arg, r->error.text);
+		struct question *qn = r->arg;
+		qn->n_open--;
+		if (!qn->waiters) /* all were answered meanwhile */
+			finish(qn);
+		else if (r->failed)
+			fail(qn, SERVER_TARGET, r->error.text);
 		else
-			judge(r->arg, &r->addresses);
+			judge(qn, &r->addresses);
 		free(r);
 	}
+}
+
+/* One that asks the same, and will be over in time for this one without having had much less. */
+static struct question *same_question(const struct exporter *x, const struct server_question *q)
+{
+	for (struct question *qn = x->questions; qn; qn = qn->next) {
+		int64_t earlier = q->deadline_ns - qn->q.deadline_ns;
+		if (qn->waiters && earlier >= 0 && earlier <= SHARE_NS &&
+		    qn->q.family == q->family && qn->q.n_ports == q->n_ports &&
+		    memcmp(qn->q.ports, q->ports, q->n_ports * sizeof(q->ports[0])) == 0 &&
+		    strcasecmp(qn->target, q->target) == 0)
+			return qn;
+	}
+	return NULL;
+}
+
+static void add_waiter(struct question *qn, struct server_job *job, const struct server_question *q)
+{
+	struct waiter *w = xcalloc(1, sizeof(*w));
+
+	*w = (struct waiter){.job = job, .latest_ns = q->latest_ns, .next = qn->waiters};
+	qn->waiters = w;
+}
+
+static struct question *new_question(struct exporter *x, const struct server_question *q)
+{
+	struct question *qn = xcalloc(1, sizeof(*qn));
+
+	*qn = (struct question){.x = x, .begun_ns = clock_mono_ns(), .q = *q, .next = x->questions};
+	snprintf(qn->target, sizeof(qn->target), "%s", q->target);
+	qn->q.target = qn->target;
+	x->questions = qn;
+	return qn;
 }
 
 /* Of server_options. Never more than --queue at a time. */
 static void on_question(void *arg, struct server_job *job, const struct server_question *q)
 {
 	struct exporter *x = arg;
-	struct question *qn = xcalloc(1, sizeof(*qn));
+	struct question *qn = same_question(x, q);
 	struct resolved one = {.n = 1};
 	struct port_list ports;
 	const char *why = call_why_no_target(q->target);
 
-	*qn = (struct question){.x = x, .job = job, .q = q};
+	if (qn) {
+		server_count_shared(x->server);
+		add_waiter(qn, job, q);
+		return;
+	}
+	qn = new_question(x, q);
+	add_waiter(qn, job, q);
 	if (!choose_ports(&x->call.opt.tested, q, &ports))
 		why = "one of the ports is not among those that the exporter was started with (-p)";
 	if (why) {
-		fail(qn, why);
+		fail(qn, SERVER_TARGET, why);
+	} else if (q->deadline_ns - qn->begun_ns < LEAST_NS) {
+		fail(qn, SERVER_TIME, "the scraper gives less than a second");
 	} else if (call_is_address(q->target, &one.addresses[0])) {
 		judge(qn, &one);
 	} else if (strchr(q->target, '@')) {
-		fail(qn, "one host at a time: name an exchanger of that domain");
+		fail(qn, SERVER_TARGET, "one host at a time: name an exchanger of that domain");
 	} else {
-		qn->name = q->target;
+		qn->name = qn->target;
 		ask_name(qn);
 	}
+}
+
+/* Whose scraper waits no longer is answered with what there is. Returns when to look again. */
+static int64_t answer_late(struct exporter *x)
+{
+	int64_t now = clock_mono_ns(), next = INT64_MAX;
+
+	for (struct question *qn = x->questions; qn; qn = qn->next)
+		for (struct waiter **at = &qn->waiters; *at;) {
+			struct waiter *w = *at;
+			if (w->latest_ns > now) {
+				next = w->latest_ns < next ? w->latest_ns : next;
+				at = &w->next;
+				continue;
+			}
+			*at = w->next;
+			answer(qn, w, SERVER_TIME,
+			       qn->judging ? "not done in the time that the scraper gives"
+					   : "its name was not looked up in the time that the scraper gives");
+		}
+	return next;
 }
 
 /* ---- the loop ---- */
@@ -223,6 +359,9 @@ static int loop(struct exporter *x, struct err *e)
 
 		server_dispatch(x->server, &wake);
 		take_names(x);
+		int64_t late = answer_late(x);
+		if (late < wake)
+			wake = late;
 		if (wake < until)
 			until = wake;
 		if (fleet_run(x->fleet, until, e) != 0)
@@ -282,8 +421,8 @@ static int serve(struct exporter *x, struct err *e)
 					.ask = on_question,
 					.arg = x};
 	uint16_t ports[PLAN_MAX_PORTS];
-	/* each probe has the trace and the agent for itself: they are few, and their verdicts last */
-	struct fleet_options fleet = {.concurrency = 1, .ports = ports};
+	struct fleet_options fleet = {
+		.concurrency = c->opt.concurrency, .lasting = true, .ports = ports};
 	bool loopback = true;
 
 	if (parse_listen(listen, &server.listen, &loopback, e) != 0 ||
@@ -323,6 +462,8 @@ out:
 	/* the runs' callbacks answer what is under way, so the server goes last */
 	fleet_free(x->fleet);
 	names_free(x->names);
+	while (x->questions)
+		drop(x->questions);
 	server_free(x->server);
 	dns_close(x->call.dns);
 	run_free(x->call.live);

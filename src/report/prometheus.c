@@ -171,9 +171,10 @@ static void put_findings(FILE *out, struct report *const *reports, unsigned n)
 			}
 }
 
-int render_prometheus(struct report *const *reports, unsigned n, double probe_seconds, FILE *out)
+int render_prometheus(struct report *const *reports, unsigned n, bool whole, double probe_seconds,
+		      FILE *out)
 {
-	bool all_open = n > 0;
+	bool all_open = n > 0 && whole;
 
 	for (unsigned i = 0; i < n; i++)
 		all_open &= report_exit_status(reports[i]) == 0;

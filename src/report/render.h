@@ -39,8 +39,9 @@ void html_free(struct html_page *p);             /* NULL is fine */
 int render_json(const struct report *r, FILE *out);
 
 /* The reports on one target as metrics (Prometheus text format 0.0.4; with "# EOF" behind it,
- * OpenMetrics 1.0 as well). probe_seconds: what it took in all. */
-int render_prometheus(struct report *const *reports, unsigned n, double probe_seconds, FILE *out);
+ * OpenMetrics 1.0 as well). whole: nothing is missing; probe_seconds: what it took in all. */
+int render_prometheus(struct report *const *reports, unsigned n, bool whole, double probe_seconds,
+		      FILE *out);
 
 /* The contract's error line for a target that could not be judged. */
 int render_json_error(const char *input, const char *error, FILE *out);

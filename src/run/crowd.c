@@ -107,7 +107,7 @@ void crowd_join(struct crowd *c, struct run *r)
 
 	r->next_of_bucket = *head;
 	*head = r;
-	if (c->n_begun++ == 0)
+	if (c->n_begun++ == 0 || (c->lasting && r->sample && c->sampling == 0))
 		c->sample_until = clock_mono_ns() + CROWD_SAMPLE_NS;
 	c->sampling += r->sample;
 }
@@ -124,17 +124,51 @@ void crowd_leave(struct crowd *c, struct run *r)
 	turns_leave(&c->turns, &r->turn, clock_mono_ns());
 }
 
+bool crowd_wants_sample(const struct crowd *c)
+{
+	/* routers that spare their errors have none for the ways of open ports */
+	return c->lasting ? c->sampling < (c->turns.limited ? 1 : CROWD_SAMPLES)
+			  : c->n_begun < CROWD_SAMPLES;
+}
+
+bool crowd_is_thorough(const struct crowd *c)
+{
+	return c->thorough && (!c->lasting || clock_mono_ns() < c->thorough_until);
+}
+
+enum look_turn crowd_look_turn(struct crowd *c)
+{
+	int64_t now = clock_mono_ns();
+
+	if (c->lasting && c->looks > 0 && now - c->looks_ns >= CROWD_LOOK_AGAIN_NS) {
+		c->looks--;
+		c->looks_ns = now;
+	}
+	if (c->looks >= CROWD_LOOKS)
+		return LOOK_NEVER;
+	return c->looking ? LOOK_LATER : LOOK_NOW;
+}
+
 bool crowd_waits(const struct crowd *c, int64_t now)
 {
+	if (c->lasting)
+		return !crowd_wants_sample(c) && now >= c->known_until && now < c->sample_until;
 	return c->n_begun >= CROWD_SAMPLES && c->sampling > 0 && now < c->sample_until;
 }
 
 /* Who answers in the place of one target may do so for all. */
 void crowd_learn(struct crowd *c, struct run *run, const struct report *r)
 {
+	int64_t until = clock_mono_ns() + CROWD_GOOD_NS;
+
 	target_way_over(run, r);
+	if (run->sample)
+		c->known_until = until;
 	for (unsigned i = 0; i < r->n_ports; i++)
-		c->thorough |= r->ports[i].state == STATE_INTERCEPTED;
+		if (r->ports[i].state == STATE_INTERCEPTED) {
+			c->thorough = true;
+			c->thorough_until = until;
+		}
 }
 
 static struct run *by_port(const struct crowd *c, uint16_t port)

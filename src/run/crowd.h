@@ -22,25 +22,34 @@
 struct live;
 struct run;
 
-#define CROWD_LOOKS 3 /* closer looks of one call: each keeps all others waiting for some 100 ms   \
-		       */
+#define CROWD_LOOKS 3 /* closer looks of one call: each keeps all others waiting for some 100 ms */
 #define CROWD_BUCKETS 1024
 /* The first runs look as closely at the way as one alone would; the others follow when these are
  * over, or after a while. */
 #define CROWD_SAMPLES   6
 #define CROWD_SAMPLE_NS (3 * NS_PER_S)
+/* In a crowd without end (fleet.h, lasting): what was learnt is good for so long, */
+#define CROWD_GOOD_NS (60 * NS_PER_S)
+/* one more closer look may be had after this, */
+#define CROWD_LOOK_AGAIN_NS (500 * NS_PER_MS)
+/* and an open port waits no longer to have its way looked at: the answer is waited for. */
+#define CROWD_OPEN_WAIT_NS NS_PER_S
 
 struct crowd {
 	struct ports *connections, *traces;
 	struct run *by_target[CROWD_BUCKETS];
 	struct turns turns;  /* to look at the way */
 	int64_t patience_ns; /* a run stands in that line so long, and it is not of its time; 0: it is */
+	bool lasting;
 	unsigned n_begun, sampling; /* runs, and samples under way */
 	int64_t sample_until;
-	bool thorough;             /* the samples found somebody on the way: look closely at all */
+	int64_t known_until;       /* lasting: a sample has told */
+	bool thorough;             /* the samples found somebody on the way: look closely at all, */
+	int64_t thorough_until;    /* lasting: and so long */
 	unsigned most;             /* runs at a time, as far as source ports and descriptors last */
 	const struct run *looking; /* has the agent now, or NULL */
 	unsigned looks;            /* how often it was had */
+	int64_t looks_ns;          /* lasting: when one was given back */
 	/* what the kernel said a moment ago, for all that it holds for (look.c) */
 	struct {
 		bool known, see_ports;
@@ -70,6 +79,15 @@ void crowd_end(struct crowd *c, struct live *l);
 
 void crowd_join(struct crowd *c, struct run *r);
 void crowd_leave(struct crowd *c, struct run *r);
+
+/* The next run is to be a sample. */
+bool crowd_wants_sample(const struct crowd *c);
+/* All look as closely as a sample. */
+bool crowd_is_thorough(const struct crowd *c);
+
+/* Whether a closer look may be had now. */
+enum look_turn { LOOK_NOW, LOOK_LATER, LOOK_NEVER };
+enum look_turn crowd_look_turn(struct crowd *c);
 
 /* The next run is to wait for what the samples show. */
 bool crowd_waits(const struct crowd *c, int64_t now);

@@ -2,6 +2,7 @@
 #include "run/fleet.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -20,10 +21,16 @@
 /* Runs begin so far apart at least: nobody's queues shall overflow by our SYNs. */
 #define GAP_NS (NS_PER_S / 4000)
 #define BURST  16 /* ... after so many at once */
+/* Lasting: who asks is answered between two slices of work. */
+#define SLICE_NS (50 * NS_PER_MS)
+/* Lasting: without a run for so long, the tap rests, and what runs have shown is forgotten. */
+#define REST_NS (10 * NS_PER_S)
 
 struct job {
 	struct plan plan;
-	int64_t time_ns;
+	int64_t time_ns;     /* from when it begins, */
+	int64_t deadline_ns; /* but no later than that, whenever it begins */
+	int64_t wait_until, begin_until; /* of one with a deadline */
 	fleet_done *done;
 	void *arg;
 	struct run *run;  /* NULL: not begun */
@@ -35,13 +42,15 @@ struct fleet {
 	struct fleet_options opt;
 	int epoll;
 	struct crowd crowd;
-	bool capturing;
+	bool capturing; /* for the crowd */
+	int64_t rest_at; /* lasting, and none under way */
 	struct job *first, **last; /* not begun */
 	unsigned n_queued;
 	unsigned most;     /* at the same time */
 	struct job **jobs; /* under way */
 	int64_t *wake;     /* of each */
 	unsigned n;
+	unsigned next_step; /* the slot above the next one to look at */
 	int64_t next_start; /* not before */
 	bool hurry;
 	bool something_done; /* since fleet_run() began */
@@ -56,6 +65,30 @@ static int watch(int epoll, int fd, struct err *e)
 	if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &ev) != 0)
 		return err_set(e, ERR_RUN, "epoll: %s", strerror(errno));
 	return 0;
+}
+
+/* The tap of a crowd. */
+static int wake_up(struct fleet *g, struct err *e)
+{
+	g->crowd = (struct crowd){0};
+	if (crowd_begin(&g->crowd, g->live, g->opt.ports, g->opt.n_ports, g->opt.concurrency, e) !=
+	    0) {
+		crowd_end(&g->crowd, g->live);
+		return -1;
+	}
+	g->capturing = true;
+	g->crowd.patience_ns = g->opt.patience_ns;
+	g->crowd.lasting = g->opt.lasting;
+	g->crowd.turns.good_ns = g->opt.lasting ? CROWD_GOOD_NS : 0;
+	g->most = g->crowd.most;
+	return 0;
+}
+
+static void rest(struct fleet *g)
+{
+	crowd_end(&g->crowd, g->live);
+	g->capturing = false;
+	malloc_trim(0);
 }
 
 int fleet_new(struct fleet **out, struct live *l, const struct fleet_options *opt, struct err *e)
@@ -76,13 +109,8 @@ int fleet_new(struct fleet **out, struct live *l, const struct fleet_options *op
 	if (watch(g->epoll, prober_share_fd(l->probers), e) != 0 ||
 	    watch(g->epoll, capture_fd(l->capture), e) != 0)
 		goto out;
-	if (opt->concurrency > 1) {
-		if (crowd_begin(&g->crowd, l, opt->ports, opt->n_ports, opt->concurrency, e) != 0)
-			goto out;
-		g->capturing = true;
-		g->crowd.patience_ns = opt->patience_ns;
-		g->most = g->crowd.most;
-	}
+	if (opt->concurrency > 1 && !opt->lasting && wake_up(g, e) != 0)
+		goto out;
 	*out = g;
 	return 0;
 out:
@@ -140,15 +168,39 @@ unsigned fleet_in_flight(const struct fleet *g)
 	return g->n + g->n_queued;
 }
 
-void fleet_submit(struct fleet *g, const struct plan *plan, int64_t time_ns, fleet_done *done,
-		  void *arg)
+static struct job *add_job(struct fleet *g, const struct plan *plan, fleet_done *done, void *arg)
 {
 	struct job *job = xcalloc(1, sizeof(*job));
 
-	*job = (struct job){.plan = *plan, .time_ns = time_ns, .done = done, .arg = arg};
+	*job = (struct job){.plan = *plan,
+			    .deadline_ns = INT64_MAX,
+			    .wait_until = INT64_MAX,
+			    .begin_until = INT64_MAX,
+			    .done = done,
+			    .arg = arg};
 	*g->last = job;
 	g->last = &job->next;
 	g->n_queued++;
+	return job;
+}
+
+void fleet_submit(struct fleet *g, const struct plan *plan, int64_t time_ns, fleet_done *done,
+		  void *arg)
+{
+	add_job(g, plan, done, arg)->time_ns = time_ns;
+}
+
+void fleet_submit_until(struct fleet *g, const struct plan *plan, int64_t deadline_ns,
+			fleet_done *done, void *arg)
+{
+	struct job *job = add_job(g, plan, done, arg);
+
+	int64_t now = clock_mono_ns(), left = deadline_ns - now;
+
+	job->deadline_ns = deadline_ns;
+	job->time_ns = INT64_MAX;
+	job->wait_until = now + left / 4;
+	job->begin_until = now + left / 2;
 }
 
 static struct job *take_queued(struct fleet *g)
@@ -171,10 +223,15 @@ static int64_t gap_ns(const struct fleet *g)
 
 static int begin(struct fleet *g, struct job *job, struct err *e)
 {
-	int64_t deadline = clock_mono_ns() + job->time_ns;
-	bool sample = g->capturing && g->crowd.n_begun < CROWD_SAMPLES;
+	int64_t now = clock_mono_ns();
+	int64_t deadline =
+		job->time_ns < job->deadline_ns - now ? now + job->time_ns : job->deadline_ns;
 
-	job->plan.thrifty = g->capturing && !sample && !g->crowd.thorough;
+	if (g->opt.concurrency > 1 && !g->capturing && wake_up(g, e) != 0)
+		return -1;
+	bool sample = g->capturing && crowd_wants_sample(&g->crowd);
+
+	job->plan.thrifty = g->capturing && !sample && !crowd_is_thorough(&g->crowd);
 	job->plan.no_canary |= job->plan.thrifty;
 	if (target_start(&job->run, g->live, &job->plan, deadline, e) != 0)
 		return -1;
@@ -188,15 +245,38 @@ static int begin(struct fleet *g, struct job *job, struct err *e)
 	return 0;
 }
 
+/* Who has stood in the queue for so much of its time that the rest would show too little: no greeting in
+ * half a second says nothing of a server. */
+static void end_late(struct fleet *g, int64_t now)
+{
+	const struct err e = {.status = ERR_RUN, .text = FLEET_NO_TIME};
+
+	for (struct job **at = &g->first; *at;) {
+		struct job *job = *at;
+		if (job->begin_until > now) {
+			at = &job->next;
+			continue;
+		}
+		*at = job->next;
+		if (!*at)
+			g->last = at;
+		g->n_queued--;
+		g->something_done = true;
+		end_job(job, NULL, &e);
+	}
+}
+
 /* Those whose turn it is. */
 static void begin_some(struct fleet *g)
 {
 	int64_t now = clock_mono_ns(), gap = gap_ns(g);
 
+	end_late(g, now);
 	if (g->next_start < now - BURST * gap)
 		g->next_start = now - BURST * gap;
 	while (g->first && g->n < g->most &&
-	       (g->hurry || (g->next_start <= now && !crowd_waits(&g->crowd, now)))) {
+	       (g->hurry || (g->next_start <= now &&
+			     (!crowd_waits(&g->crowd, now) || now >= g->first->wait_until)))) {
 		struct err e = {.status = ERR_RUN, .text = "interrupted"};
 		struct job *job = take_queued(g);
 		g->next_start += gap;
@@ -300,6 +380,22 @@ static void step(struct fleet *g, unsigned slot)
 	}
 }
 
+/* All that are to go on; no longer than SLICE_NS where others wait, and then whoever comes next is the
+ * first of the next slice. */
+static void step_some(struct fleet *g, int64_t now)
+{
+	int64_t until = g->opt.lasting ? now + SLICE_NS : INT64_MAX;
+
+	for (unsigned left = g->n; left > 0 && g->n > 0 && clock_mono_ns() < until; left--) {
+		if (g->next_step == 0 || g->next_step > g->n)
+			g->next_step = g->n;
+		/* downwards: a run that is over makes room for the last one */
+		unsigned slot = --g->next_step;
+		if (g->wake[slot] <= now || g->hurry)
+			step(g, slot);
+	}
+}
+
 int fleet_fd(const struct fleet *g)
 {
 	return g->epoll;
@@ -309,6 +405,11 @@ static int64_t next_wake(const struct fleet *g)
 {
 	int64_t wake = g->first && g->n < g->most ? g->next_start : INT64_MAX;
 
+	for (const struct job *job = g->first; job; job = job->next)
+		if (job->begin_until < wake)
+			wake = job->begin_until;
+	if (g->capturing && g->opt.lasting && g->n == 0 && g->rest_at < wake)
+		wake = g->rest_at;
 	for (unsigned i = 0; i < g->n; i++)
 		if (g->wake[i] < wake)
 			wake = g->wake[i];
@@ -350,10 +451,11 @@ int fleet_dispatch(struct fleet *g, int64_t *wake, struct err *e)
 	int64_t now = clock_mono_ns();
 	wake_drawn(g, now);
 	wake_synced(g);
-	/* from the end: a run that is over makes room for the last one */
-	for (unsigned i = g->n; i-- > 0;)
-		if (g->wake[i] <= now || g->hurry)
-			step(g, i);
+	step_some(g, now);
+	if (g->n > 0 || g->first)
+		g->rest_at = clock_mono_ns() + REST_NS;
+	else if (g->capturing && g->opt.lasting && now >= g->rest_at)
+		rest(g);
 	*wake = next_wake(g);
 	return 0;
 }

@@ -24,6 +24,9 @@ struct fleet_options {
 	/* With more than one at a time, looks at the way take turns (turns.h): a run stands in line so
 	 * long, and its own time does not pass meanwhile. 0: it does pass. */
 	int64_t patience_ns;
+	/* More than one at a time, and it never ends (an exporter): what runs have shown is forgotten
+	 * after a while, and the tap rests while there is none. */
+	bool lasting;
 	/* of all plans, for the filter of many */
 	const uint16_t *ports;
 	unsigned n_ports;
@@ -46,6 +49,12 @@ unsigned fleet_in_flight(const struct fleet *g); /* submitted, and not done */
 /* The plan is copied; its strings must live until done(). time_ns: from when the run begins. */
 void fleet_submit(struct fleet *g, const struct plan *plan, int64_t time_ns, fleet_done *done,
 		  void *arg);
+
+/* The same of one that must be over at deadline_ns (clock_mono_ns()), waiting for its turn included:
+ * when half of that time has passed and it has not begun, it ends with ERR_RUN FLEET_NO_TIME. */
+#define FLEET_NO_TIME "there was no time left for it: too many are under way"
+void fleet_submit_until(struct fleet *g, const struct plan *plan, int64_t deadline_ns,
+			fleet_done *done, void *arg);
 
 /* Readable when fleet_dispatch() has something to do; so has it at the time *wake. */
 int fleet_fd(const struct fleet *g);

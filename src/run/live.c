@@ -61,6 +61,7 @@ int run_open(struct live **out, const struct live_options *opt, struct err *e)
 	bool warming =
 		!opt->inspect && pthread_create(&warm_up, NULL, warm_up_tls, l->probers) == 0;
 	const struct capture_room *room = !opt->many ? &capture_room_one
+					  : opt->lasting ? &capture_room_lasting
 					  : opt->write_file || opt->save ? &capture_room_many_whole
 									 : &capture_room_many;
 	int opened = host_open(&l->host, e) == 0 &&

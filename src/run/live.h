@@ -32,7 +32,8 @@ struct live_options {
 	bool save;              /* runs are to be saved: run_judge() may be given a case */
 	const char *ca_file;    /* --ca-file, or NULL */
 	const struct run_user *user; /* --uid, or NULL: raw packets are that user's, too */
-	bool many;              /* runs at the same time (fleet.h): room for their packets */
+	bool many;              /* runs at the same time (fleet.h): room for their packets, */
+	bool lasting;           /* ... in a process that stays: less of it */
 	bool inspect;           /* nothing is to be sent: no capture, no raw socket */
 	const char *asn_db;     /* --asn-db, NULL: one that is installed */
 	const char *tool_version;

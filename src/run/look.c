@@ -309,13 +309,7 @@ void look_for_mark_rules(struct run *r, uint32_t ports)
 
 enum look_turn look_closer_turn(const struct run *r)
 {
-	const struct crowd *crowd = r->live->crowd;
-
-	if (!crowd)
-		return LOOK_NOW;
-	if (crowd->looking)
-		return crowd->looks < CROWD_LOOKS ? LOOK_LATER : LOOK_NEVER;
-	return crowd->looks < CROWD_LOOKS ? LOOK_NOW : LOOK_NEVER;
+	return r->live->crowd ? crowd_look_turn(r->live->crowd) : LOOK_NOW;
 }
 
 void look_not_closer(struct run *r)
@@ -324,8 +318,8 @@ void look_not_closer(struct run *r)
 
 	none.not_looked.what = HOST_LOOK_TRACE;
 	snprintf(none.not_looked.why, sizeof(none.not_looked.why),
-		 "of the many targets of this call only %d that this machine stops were looked at "
-		 "closer", CROWD_LOOKS);
+		 "of many targets at once only %d that this machine stops are looked at closer",
+		 CROWD_LOOKS);
 	event_log_add_host(&r->log, &none);
 }
 

@@ -398,6 +398,17 @@ static bool may_be_told(struct run *r, int64_t mono, bool *confirm)
 	return *confirm || turns->limited || mono >= r->turn.may_confirm_until;
 }
 
+/* The answer is waited for, and an open port's way may be left alone. */
+static bool waits_in_vain(const struct run *r, int64_t mono)
+{
+	if (!r->live->crowd->lasting || mono - r->waits_since < CROWD_OPEN_WAIT_NS)
+		return false;
+	for (unsigned i = 0; i < r->turn.n_failures; i++)
+		if (r->turn.failures[i].ailment != AILMENT_OTHER)
+			return false;
+	return true;
+}
+
 /* True: something has changed, and the core is to be asked again. */
 static bool ask_for_way(struct run *r, uint32_t ports, int64_t mono)
 {
@@ -409,7 +420,7 @@ static bool ask_for_way(struct run *r, uint32_t ports, int64_t mono)
 	if (r->hurried || (crowd->patience_ns && mono - r->waits_since >= crowd->patience_ns)) {
 		end_waiting(r, mono);
 		never_look(r, r->hurried ? "path: interrupted"
-					 : "path: too many targets of this call wait for their turn");
+					 : "path: too many targets wait for their turn");
 		return true;
 	}
 	note_failures(r, ports);
@@ -428,7 +439,10 @@ static bool ask_for_way(struct run *r, uint32_t ports, int64_t mono)
 			      "them have shown nothing in common; ask for this one alone");
 		break;
 	case TURNS_LATER:
-		return false;
+		if (!waits_in_vain(r, mono))
+			return false;
+		never_look(r, "path: too many targets wait for their turn");
+		break;
 	}
 	end_waiting(r, mono);
 	return true;

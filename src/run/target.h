@@ -165,7 +165,6 @@ void look_unwatch(struct run *r);
  * else has the agent, try again. */
 bool look_at_culprits(struct run *r, uint32_t *closer);
 /* May this run have the agent? */
-enum look_turn { LOOK_NOW, LOOK_LATER, LOOK_NEVER };
 enum look_turn look_closer_turn(const struct run *r);
 /* In a crowd: nobody looks closer at this one. */
 void look_not_closer(struct run *r);

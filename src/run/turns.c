@@ -14,6 +14,8 @@
 #define CONFIRM_BURST 8.0
 #define CONFIRM_MORE  2.0 /* a second more for each that was answered; half of it for one that was not */
 #define CLEAN_PER_SLOT 4
+/* Routers keep their habits longer than blocks their places. */
+#define LIMITED_FACTOR 5
 /* A trace's share in the mean. */
 #define MEAN_SHARE 0.2
 
@@ -44,11 +46,24 @@ static struct turns_group *group_of(struct turns *s, const struct failure *f)
 	return NULL;
 }
 
-static void add_group(struct turns *s, const struct failure *f)
+static void add_group(struct turns *s, const struct failure *f, int64_t now)
 {
 	if (f->ailment == AILMENT_OTHER || s->n_groups == TURNS_GROUPS || group_of(s, f))
 		return;
-	s->groups[s->n_groups++] = (struct turns_group){.failure = *f};
+	s->groups[s->n_groups++] = (struct turns_group){.failure = *f, .since = now};
+}
+
+static void forget_old(struct turns *s, int64_t now)
+{
+	if (!s->good_ns)
+		return;
+	for (unsigned i = s->n_groups; i-- > 0;)
+		if (now - s->groups[i].since >= s->good_ns)
+			s->groups[i] = s->groups[--s->n_groups];
+	if (s->limited && now - s->limited_ns >= LIMITED_FACTOR * s->good_ns) {
+		s->limited = false;
+		s->clean = 0;
+	}
 }
 
 /* Its place is that of others, too. An ICMP error has a sender: who it is need be found out once. */
@@ -59,11 +74,12 @@ static bool is_settled(const struct turns_group *g)
 	return !g->unlike && g->placed >= (g->failure.ailment == AILMENT_ICMP ? 1 : TURNS_SAMPLE);
 }
 
-/* More traces would show nothing new, or each something of its own. */
-static bool is_hopeless(const struct turns_group *g)
+/* More traces would show nothing new, or each something of its own. Where there is no end, those that
+ * wait have a deadline, and the line is no longer than they are many. */
+static bool is_hopeless(const struct turns *s, const struct turns_group *g)
 {
 	return (g->placed == 0 && g->unplaced >= TURNS_MAX_UNPLACED) ||
-	       (g->unlike && g->placed + g->unplaced >= TURNS_MAX_UNLIKE);
+	       (!s->good_ns && g->unlike && g->placed + g->unplaced >= TURNS_MAX_UNLIKE);
 }
 
 /* ---- what a trace has shown ---- */
@@ -198,7 +214,7 @@ static bool all_hopeless(struct turns *s, const struct turn *turn)
 
 	for (unsigned i = 0; i < turn->n_failures; i++) {
 		const struct turns_group *g = group_of(s, &turn->failures[i]);
-		all &= g && is_hopeless(g);
+		all &= g && is_hopeless(s, g);
 	}
 	return all;
 }
@@ -207,8 +223,9 @@ enum turns_answer turns_ask(struct turns *s, struct turn *turn, int64_t now)
 {
 	if (turn->has)
 		return TURNS_YOURS;
+	forget_old(s, now);
 	for (unsigned i = 0; i < turn->n_failures; i++)
-		add_group(s, &turn->failures[i]);
+		add_group(s, &turn->failures[i], now);
 	join_line(s, turn, now);
 	if (!turn->own && all_settled(s, turn) && line_ns(s) > (double)TURNS_SHORT_NS) {
 		leave_line(s, turn);
@@ -297,8 +314,9 @@ void turns_over(struct turns *s, struct turn *turn, int64_t now, bool limited,
 	if (!turn->has)
 		return;
 	give_back(s, turn, now);
+	if (limited)
+		s->limited_ns = now;
 	s->limited |= limited;
-
 	if (s->limited) {
 		s->at_once = 1;
 		s->rest_until = now + TURNS_REST_NS;

@@ -47,6 +47,7 @@ struct turns_group {
 	struct failure failure;
 	unsigned placed, unplaced; /* traced ones */
 	bool unlike;               /* they stop at different places */
+	int64_t since;             /* of the first one */
 	struct ev_alike place;     /* of all placed ones; traced and confirm are set when told */
 };
 
@@ -63,6 +64,9 @@ struct turn {
 };
 
 struct turns {
+	/* What traces have shown is forgotten after so long, 0: never. It is for those who never end
+	 * (an exporter): a block may be lifted, and come elsewhere. */
+	int64_t good_ns;
 	struct turns_group groups[TURNS_GROUPS];
 	unsigned n_groups;
 	struct turn **line; /* waiting */
@@ -70,7 +74,8 @@ struct turns {
 	struct turn *drawn; /* out of the line, by lot; NULL: nobody yet */
 	unsigned tracing, at_once;
 	unsigned clean;     /* traces without a lost answer, by their weight */
-	bool limited;       /* a router did not answer all probes */
+	bool limited;       /* a router did not answer all probes, */
+	int64_t limited_ns; /* the last time */
 	int64_t rest_until;
 	double mean_ns;     /* of a trace, 0: none is over yet */
 	/* probes of those that are told: so many a second, adapted to what is answered */

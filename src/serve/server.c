@@ -21,10 +21,11 @@
 #define CONNECTIONS_OF_ONE_MAX 256
 #define CONNECTION_MEMORY (16 * 1024) /* request line and headers */
 #define IDLE_SECONDS 30
-/* An answer must be there before the scraper gives up: the way back takes this, at most. */
-#define ANSWER_AHEAD_NS (500 * NS_PER_MS)
-#define TIMEOUT_MIN_NS  (200 * NS_PER_MS)
-#define TIMEOUT_MAX_NS  (120 * NS_PER_S)
+/* Before the scraper gives up: a run has ended by AHEAD, or by half of the time where that is short;
+ * its last looks, judging it among many others, and the way back take the rest. */
+#define AHEAD_NS       (500 * NS_PER_MS)
+#define TIMEOUT_MIN_NS (100 * NS_PER_MS)
+#define TIMEOUT_MAX_NS (120 * NS_PER_S)
 
 static const char text_type[] = "text/plain; version=0.0.4; charset=utf-8";
 static const char open_type[] = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -43,9 +44,9 @@ struct server_job {
 	size_t len;
 };
 
-enum outcome { OUTCOME_OPEN, OUTCOME_NOT_OPEN, OUTCOME_ERROR, OUTCOME_COUNT };
+enum outcome { OUTCOME_OPEN, OUTCOME_NOT_OPEN, OUTCOME_LATE, OUTCOME_ERROR, OUTCOME_COUNT };
 
-static const char *const outcome_names[] = {"open", "not_open", "error"};
+static const char *const outcome_names[] = {"open", "not_open", "late", "error"};
 
 struct server {
 	struct server_options opt;
@@ -53,7 +54,7 @@ struct server {
 	struct server_job *jobs; /* asked, and not done with */
 	unsigned waiting;
 	int64_t started_ns; /* wall clock */
-	uint64_t probes[OUTCOME_COUNT], refused, rejected, requests;
+	uint64_t probes[OUTCOME_COUNT], shared, refused, rejected, requests;
 };
 
 /* ---- answers ---- */
@@ -129,6 +130,9 @@ static void print_metrics(const struct server *s, bool open_metrics, FILE *out)
 	for (int i = 0; i < OUTCOME_COUNT; i++)
 		fprintf(out, "smtpblame_probes_total{outcome=\"%s\"} %llu\n", outcome_names[i],
 			(unsigned long long)s->probes[i]);
+	counter_head(out, open_metrics, "smtpblame_probes_shared",
+		     "Probes answered by the run of another one of the same target at the same time.");
+	fprintf(out, "smtpblame_probes_shared_total %llu\n", (unsigned long long)s->shared);
 	counter_head(out, open_metrics, "smtpblame_probes_refused",
 		     "Probes of targets that are not on the allow list.");
 	fprintf(out, "smtpblame_probes_refused_total %llu\n", (unsigned long long)s->refused);
@@ -206,14 +210,21 @@ static int64_t time_given(const struct server *s, struct MHD_Connection *c)
 {
 	const char *text = MHD_lookup_connection_value(c, MHD_HEADER_KIND,
 						       "X-Prometheus-Scrape-Timeout-Seconds");
-	double given = text ? strtod(text, NULL) : 0;
-	int64_t ns = s->opt.timeout_ns;
+	double given = text ? strtod(text, NULL) : 0, limit = (double)TIMEOUT_MAX_NS / 1e9;
+	int64_t ns = s->opt.timeout_ns + AHEAD_NS;
 
-	if (isfinite(given) && given > 0) {
-		double limit = (double)TIMEOUT_MAX_NS / 1e9;
-		ns = (int64_t)((given < limit ? given : limit) * 1e9) - ANSWER_AHEAD_NS;
-	}
+	if (isfinite(given) && given > 0)
+		ns = (int64_t)((given < limit ? given : limit) * 1e9);
 	return ns < TIMEOUT_MIN_NS ? TIMEOUT_MIN_NS : ns;
+}
+
+static void set_deadlines(struct server_job *job, int64_t given)
+{
+	int64_t ahead = given < 2 * AHEAD_NS ? given / 2 : AHEAD_NS;
+
+	job->begun_ns = clock_mono_ns();
+	job->question.deadline_ns = job->begun_ns + given - ahead;
+	job->question.latest_ns = job->begun_ns + given - ahead / 2;
 }
 
 /* NULL when the job holds a question, else what is wrong with the request. */
@@ -258,8 +269,7 @@ static enum MHD_Result ask(struct server *s, struct MHD_Connection *c, struct se
 		s->rejected++;
 		return reply_text(c, MHD_HTTP_SERVICE_UNAVAILABLE, "too many probes wait already\n");
 	}
-	job->begun_ns = clock_mono_ns();
-	job->question.deadline_ns = job->begun_ns + time_given(s, c);
+	set_deadlines(job, time_given(s, c));
 	job->open_metrics = wants_open_metrics(c);
 	job->asked = true;
 	job->next = s->jobs;
@@ -281,27 +291,60 @@ static void finish(struct server_job *job)
 		forget(job);
 }
 
-void server_answer(struct server_job *job, struct report *const *reports, unsigned n,
-		   const char *error)
+static enum outcome outcome_of(struct report *const *reports, unsigned n,
+			       enum server_trouble trouble)
 {
-	struct server *s = job->server;
-	enum outcome outcome = error || n == 0 ? OUTCOME_ERROR : OUTCOME_OPEN;
-	FILE *out = stream_to_memory(&job->body, &job->len);
+	enum outcome outcome = n == 0 ? OUTCOME_ERROR : OUTCOME_OPEN;
 
-	for (unsigned i = 0; i < n && !error; i++)
+	for (unsigned i = 0; i < n; i++)
 		if (report_exit_status(reports[i]) != 0)
 			outcome = OUTCOME_NOT_OPEN;
-	s->probes[outcome]++;
+	switch (trouble) {
+	case SERVER_FINE: break;
+	case SERVER_TIME: outcome = OUTCOME_LATE; break;
+	case SERVER_TARGET:
+	case SERVER_EXPORTER: outcome = OUTCOME_ERROR; break;
+	}
+	return outcome;
+}
+
+/* Always all of them, so that an alert sees the end of its cause. */
+static void print_troubles(enum server_trouble trouble, FILE *out)
+{
+	static const char *const names[] = {
+		[SERVER_TARGET] = "target", [SERVER_TIME] = "time", [SERVER_EXPORTER] = "exporter"};
+
+	fputs("# HELP smtpblame_probe_error Why there is no verdict, or not the whole one: 1 for the "
+	      "reason that holds.\n# TYPE smtpblame_probe_error gauge\n",
+	      out);
+	for (int i = SERVER_TARGET; i <= SERVER_EXPORTER; i++)
+		fprintf(out, "smtpblame_probe_error{reason=\"%s\"} %d\n", names[i],
+			(int)trouble == i);
+}
+
+void server_answer(struct server_job *job, struct report *const *reports, unsigned n,
+		   enum server_trouble trouble, const char *error)
+{
+	double took = (double)(clock_mono_ns() - job->begun_ns) / 1e9;
+	FILE *out = stream_to_memory(&job->body, &job->len);
+
+	job->server->probes[outcome_of(reports, n, trouble)]++;
 	job->status = MHD_HTTP_OK;
-	render_prometheus(reports, n, (double)(clock_mono_ns() - job->begun_ns) / 1e9, out);
+	render_prometheus(reports, n, trouble == SERVER_FINE, took, out);
+	print_troubles(trouble, out);
 	for (unsigned i = 0; i < n; i++)
 		fprintf(out, "# %s\n", reports[i]->summary);
-	if (error)
-		fprintf(out, "# %s\n", error);
+	if (trouble != SERVER_FINE)
+		fprintf(out, "# error: %s\n", error);
 	if (job->open_metrics)
 		fputs("# EOF\n", out);
 	stream_to_memory_end(out);
 	finish(job);
+}
+
+void server_count_shared(struct server *s)
+{
+	s->shared++;
 }
 
 void server_refuse(struct server_job *job, const char *why)
@@ -493,9 +536,14 @@ void server_dispatch(struct server *s, int64_t *wake)
 }
 
 void server_answer(struct server_job *job, struct report *const *reports, unsigned n,
-		   const char *error)
+		   enum server_trouble trouble, const char *error)
 {
-	(void)job, (void)reports, (void)n, (void)error;
+	(void)job, (void)reports, (void)n, (void)trouble, (void)error;
+}
+
+void server_count_shared(struct server *s)
+{
+	(void)s;
 }
 
 void server_refuse(struct server_job *job, const char *why)

@@ -25,13 +25,22 @@ struct server_job; /* one GET /probe that waits for its answer; opaque */
 #define SERVER_TARGET_MAX 253 /* RFC 1035: of a name */
 #define SERVER_PORTS_MAX  8
 
-/* What is asked for. Borrowed until server_answer(). */
+/* What is asked for. Borrowed until server_answer(). Times are clock_mono_ns(). */
 struct server_question {
 	const char *target;     /* as it came, printable ASCII */
 	uint16_t ports[SERVER_PORTS_MAX];
 	unsigned n_ports;       /* 0: the usual ones */
 	enum addr_family family; /* ADDR_NONE: both */
-	int64_t deadline_ns;    /* clock_mono_ns(): the scraper waits no longer */
+	int64_t deadline_ns;    /* the probe is to end then, decided or not */
+	int64_t latest_ns;      /* ... and must be answered by then: soon the scraper waits no longer */
+};
+
+/* Why there is no verdict, or not the whole one. */
+enum server_trouble {
+	SERVER_FINE,
+	SERVER_TARGET,   /* no host that can be asked for, or one that does not resolve */
+	SERVER_TIME,     /* it was not done in time */
+	SERVER_EXPORTER, /* no run could be made */
 };
 
 struct server_options {
@@ -52,9 +61,11 @@ int server_fd(const struct server *s);
 /* Takes and answers what is there; *wake as in run/engine.h. */
 void server_dispatch(struct server *s, int64_t *wake);
 
-/* Reports (borrowed, may be none), or an error in one line: the target does not resolve, say. */
+/* Reports (borrowed, may be none); with a trouble, what it is in one line. */
 void server_answer(struct server_job *job, struct report *const *reports, unsigned n,
-		   const char *error);
+		   enum server_trouble trouble, const char *error);
+/* A probe is answered by the run of another one, too: for /metrics. */
+void server_count_shared(struct server *s);
 /* The target is not one that may be asked for: 403. */
 void server_refuse(struct server_job *job, const char *why);
 

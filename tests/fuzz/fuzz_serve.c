@@ -45,7 +45,7 @@ static void on_question(void *arg, struct server_job *job, const struct server_q
 	for (unsigned i = 0; i < q->n_ports; i++)
 		require(q->ports[i] > 0);
 	if (mood & 1)
-		server_answer(job, NULL, 0, "no such host");
+		server_answer(job, NULL, 0, SERVER_TARGET, "no such host");
 	else if (mood & 2 || n_waiting == sizeof(waiting) / sizeof(waiting[0]))
 		server_refuse(job, "not allowed");
 	else
@@ -104,7 +104,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (int i = 0; i < ROUNDS; i++)
 		server_dispatch(server, &wake);
 	for (unsigned i = 0; i < n_waiting; i++)
-		server_answer(waiting[i], NULL, 0, "too late");
+		server_answer(waiting[i], NULL, 0, SERVER_TIME, "too late");
 	n_waiting = 0;
 	for (int i = 0; i < ROUNDS / 2; i++)
 		server_dispatch(server, &wake);

@@ -4,7 +4,9 @@
 
     lab exec way-drop-isp2-25 -- tests/program/serve.py PROGRAM
 """
+import json
 import os
+import pathlib
 import re
 import shutil
 import signal
@@ -19,8 +21,22 @@ import urllib.request
 
 PROGRAM = os.path.abspath(sys.argv[1])
 TARGET = os.environ["TARGET4"]
+SHARE = pathlib.Path(__file__).resolve().parents[2] / "share"
 PORT = 9725
 PATIENCE_SECONDS = 15.0
+
+
+def expressions(node):
+    """Of a dashboard, every query to Prometheus."""
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key in ("expr", "query", "definition") and isinstance(value, str):
+                yield value
+            else:
+                yield from expressions(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from expressions(value)
 
 
 class Serve(unittest.TestCase):
@@ -75,6 +91,28 @@ class Serve(unittest.TestCase):
         self.assertIn("# TYPE smtpblame_probes counter\n", text)
         run.send_signal(signal.SIGTERM)
         self.assertEqual(run.wait(PATIENCE_SECONDS), 0)
+
+    def test_names(self):
+        """Alert rules and dashboard ask for metrics that there are, and for no other label."""
+        self.start()
+        text = self.get(f"/probe?target={TARGET}")[1] + self.get("/metrics")[1]
+        exposed = set(re.findall(r"^# TYPE (\S+) ", text, re.M)) | {"up"}
+        labels = set(re.findall(r'[{,]([a-z_]+)="', text)) | {"job", "instance"}
+        self.assertIn("smtpblame_finding_confidence_ratio", exposed)
+        with open(SHARE / "grafana" / "smtpblame.json", encoding="utf-8") as dashboard:
+            queries = list(expressions(json.load(dashboard)))
+        rules = (SHARE / "prometheus" / "smtpblame.rules.yml").read_text(encoding="utf-8")
+        queries += re.findall(r"expr: (?:\|\n((?: {10}.*\n)+)|(.*)\n)", rules)
+        self.assertGreater(len(queries), 12)
+        asked = set()
+        for query in map(str, queries):
+            asked |= set(re.findall(r"\bsmtpblame_\w+|\bup\b", query))
+            self.assertLessEqual(set(re.findall(r"(\w+)=~?\\?[\"']", query)), labels, query)
+            for names in re.findall(r"\b(?:on|by|without|ignoring) ?\(([^()]*)\)", query):
+                self.assertLessEqual(set(re.split(r",\s*", names)), labels, query)
+        self.assertLessEqual(asked, exposed)
+        used = set(re.findall(r"\$labels\.(\w+)", rules))
+        self.assertLessEqual(used, labels)
 
     def test_questions_that_are_none(self):
         run = self.start("-p", "25,587")

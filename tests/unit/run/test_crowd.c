@@ -154,6 +154,54 @@ static void test_leave(void **state)
 	expect(f, &p, 0, 0, 0);
 }
 
+/* Samples: the first runs of a call; of an exporter some of those under way, whenever that is. */
+static void test_samples(void **state)
+{
+	struct fixture *f = *state;
+	struct crowd *c = &f->crowd;
+
+	c->n_begun = CROWD_SAMPLES;
+	assert_false(crowd_wants_sample(c));
+	c->lasting = true;
+	assert_true(crowd_wants_sample(c));
+	c->sampling = 1;
+	assert_true(crowd_wants_sample(c));
+	c->turns.limited = true; /* their errors are for those who need them */
+	assert_false(crowd_wants_sample(c));
+	c->turns.limited = false;
+	c->sampling = CROWD_SAMPLES;
+	assert_false(crowd_wants_sample(c));
+	/* others wait for the first samples only, and not for ever */
+	c->sample_until = 1000;
+	assert_true(crowd_waits(c, 999));
+	assert_false(crowd_waits(c, 1000));
+	c->known_until = 900;
+	assert_true(crowd_waits(c, 950));
+	c->known_until = 960;
+	assert_false(crowd_waits(c, 950));
+	c->sampling = 0;
+}
+
+static void test_looks(void **state)
+{
+	struct fixture *f = *state;
+	struct crowd *c = &f->crowd;
+
+	assert_int_equal(crowd_look_turn(c), LOOK_NOW);
+	c->looking = &f->run[0];
+	c->looks = 1;
+	assert_int_equal(crowd_look_turn(c), LOOK_LATER);
+	c->looking = NULL;
+	c->looks = CROWD_LOOKS;
+	assert_int_equal(crowd_look_turn(c), LOOK_NEVER);
+	/* an exporter gets them back, one after the other */
+	c->lasting = true;
+	c->looks_ns = clock_mono_ns() - CROWD_LOOK_AGAIN_NS;
+	assert_int_equal(crowd_look_turn(c), LOOK_NOW);
+	c->looks = CROWD_LOOKS;
+	assert_int_equal(crowd_look_turn(c), LOOK_NEVER);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -162,6 +210,8 @@ int main(void)
 		TEST(test_by_target),
 		TEST(test_icmp),
 		TEST(test_leave),
+		TEST(test_samples),
+		TEST(test_looks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

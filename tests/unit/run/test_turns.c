@@ -307,6 +307,55 @@ static void test_many_groups(void **state)
 		assert_int_not_equal(ask(f, i), TURNS_KNOWN);
 }
 
+/* Of an exporter, which never ends: what was seen is no reason to say it of a failure of later on. */
+static void test_forgotten(void **state)
+{
+	struct fixture *f = *state;
+
+	f->turns.good_ns = 60 * SECOND;
+	all_ask(f, 1);
+	for (unsigned i = 0; i < TURNS_SAMPLE; i++)
+		trace_one(f, false, PLACE_ISP, 2, "203.0.113.2");
+	assert_int_equal(ask(f, 0), TURNS_KNOWN);
+	f->now += f->turns.good_ns;
+	assert_int_not_equal(ask(f, 0), TURNS_KNOWN);
+	assert_int_equal(f->turns.n_groups, 1); /* anew */
+	assert_int_equal(f->turns.groups[0].placed, 0);
+}
+
+static void test_limits_forgotten(void **state)
+{
+	struct fixture *f = *state;
+
+	f->turns.good_ns = 60 * SECOND;
+	all_ask(f, 0);
+	trace_one(f, true, PLACE_ISP, 2, "203.0.113.2");
+	assert_true(f->turns.limited);
+	f->now += f->turns.good_ns;
+	for (unsigned i = 0; i < MANY; i++)
+		ask(f, i);
+	assert_true(f->turns.limited);
+	f->now += 10 * f->turns.good_ns;
+	for (unsigned i = 0; i < MANY; i++)
+		ask(f, i);
+	assert_false(f->turns.limited);
+}
+
+/* Members that stop at different places are all traced as their deadlines let, and never given up. */
+static void test_unlike_without_end(void **state)
+{
+	struct fixture *f = *state;
+
+	f->turns.good_ns = 3600 * SECOND;
+	for (unsigned i = 0; i < 3 * TURNS_MAX_UNLIKE; i++) {
+		struct turn *turn = &f->turn[i % MANY];
+		turn->own = true;
+		assert_int_equal(turns_ask(&f->turns, turn, f->now), TURNS_YOURS);
+		turns_over(&f->turns, turn, f->now += SECOND, false,
+			   stops(f, PLACE_ISP, 2, i % 2 ? "203.0.113.2" : "203.0.113.66"));
+	}
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -314,7 +363,8 @@ int main(void)
 		TEST(test_one_at_a_time), TEST(test_drawn),	 TEST(test_told),
 		TEST(test_unlike),	  TEST(test_destinations), TEST(test_hopeless),
 		TEST(test_icmp),	  TEST(test_limits),	 TEST(test_confirming),
-		TEST(test_many_groups),	  TEST(test_unanswered),
+		TEST(test_many_groups),	  TEST(test_unanswered), TEST(test_forgotten),
+		TEST(test_limits_forgotten), TEST(test_unlike_without_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
