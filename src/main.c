@@ -12,6 +12,7 @@
 
 #include "base/arena.h"
 #include "cli/check.h"
+#include "cli/compare.h"
 #include "cli/read.h"
 #include "cli/replay.h"
 #include "cli/serve.h"
@@ -22,6 +23,7 @@ static const struct verb {
 	int (*main)(int argc, char **argv, int *status, struct err *e);
 } verbs[] = {
 	{"check", check_main},
+	{"compare", compare_main},
 	{"inspect", inspect_main},
 	{"read", read_main},
 	{"replay", replay_main},

@@ -24,6 +24,7 @@ static const struct verb {
 	{"inspect", "check", "what on this host touches SMTP to a target", "hosts"},
 	{"read", "read", "judge the SMTP connections of captures", "files"},
 	{"replay", "replay", "derive the report of a saved case again", "files"},
+	{"compare", "compare", "reports side by side: what differs, and what follows", "files"},
 	{"serve", "serve", "exporter for Prometheus", "files"},
 	{"watch", "watch", "look again and again, and say what changes", "hosts"},
 };

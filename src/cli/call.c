@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/compare.h"
 #include "cli/output.h"
 #include "cli/save.h"
 #include "cli/watch.h"
@@ -20,6 +21,8 @@ void call_count(struct call *c, const struct report *r)
 		overview_add(c->overview, r);
 	if (c->nagios)
 		nagios_add(c->nagios, r);
+	if (c->compare)
+		views_add(&c->views, r, NULL, 0);
 }
 
 static void keep_greeting(struct call *c, const struct report *r)
@@ -49,6 +52,15 @@ int call_report(struct call *c, const struct report *r, struct saved_case *saved
 		return 0;
 	return c->opt.redact ? save_redacted(c->store, saved, r, NULL, e)
 			     : save_case(c->store, saved, r, e);
+}
+
+int call_compare(struct call *c, struct err *e)
+{
+	unsigned n;
+	int failed = c->compare ? compare_views(&c->opt, &c->page, &c->views, &n, e) : 0;
+
+	views_clear(&c->views);
+	return failed;
 }
 
 void call_target_failed(struct call *c, const char *input, const char *why)

@@ -8,6 +8,7 @@
 #include "cli/options.h"
 #include "cli/page.h"
 #include "cli/password.h"
+#include "model/comparison.h"
 #include "model/report.h"
 #include "report/nagios.h"
 #include "report/overview.h"
@@ -31,6 +32,8 @@ struct call {
 	struct page_file page; /* --html */
 	bool progress;
 	unsigned n_reports;
+	bool compare;              /* the ways of each target, side by side */
+	struct views views;        /* of what is not compared yet */
 	struct overview *overview; /* of many targets at once, else NULL */
 	int status;
 	struct arena *arena;     /* of what lasts for one target; NULL: opt.arena */
@@ -96,6 +99,8 @@ void call_count(struct call *c, const struct report *r);
 /* Counts it, prints it, and puts it into the store when `saved` is not NULL. */
 int call_report(struct call *c, const struct report *r, struct saved_case *saved,
 		struct err *e);
+/* Several ways out: what the reports since the last time say side by side. */
+int call_compare(struct call *c, struct err *e);
 /* Said on stderr, and as a line of JSON. */
 void call_target_failed(struct call *c, const char *input, const char *why);
 #define CALL_NO_ADDRESS "it has no address of the family that was asked for"

@@ -159,7 +159,7 @@ static int judge_target(struct call *c, const char *raw, struct err *e)
 int call_in_turn(struct call *c, struct err *e)
 {
 	for (unsigned i = 0; i < c->opt.n_targets; i++)
-		if (judge_target(c, c->opt.targets[i], e) != 0)
+		if (judge_target(c, c->opt.targets[i], e) != 0 || call_compare(c, e) != 0)
 			return -1;
 	return 0;
 }
@@ -234,6 +234,7 @@ void call_close(struct call *c)
 	page_close(&c->page);
 	explicit_bzero(c->password, sizeof(c->password));
 	dns_close(c->dns);
+	views_clear(&c->views);
 	run_free(c->live);
 	case_store_free(c->store);
 	nagios_free(c->nagios);
@@ -277,6 +278,8 @@ static int targets_main(bool inspect, int argc, char **argv, int *status, struct
 		goto out;
 	}
 	c.nagios = c.opt.nagios ? nagios_new() : NULL;
+	c.compare = !inspect && !c.nagios && (call_n_ways(&c) > 1 || (c.opt.only_v4 && c.opt.only_v6));
+	c.views.ways = true;
 	if (c.opt.auth_user && password_read(c.password, c.opt.auth_user, c.opt.password_file,
 					     c.opt.password_fd, e) != 0)
 		goto out;

@@ -377,7 +377,7 @@ int call_in_crowd(struct call *c, struct err *e)
 	signal(SIGALRM, on_alarm);
 	result = loop(&cc, e);
 	if (result == 0)
-		result = print_overview(&cc, e);
+		result = call_compare(c, e) != 0 ? -1 : print_overview(&cc, e);
 	if (interrupted)
 		c->status = 128 + interrupted;
 out:

@@ -57,13 +57,15 @@ static const struct option_row check_rows[] = {
 	 "ports to judge (25,465,587); 10465/tls: TLS from the first byte, as on 465 and 2465"},
 	{"control", 0, OPT_PORTS, AT(control), "LIST",
 	 "ports on the same address to compare with (443,80, and the other tested ports)"},
-	{"ipv4", '4', OPT_FLAG, AT(only_v4), NULL, "IPv4 addresses only"},
+	{"ipv4", '4', OPT_FLAG, AT(only_v4), NULL, "IPv4 addresses only; with -6 both, and a comparison"},
 	{"ipv6", '6', OPT_FLAG, AT(only_v6), NULL, "IPv6 addresses only"},
 	{"all-addresses", 0, OPT_FLAG, AT(all_addresses), NULL,
 	 "every address of a name, not just the first of each family"},
 	{"file", 'f', OPT_FILE, 0, "FILE", "read targets, one a line; - is standard input"},
-	{"interface", 'i', OPT_INTERFACE, 0, "IF", "leave through IF; repeat it for a report each"},
-	{"source", 's', OPT_SOURCE, 0, "ADDR", "source address; repeat it for a report each"},
+	{"interface", 'i', OPT_INTERFACE, 0, "IF",
+	 "leave through IF; repeat it for a report each, and a comparison"},
+	{"source", 's', OPT_SOURCE, 0, "ADDR",
+	 "source address; repeat it for a report each, and a comparison"},
 	{"netns", 0, OPT_STRING, AT(netns), "NAME|PID", "do all of it in that network namespace"},
 	{"uid", 0, OPT_STRING, AT(user), "USER",
 	 "connect as that user (name or number): rules may tell users apart"},
@@ -144,6 +146,15 @@ static const struct option_row replay_rows[] = {
 	{"help", 'h', OPT_FLAG, AT(help), NULL, "this text"},
 };
 
+static const struct option_row compare_rows[] = {
+	{"json", 0, OPT_FLAG, AT(json), NULL, "JSON Lines: one document for each target"},
+	{"html", 0, OPT_STRING, AT(html_file), "FILE", "a page of its own, too"},
+	{"quiet", 'q', OPT_FLAG, AT(quiet), NULL, "one line for each thing that follows"},
+	{"verbose", 'v', OPT_FLAG, AT(verbose), NULL, "each target as a whole, however many there are"},
+	{"color", 0, OPT_WHEN, AT(colour), "WHEN", "auto, always or never"},
+	{"help", 'h', OPT_FLAG, AT(help), NULL, "this text"},
+};
+
 /* `serve` */
 static const struct option_row serve_rows[] = {
 	{"listen", 0, OPT_STRING, AT(listen), "ADDR:PORT", "where requests come in (127.0.0.1:9725)"},
@@ -211,6 +222,7 @@ struct option_table {
 static const struct option_table check_table = TABLE("smtpblame", check_rows);
 static const struct option_table read_table = TABLE("smtpblame read", read_rows);
 static const struct option_table replay_table = TABLE("smtpblame replay", replay_rows);
+static const struct option_table compare_table = TABLE("smtpblame compare", compare_rows);
 static const struct option_table serve_table = TABLE("smtpblame serve", serve_rows);
 static const struct option_table watch_table = TABLE("smtpblame watch", watch_rows);
 
@@ -618,6 +630,23 @@ int options_parse_replay(struct options *o, int argc, char **argv, struct err *e
 	return 0;
 }
 
+int options_parse_compare(struct options *o, int argc, char **argv, struct err *e)
+{
+	int first;
+
+	*o = (struct options){.password_fd = -1};
+	if (parse(&compare_table, o, argc, argv, &first, e) != 0)
+		return -1;
+	for (int i = first; i < argc; i++)
+		if (add_target(o, argv[i], e) != 0)
+			return -1;
+	if (o->n_targets == 0 && !o->help)
+		return err_set(e, ERR_USAGE, "no report; try: smtpblame compare A.json B.json");
+	if (o->json + o->quiet + o->verbose > 1)
+		return err_set(e, ERR_USAGE, "--json, -q and -v exclude each other");
+	return 0;
+}
+
 int options_parse_serve(struct options *o, int argc, char **argv, struct err *e)
 {
 	int first;
@@ -678,7 +707,7 @@ size_t options_of(const char *verb, struct option_help *out, size_t max)
 		const char *verb;
 		const struct option_table *table;
 	} tables[] = {{"check", &check_table}, {"read", &read_table}, {"replay", &replay_table},
-		    {"serve", &serve_table}, {"watch", &watch_table}};
+		    {"serve", &serve_table}, {"watch", &watch_table}, {"compare", &compare_table}};
 	size_t n = 0;
 
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
@@ -717,6 +746,8 @@ void options_print_help(FILE *out)
 	      "                                         (smtpblame read --help)\n"
 	      "  smtpblame replay  [OPTIONS] CASE...    the report of saved cases, derived again\n"
 	      "                                         (smtpblame replay --help)\n"
+	      "  smtpblame compare [OPTIONS] FILE...    reports side by side: what differs, and what\n"
+	      "                                         follows (smtpblame compare --help)\n"
 	      "  smtpblame watch   [OPTIONS] TARGET...  look again and again, print what changes\n"
 	      "                                         (smtpblame watch --help)\n"
 	      "  smtpblame serve   [OPTIONS]            exporter for Prometheus\n"
@@ -751,6 +782,20 @@ void options_print_replay_help(FILE *out)
 	      out);
 	print_rows(&replay_table, out);
 	fputs("\nExit status: as that of the run; the worst of several; 2 when a case can't be read.\n",
+	      out);
+}
+
+void options_print_compare_help(FILE *out)
+{
+	fputs("smtpblame compare [OPTIONS] FILE... - reports side by side\n\n"
+	      "FILE holds what check --json prints, of one target or many, from any machine; a folder\n"
+	      "is a case that --save has made; - is standard input. Of each target that has two reports\n"
+	      "at least it says where they differ, and where the block lies by what their ways share and\n"
+	      "what not. Needs no privileges, and sends nothing.\n\n",
+	      out);
+	print_rows(&compare_table, out);
+	fputs("\nExit status: the worst of the reports, as that of check; 2 wrong usage, a file that can't\n"
+	      "be read, or nothing to compare.\n",
 	      out);
 }
 

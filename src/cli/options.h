@@ -89,6 +89,10 @@ void options_print_read_help(FILE *out);
 int options_parse_replay(struct options *o, int argc, char **argv, struct err *e);
 void options_print_replay_help(FILE *out);
 
+/* And for `compare`: `targets` are files of reports. */
+int options_parse_compare(struct options *o, int argc, char **argv, struct err *e);
+void options_print_compare_help(FILE *out);
+
 /* And for `serve`, which takes no targets. */
 int options_parse_serve(struct options *o, int argc, char **argv, struct err *e);
 void options_print_serve_help(FILE *out);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "report/comparison.h"
 #include "report/phrase.h"
 #include "report/render.h"
 
@@ -17,7 +18,7 @@
 struct html_page {
 	FILE *rows;         /* of the table over all reports */
 	struct html articles;
-	unsigned n_rows, n_reports, n_not_open, n_left_out;
+	unsigned n_rows, n_reports, n_not_open, n_left_out, n_comparisons, n_comparisons_left_out;
 	char title[512];    /* of the first report */
 };
 
@@ -189,6 +190,19 @@ void html_add_error(struct html_page *p, const char *input, const char *error)
 	arena_clear(&h.scratch);
 }
 
+void html_comparison(struct html_page *p, const struct comparison *c)
+{
+	if (p->n_comparisons == WHOLE_REPORTS_MAX) {
+		p->n_comparisons_left_out++;
+		return;
+	}
+	if (p->n_comparisons++ == 0 && p->n_reports == 0)
+		snprintf(p->title, sizeof(p->title), "%s: %s", comparison_target(&p->articles.scratch, c),
+			 c->summary);
+	html_write_comparison(&p->articles, c, p->n_comparisons);
+	arena_clear(&p->articles.scratch);
+}
+
 void html_head(struct html *h, const char *title)
 {
 	/* nothing is loaded, nothing runs, nothing is sent; the style is the one of this hash */
@@ -277,7 +291,9 @@ int html_finish(struct html_page *p, FILE *out)
 	struct html h = {.out = out};
 	int failed = fflush(p->rows) != 0 || fflush(p->articles.out) != 0;
 
-	html_head(&h, p->n_reports == 1
+	bool only_comparisons = p->n_rows == 0 && p->n_comparisons > 0;
+
+	html_head(&h, p->n_reports == 1 || only_comparisons
 			      ? p->title
 			      : arena_printf(&h.scratch, "%u addresses, %u with findings: smtpblame",
 					     p->n_reports, p->n_not_open));
@@ -291,7 +307,7 @@ int html_finish(struct html_page *p, FILE *out)
 		     strcmp(arrows[i], "lost") == 0 ? "M2 1 L9 9 M9 1 L2 9" : "M0 0 L10 5 L0 10 Z");
 	html(&h, "</defs></svg>\n");
 	html_top(&h);
-	if (p->n_rows != 1 || p->n_reports != 1) {
+	if (!only_comparisons && (p->n_rows != 1 || p->n_reports != 1)) {
 		write_overview(p, &h);
 		failed |= html_append(out, p->rows);
 		html(&h, "</tbody></table></div>\n");
@@ -301,6 +317,8 @@ int html_finish(struct html_page *p, FILE *out)
 		html(&h, "</section>\n");
 	}
 	failed |= html_append(out, p->articles.out);
+	if (p->n_comparisons_left_out)
+		html(&h, "<p>%u more comparisons are not on the page.</p>\n", p->n_comparisons_left_out);
 	html_foot(&h);
 	arena_clear(&h.scratch);
 	return failed || fflush(out) != 0 || ferror(out) ? -1 : 0;

@@ -39,6 +39,10 @@ void html_findings(struct html *h);
 void html_path(struct html *h);     /* the matrix of hops and ports */
 void html_packets(struct html *h);  /* the ladders */
 
+/* Several side by side; number: of the comparison on the page. */
+struct comparison;
+void html_write_comparison(struct html *h, const struct comparison *c, unsigned number);
+
 /* What every page begins with, up to its body, and with which its body begins and ends. */
 void html_head(struct html *h, const char *title);
 void html_top(struct html *h);

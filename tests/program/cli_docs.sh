@@ -19,6 +19,7 @@ helps() {
 	"$program" --help
 	"$program" read --help
 	"$program" replay --help
+	"$program" compare --help
 	"$program" serve --help
 	"$program" watch --help
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "diag/capture_rules.h"
+#include "diag/compare_rules.h"
 #include "diag/rules.h"
 #include "model/report.h"
 
@@ -150,6 +151,61 @@ static void print_layers(const struct table *t, const char *heading)
 	}
 }
 
+/* ---- comparisons ---- */
+
+static void print_compare_facts(const char *what, uint32_t facts)
+{
+	const char *before = "";
+
+	if (!facts)
+		return;
+	printf("- %s:", what);
+	for (int f = 0; f < CMP_FACT_COUNT; f++)
+		if (facts & CMP_BIT(f)) {
+			printf("%s `%s`", before, compare_fact_name((enum compare_fact)f));
+			before = ",";
+		}
+	putchar('\n');
+}
+
+static void print_compare_rule(const struct compare_rule *r)
+{
+	printf("\n## %s\n\n", r->id);
+	print_text(r->summary);
+	puts("\n");
+	print_compare_facts("needs", r->need);
+	print_compare_facts("must be absent", r->absent);
+	if (r->at_gateway)
+		printf("- says: place `gateway`, confidence %.2f\n", r->confidence);
+	else
+		puts(r->placed ? "- says: place and confidence from the suspects, or from the reports' own"
+			       : "- says: no place");
+	for (unsigned i = 0; i < COMPARE_MAX_NEXT && r->next[i]; i++) {
+		printf("- next: ");
+		print_text(r->next[i]);
+		putchar('\n');
+	}
+	printf("- why: ");
+	print_text(r->why);
+	putchar('\n');
+}
+
+static void print_comparisons(void)
+{
+	printf("\n# Comparisons\n\n"
+	       "`compare`, and `check` by several ways out, gather the reports that share a fate, and say\n"
+	       "of each such group (\"these\") what the first rule that matches says. How devices become\n"
+	       "suspects and are cleared is in [compare.md](compare.md).\n");
+	for (unsigned i = 0; i < compare_rule_count; i++)
+		print_compare_rule(&compare_rule_table[i]);
+	puts("\n## The facts of comparisons\n\n| fact | what it asserts |\n| --- | --- |");
+	for (int f = 0; f < CMP_FACT_COUNT; f++) {
+		printf("| `%s` | ", compare_fact_name((enum compare_fact)f));
+		print_text(compare_fact_text((enum compare_fact)f));
+		puts(" |");
+	}
+}
+
 int main(void)
 {
 	const struct table live = {rule_row, F_COUNT, live_name, live_text, layer_intro,
@@ -158,12 +214,13 @@ int main(void)
 				       capture_fact_text, capture_intro, "TTLs and addresses"};
 
 	printf("# The rules\n\n"
-	       "Written by tests/tools/rules_doc.c from the tables in src/diag/rules_*.c and\n"
-	       "src/diag/capture_rules.c: don't edit it, run\n"
+	       "Written by tests/tools/rules_doc.c from the tables in src/diag/rules_*.c,\n"
+	       "src/diag/capture_rules.c and src/diag/compare_rules.c: don't edit it, run\n"
 	       "`cmake --build build/dev --target update-docs`.\n\n"
 	       "What the words mean is in [method.md](method.md).\n\n"
 	       "- [Live runs](#live-runs): `check` and `inspect`\n"
-	       "- [Captures](#captures): `read`\n\n"
+	       "- [Captures](#captures): `read`\n"
+	       "- [Comparisons](#comparisons): `compare`\n\n"
 	       "# Live runs\n\n"
 	       "In each layer the first rule that matches wins. A rule matches when every fact\n"
 	       "that it needs was seen, and every fact that must be absent was looked for and\n"
@@ -179,5 +236,6 @@ int main(void)
 	print_layers(&captures, "Captures, layer");
 	puts("\n## The facts of captures");
 	print_fact_index(&captures);
+	print_comparisons();
 	return fflush(stdout) != 0 || ferror(stdout);
 }

@@ -38,10 +38,39 @@ def check_expected(scenario, status, elapsed, stderr, documents):
         found.append(f"elapsed: {elapsed:.2f} s, expected at least {expect['elapsed_min']} s")
     if not re.fullmatch(expect.get("stderr", ""), stderr.strip(), re.DOTALL):
         found.append(f"stderr: expected {expect.get('stderr', '')!r}, got {stderr.strip()!r}")
+    if expect.get("compare"):
+        found += check_comparisons(scenario, documents)
     if expect.get("port") and len(documents) != 1:
         return found + [f"documents: expected 1, got {len(documents)}"]
     for document in documents:
         found += check_ports(scenario, document)
+    return found
+
+
+def check_comparisons(scenario, documents):
+    """There is one, and its first conclusion on each port is what the scenario says."""
+    comparisons = [document for document in documents if document.get("schema") == "smtpblame.comparison/1"]
+    if len(comparisons) != 1:
+        return [f"comparisons: expected 1, got {len(comparisons)}"]
+    wanted = dict(scenario.expect["compare"])
+    others = wanted.pop("others", None)
+    labels = {view["id"]: view["label"] for view in comparisons[0]["views"]}
+    seen = {str(port["port"]): port for port in comparisons[0]["ports"]}
+    found = [f"comparison: port {port} is missing" for port in wanted if port not in seen]
+    for number, port in seen.items():
+        want, first = wanted.get(number, others), port["conclusions"][0]
+        if want is None:
+            continue
+        got = {"rule": first["rule"], "place": first["place"], "views": [labels[view] for view in first["views"]]}
+        for key in ("rule", "place"):
+            if key in want and got[key] not in as_list(want[key]):
+                found.append(f"comparison, port {number}: {key}: expected {want[key]}, got {got[key]}")
+        if "views" in want and got["views"] != want["views"]:
+            found.append(f"comparison, port {number}: views: expected {want['views']}, got {got['views']}")
+        if "blocker" in want:
+            addresses = [suspect["address"] for suspect in first["suspects"]]
+            if scenario.address(want["blocker"]) not in addresses:
+                found.append(f"comparison, port {number}: {want['blocker']} is not in {addresses}")
     return found
 
 

@@ -20,7 +20,8 @@ def check(binary, place, status, stdout):
     """Sentences, one for each difference between the run that saved and what is replayed from it."""
     if not (place / "facts.jsonl").exists():
         return [f"saved case: there is none in {place}"]
-    lines = [line for line in stdout.splitlines(keepends=True) if b'"smtpblame.error/' not in line]
+    lines = [line for line in stdout.splitlines(keepends=True)
+             if b'"smtpblame.error/' not in line and b'"smtpblame.comparison/' not in line]
     found = [f"saved case: the password is in {path.name}" for folder in folders(place)
              for path in folder.iterdir() if path.is_file() and any(one in path.read_bytes() for one in SECRETS)]
     saved = [(folder / "report.json").read_bytes() for folder in folders(place)]

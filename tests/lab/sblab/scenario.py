@@ -20,7 +20,8 @@ PORT_KEYS = {"state", "findings", "smtp", "upstream_tested", "after"}
 LATER_STAGES = {"session"}
 FINDING_KEYS = {"mechanism", "place", "direction", "confidence_min", "confidence_max", "culprit", "named",
                 "icmp", "blocker", "width_max", "summary", "remedy", "remedy_like"}
-EXPECT_KEYS = {"exit", "elapsed_min", "elapsed_max", "stderr", "port", "truth", "inspect"}
+EXPECT_KEYS = {"exit", "elapsed_min", "elapsed_max", "stderr", "port", "truth", "inspect", "compare"}
+COMPARE_KEYS = {"rule", "views", "place", "blocker"}
 
 # The tool's own default bound on a target (contract, section 1).
 DEFAULT_TIMEOUT = 8.0
@@ -125,6 +126,8 @@ def check_keys(name, data):
         if not (port.isdigit() or port == "others"):
             raise ScenarioError(f"{name}: expect.port.{port}: neither a number nor `others`")
         check_port_keys(known, f"expect.port.{port}", wanted)
+    for port, wanted in expect.get("compare", {}).items():
+        known(f"expect.compare.{port}", wanted, COMPARE_KEYS)
 
 
 def check_port_keys(known, where, wanted):
