@@ -80,32 +80,72 @@ static inline block odd_bytes(block b, bool quotable)
 	return quotable ? odd | (block)(b == '"') | (block)(b == '\\') : odd;
 }
 
-static inline bool all_plain(const uint8_t *p, size_t len, bool quotable)
+static inline bool none(block odd)
 {
-	block odd = {0};
 	uint64_t half[2];
 
-	if (len == 0)
-		return true;
-	if (len < sizeof(block)) {
-		odd = odd_bytes(short_block(p, len), quotable);
-	} else {
-		for (size_t i = 0; i + sizeof(block) < len; i += sizeof(block))
-			odd |= odd_bytes(block_at(p + i), quotable);
-		odd |= odd_bytes(block_at(p + len - sizeof(block)), quotable);
-	}
 	memcpy(half, &odd, sizeof(half));
 	return (half[0] | half[1]) == 0;
 }
 
 bool text_is_plain(const void *bytes, size_t len)
 {
-	return all_plain(bytes, len, false);
+	const uint8_t *p = bytes;
+	block odd = {0};
+
+	if (len == 0)
+		return true;
+	if (len < sizeof(block))
+		return none(odd_bytes(short_block(p, len), false));
+	for (size_t i = 0; i + sizeof(block) < len; i += sizeof(block))
+		odd |= odd_bytes(block_at(p + i), false);
+	return none(odd | odd_bytes(block_at(p + len - sizeof(block)), false));
 }
 
-bool text_is_quotable(const void *bytes, size_t len)
+/* 1 to 15 bytes, some of them more than once. */
+static inline void copy_short(char *out, const uint8_t *p, size_t len)
 {
-	return all_plain(bytes, len, true);
+	if (len >= 8) {
+		uint64_t first, last;
+		memcpy(&first, p, 8);
+		memcpy(&last, p + len - 8, 8);
+		memcpy(out, &first, 8);
+		memcpy(out + len - 8, &last, 8);
+	} else if (len >= 4) {
+		uint32_t first, last;
+		memcpy(&first, p, 4);
+		memcpy(&last, p + len - 4, 4);
+		memcpy(out, &first, 4);
+		memcpy(out + len - 4, &last, 4);
+	} else {
+		out[0] = (char)p[0];
+		out[len / 2] = (char)p[len / 2];
+		out[len - 1] = (char)p[len - 1];
+	}
+}
+
+static inline block copy_block(char *out, const uint8_t *p)
+{
+	block b = block_at(p);
+
+	memcpy(out, &b, sizeof(b));
+	return odd_bytes(b, true);
+}
+
+bool text_copy_quotable(char *out, const void *bytes, size_t len)
+{
+	const uint8_t *p = bytes;
+	block odd = {0};
+
+	if (len == 0)
+		return true;
+	if (len < sizeof(block)) {
+		copy_short(out, p, len);
+		return none(odd_bytes(short_block(p, len), true));
+	}
+	for (size_t i = 0; i + sizeof(block) < len; i += sizeof(block))
+		odd |= copy_block(out + i, p + i);
+	return none(odd | copy_block(out + len - sizeof(block), p + len - sizeof(block)));
 }
 
 /* ---- cleaning ---- */

@@ -26,8 +26,9 @@ size_t text_clean_into(char *out, const void *bytes, size_t len);
 /* Printable ASCII only: clean as it stands. */
 bool text_is_plain(const void *bytes, size_t len);
 
-/* The same, and without '"' and '\\': may stand between quotation marks, in JSON for one. */
-bool text_is_quotable(const void *bytes, size_t len);
+/* Copies them to out[len]. False: they are not plain, or have a '"' or '\\' among them, and may not stand
+ * between quotation marks, in JSON for one. */
+bool text_copy_quotable(char *out, const void *bytes, size_t len);
 
 /* Whether text_clean() would leave it as it is. */
 bool text_is_clean(const char *s);

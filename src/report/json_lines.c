@@ -45,33 +45,42 @@ int json_lines_close(struct json_lines *l)
 	return l->error ? -1 : 0;
 }
 
-static __attribute__((noinline)) void grow(struct json_lines *l, size_t n)
+/*
+ * What is written goes to `out`, a position in l->bytes that each function takes and gives back, so that it
+ * stays in a register. Behind it there is room for ROOM bytes, more than a whole line has but for its
+ * strings, which make room for themselves and as much again.
+ */
+#define ROOM 16384
+
+static __attribute__((noinline)) char *grow(struct json_lines *l, char *out, size_t n)
 {
-	l->size = l->size * 2 > l->len + n ? l->size * 2 : l->len + n;
+	size_t len = (size_t)(out - l->bytes);
+
+	l->size = l->size * 2 > len + n ? l->size * 2 : len + n;
 	l->bytes = xrealloc(l->bytes, l->size);
+	return l->bytes + len;
 }
 
-static inline char *reserve(struct json_lines *l, size_t n)
+/* Makes room for n bytes and what follows them. */
+static inline char *reserve(struct json_lines *l, char *out, size_t n)
 {
-	if (l->size - l->len < n)
-		grow(l, n);
-	return l->bytes + l->len;
+	size_t there = (size_t)(l->bytes + l->size - out);
+
+	return n + ROOM > there ? grow(l, out, n + ROOM) : out;
 }
 
-static inline void put(struct json_lines *l, const char *bytes, size_t n)
+static inline char *put(char *out, const char *bytes, size_t n)
 {
-	memcpy(reserve(l, n), bytes, n);
-	l->len += n;
+	memcpy(out, bytes, n);
+	return out + n;
 }
 
 /* A literal: its length is known when it is compiled. */
-#define PUT(l, literal) put(l, literal, sizeof(literal) - 1)
+#define PUT(out, literal) put(out, literal, sizeof(literal) - 1)
 
-static void put_uint(struct json_lines *l, uint64_t n)
+static inline char *put_uint(char *out, uint64_t n)
 {
-	char *out = reserve(l, 20);
-
-	l->len += text_of_uint(out, n);
+	return out + text_of_uint(out, n);
 }
 
 /* ---- strings ---- */
@@ -127,10 +136,9 @@ static size_t escape(char *out, const uint8_t *p, size_t left, size_t *used)
 	return 6 + escape_code(out + 6, 0xdc00 + (code & 0x3ff));
 }
 
-static void put_escaped(struct json_lines *l, const char *s, size_t len)
+static char *put_escaped(char *out, const char *s, size_t len)
 {
 	const uint8_t *p = (const uint8_t *)s;
-	char *out = reserve(l, len * ESCAPE_GROWTH), *start = out;
 
 	for (size_t i = 0, used = 1; i < len; i += used) {
 		used = 1;
@@ -139,101 +147,85 @@ static void put_escaped(struct json_lines *l, const char *s, size_t len)
 		else
 			out += escape(out, p + i, len - i, &used);
 	}
-	l->len += (size_t)(out - start);
+	return out;
 }
 
-/* Between quotation marks as it stands. */
-static void put_quoted(struct json_lines *l, const char *s, size_t len)
+static char *put_string(struct json_lines *l, char *out, const char *s, size_t len)
 {
-	char *out = reserve(l, len + 2);
-
-	out[0] = '"';
-	memcpy(out + 1, s, len);
-	out[1 + len] = '"';
-	l->len += len + 2;
+	out = reserve(l, out, len * ESCAPE_GROWTH + 2);
+	*out++ = '"';
+	out = text_copy_quotable(out, s, len) ? out + len : put_escaped(out, s, len);
+	*out++ = '"';
+	return out;
 }
 
-/* A word of ours, which has nothing to escape. */
-static void put_name(struct json_lines *l, const char *s)
+static char *put_text(struct json_lines *l, char *out, const char *s)
 {
-	put_quoted(l, s, strlen(s));
+	return s ? put_string(l, out, s, strlen(s)) : PUT(out, "null");
 }
 
-static void put_text(struct json_lines *l, const char *s)
+/* A word of ours: short, and nothing to escape. */
+static inline char *put_name(char *out, const char *s)
 {
-	size_t len = s ? strlen(s) : 0;
+	size_t len = strlen(s);
 
-	if (!s) {
-		PUT(l, "null");
-	} else if (text_is_quotable(s, len)) {
-		put_quoted(l, s, len);
-	} else {
-		PUT(l, "\"");
-		put_escaped(l, s, len);
-		PUT(l, "\"");
-	}
+	*out++ = '"';
+	out = put(out, s, len);
+	*out++ = '"';
+	return out;
 }
 
-static void put_texts(struct json_lines *l, const char *const *list, unsigned n)
+static char *put_texts(struct json_lines *l, char *out, const char *const *list, unsigned n)
 {
-	PUT(l, "[");
+	*out++ = '[';
 	for (unsigned i = 0; i < n; i++) {
 		if (i)
-			PUT(l, ",");
-		put_text(l, list[i]);
+			*out++ = ',';
+		out = put_text(l, out, list[i]);
 	}
-	PUT(l, "]");
+	*out++ = ']';
+	return out;
 }
 
 /* ---- other values ---- */
 
 /* To 0.001; negative and what is no number are null. */
-static void put_real(struct json_lines *l, double value)
+static char *put_real(char *out, double value)
 {
-	if (!(value >= 0 && value < ROUND_LIMIT)) {
-		PUT(l, "null");
-		return;
-	}
+	if (!(value >= 0 && value < ROUND_LIMIT))
+		return PUT(out, "null");
 	uint64_t thousandths = (uint64_t)(value * 1000 + 0.5);
-	char *out = reserve(l, 24);
-	size_t n = text_of_uint(out, thousandths / 1000);
 	unsigned part = (unsigned)(thousandths % 1000);
-	out[n++] = '.';
-	out[n++] = (char)('0' + part / 100);
+
+	out = put_uint(out, thousandths / 1000);
+	*out++ = '.';
+	*out++ = (char)('0' + part / 100);
 	if (part % 100) {
-		out[n++] = (char)('0' + part / 10 % 10);
+		*out++ = (char)('0' + part / 10 % 10);
 		if (part % 10)
-			out[n++] = (char)('0' + part % 10);
+			*out++ = (char)('0' + part % 10);
 	}
-	l->len += n;
+	return out;
 }
 
-static void put_count_or_null(struct json_lines *l, uint64_t n)
+static inline char *put_count_or_null(char *out, uint64_t n)
 {
-	if (n)
-		put_uint(l, n);
-	else
-		PUT(l, "null");
+	return n ? put_uint(out, n) : PUT(out, "null");
 }
 
-static void put_bool(struct json_lines *l, bool b)
+static inline char *put_bool(char *out, bool b)
 {
-	if (b)
-		PUT(l, "true");
-	else
-		PUT(l, "false");
+	return b ? PUT(out, "true") : PUT(out, "false");
 }
 
-static void put_address(struct json_lines *l, const struct addr *a)
+static char *put_address(char *out, const struct addr *a)
 {
-	if (!addr_is_set(a)) {
-		PUT(l, "null");
-		return;
-	}
-	PUT(l, "\"");
-	char *out = reserve(l, ADDR_TEXT_MAX);
-	l->len += text_of_addr(out, a);
-	PUT(l, "\"");
+	if (!addr_is_set(a))
+		return PUT(out, "null");
+	*out++ = '"';
+	out += text_of_addr(out, a);
+	*out++ = '"';
+	return out;
 }
 
 static void put_two(char *out, unsigned n)
@@ -243,21 +235,18 @@ static void put_two(char *out, unsigned n)
 }
 
 /* As clock_utc_text(), which is asked once a day of the capture. */
-static void put_time(struct json_lines *l, int64_t ns)
+static char *put_time(struct json_lines *l, char *out, int64_t ns)
 {
 	int64_t day = ns / (86400 * NS_PER_S);
 	unsigned s = (unsigned)(ns / NS_PER_S % 86400), us = (unsigned)(ns % NS_PER_S / 1000);
 	char text[CLOCK_TEXT_MAX];
 
-	if (ns < 0) {
-		PUT(l, "\"1970-01-01T00:00:00.000000Z\"");
-		return;
-	}
+	if (ns < 0)
+		return PUT(out, "\"1970-01-01T00:00:00.000000Z\"");
 	if (!l->date[0] || day != l->day) {
 		memcpy(l->date, clock_utc_text(ns, text), sizeof(l->date));
 		l->day = day;
 	}
-	char *out = reserve(l, 32);
 	out[0] = '"';
 	memcpy(out + 1, l->date, sizeof(l->date));
 	put_two(out + 12, s / 3600);
@@ -271,316 +260,326 @@ static void put_time(struct json_lines *l, int64_t ns)
 	put_two(out + 25, us % 100);
 	out[27] = 'Z';
 	out[28] = '"';
-	l->len += 29;
+	return out + 29;
 }
 
 /* ---- findings, as json.c has them ---- */
 
-static void put_culprit(struct json_lines *l, const struct finding *f)
+static char *put_culprit(struct json_lines *l, char *out, const struct finding *f)
 {
 	const struct culprit *k = &f->culprit;
 
-	PUT(l, "{\"kind\":");
-	put_name(l, culprit_kind_name(k->kind));
-	PUT(l, ",\"text\":");
-	put_text(l, k->text ? k->text : "");
+	out = PUT(out, "{\"kind\":");
+	out = put_name(out, culprit_kind_name(k->kind));
+	out = PUT(out, ",\"text\":");
+	out = put_text(l, out, k->text ? k->text : "");
 	if (k->kind == CULPRIT_HOP || k->kind == CULPRIT_MIDDLEBOX) {
-		PUT(l, ",\"ttl\":");
-		put_count_or_null(l, k->ttl);
-		PUT(l, ",\"address\":");
-		put_address(l, &k->address);
-		PUT(l, ",\"asn\":null,\"as_name\":null");
+		out = PUT(out, ",\"ttl\":");
+		out = put_count_or_null(out, k->ttl);
+		out = PUT(out, ",\"address\":");
+		out = put_address(out, &k->address);
+		out = PUT(out, ",\"asn\":null,\"as_name\":null");
 	} else if (k->kind == CULPRIT_SERVER) {
-		PUT(l, ",\"code\":");
-		put_count_or_null(l, (uint64_t)k->code);
+		out = PUT(out, ",\"code\":");
+		out = put_count_or_null(out, (uint64_t)k->code);
 	}
-	PUT(l, "}");
+	*out++ = '}';
+	return out;
 }
 
-static void put_candidates(struct json_lines *l, const struct finding *f)
+static char *put_candidates(char *out, const struct finding *f)
 {
-	PUT(l, "[");
+	*out++ = '[';
 	for (unsigned i = 0; i < f->n_candidates; i++) {
 		if (i)
-			PUT(l, ",");
-		PUT(l, "{\"place\":");
-		put_name(l, place_name(f->candidates[i].place));
-		PUT(l, ",\"confidence\":");
-		put_real(l, f->candidates[i].confidence);
-		PUT(l, "}");
+			*out++ = ',';
+		out = PUT(out, "{\"place\":");
+		out = put_name(out, place_name(f->candidates[i].place));
+		out = PUT(out, ",\"confidence\":");
+		out = put_real(out, f->candidates[i].confidence);
+		*out++ = '}';
 	}
-	PUT(l, "]");
+	*out++ = ']';
+	return out;
 }
 
-static void put_icmp(struct json_lines *l, const struct finding *f)
+static char *put_icmp(struct json_lines *l, char *out, const struct finding *f)
 {
-	if (!f->has_icmp) {
-		PUT(l, "null");
-		return;
-	}
-	PUT(l, "{\"type\":");
-	put_uint(l, f->icmp.type);
-	PUT(l, ",\"code\":");
-	put_uint(l, f->icmp.code);
-	PUT(l, ",\"name\":");
-	put_text(l, f->icmp.name);
-	PUT(l, ",\"from\":");
-	put_address(l, &f->icmp.from);
-	PUT(l, "}");
+	if (!f->has_icmp)
+		return PUT(out, "null");
+	out = PUT(out, "{\"type\":");
+	out = put_uint(out, f->icmp.type);
+	out = PUT(out, ",\"code\":");
+	out = put_uint(out, f->icmp.code);
+	out = PUT(out, ",\"name\":");
+	out = put_text(l, out, f->icmp.name);
+	out = PUT(out, ",\"from\":");
+	out = put_address(out, &f->icmp.from);
+	*out++ = '}';
+	return out;
 }
 
-static void put_finding(struct json_lines *l, const struct finding *f)
+static char *put_finding(struct json_lines *l, char *out, const struct finding *f)
 {
-	PUT(l, "{\"mechanism\":");
-	put_name(l, mechanism_name(f->mechanism));
-	PUT(l, ",\"place\":");
-	put_name(l, place_name(f->place));
-	PUT(l, ",\"direction\":");
-	put_name(l, direction_name(f->direction));
-	PUT(l, ",\"confidence\":");
-	put_real(l, f->place != PLACE_UNKNOWN ? f->confidence : CONFIDENCE_NONE);
-	PUT(l, ",\"candidates\":");
-	put_candidates(l, f);
-	PUT(l, ",\"hop\":null,\"icmp\":"); /* a capture knows no hops */
-	put_icmp(l, f);
-	PUT(l, ",\"culprit\":");
-	put_culprit(l, f);
-	PUT(l, ",\"summary\":");
-	put_text(l, f->summary);
-	PUT(l, ",\"evidence\":[");
+	out = PUT(out, "{\"mechanism\":");
+	out = put_name(out, mechanism_name(f->mechanism));
+	out = PUT(out, ",\"place\":");
+	out = put_name(out, place_name(f->place));
+	out = PUT(out, ",\"direction\":");
+	out = put_name(out, direction_name(f->direction));
+	out = PUT(out, ",\"confidence\":");
+	out = put_real(out, f->place != PLACE_UNKNOWN ? f->confidence : CONFIDENCE_NONE);
+	out = PUT(out, ",\"candidates\":");
+	out = put_candidates(out, f);
+	out = PUT(out, ",\"hop\":null,\"icmp\":"); /* a capture knows no hops */
+	out = put_icmp(l, out, f);
+	out = PUT(out, ",\"culprit\":");
+	out = put_culprit(l, out, f);
+	out = PUT(out, ",\"summary\":");
+	out = put_text(l, out, f->summary);
+	out = PUT(out, ",\"evidence\":[");
 	for (unsigned i = 0; i < f->n_evidence; i++) {
 		if (i)
-			PUT(l, ",");
-		PUT(l, "\"e");
-		put_uint(l, f->evidence[i]);
-		PUT(l, "\"");
+			*out++ = ',';
+		out = PUT(out, "\"e");
+		out = put_uint(out, f->evidence[i]);
+		*out++ = '"';
 	}
-	PUT(l, "],\"remedy\":");
-	put_texts(l, f->remedy, f->n_remedy);
-	PUT(l, ",\"rule\":");
-	put_text(l, f->rule);
-	PUT(l, "}");
+	out = PUT(out, "],\"remedy\":");
+	out = put_texts(l, out, f->remedy, f->n_remedy);
+	out = PUT(out, ",\"rule\":");
+	out = put_text(l, out, f->rule);
+	*out++ = '}';
+	return out;
 }
 
-static void put_tls(struct json_lines *l, const struct connection *c)
+static char *put_tls(struct json_lines *l, char *out, const struct connection *c)
 {
 	const struct report_tls *t = &c->smtp.tls;
 
-	PUT(l, "{\"version\":");
-	put_text(l, t->version);
-	PUT(l, ",\"cipher\":");
-	put_text(l, t->cipher);
-	PUT(l, ",\"subject\":");
-	put_text(l, t->subject);
-	PUT(l, ",\"issuer\":");
-	put_text(l, t->issuer);
-	PUT(l, ",\"names\":");
-	put_texts(l, t->names, t->n_names);
-	PUT(l, ",\"spki_sha256\":");
-	put_text(l, t->spki_sha256);
-	PUT(l, ",\"verified\":");
-	put_bool(l, t->verified);
-	PUT(l, ",\"error\":");
-	put_text(l, t->error);
-	PUT(l, ",\"sni\":");
-	put_text(l, c->sni);
-	PUT(l, "}");
+	out = PUT(out, "{\"version\":");
+	out = put_text(l, out, t->version);
+	out = PUT(out, ",\"cipher\":");
+	out = put_text(l, out, t->cipher);
+	out = PUT(out, ",\"subject\":");
+	out = put_text(l, out, t->subject);
+	out = PUT(out, ",\"issuer\":");
+	out = put_text(l, out, t->issuer);
+	out = PUT(out, ",\"names\":");
+	out = put_texts(l, out, t->names, t->n_names);
+	out = PUT(out, ",\"spki_sha256\":");
+	out = put_text(l, out, t->spki_sha256);
+	out = PUT(out, ",\"verified\":");
+	out = put_bool(out, t->verified);
+	out = PUT(out, ",\"error\":");
+	out = put_text(l, out, t->error);
+	out = PUT(out, ",\"sni\":");
+	out = put_text(l, out, c->sni);
+	*out++ = '}';
+	return out;
 }
 
 /* One server says the same to all. */
-static void put_ehlo(struct json_lines *l, const struct connection *c)
+static char *put_ehlo(struct json_lines *l, char *out, const struct connection *c)
 {
-	size_t before = l->len;
-
-	if (c->keywords_of && c->keywords_of == l->ehlo_of) {
-		put(l, l->ehlo, l->ehlo_len);
-		return;
-	}
-	put_texts(l, c->smtp.ehlo, c->smtp.n_ehlo);
-	l->ehlo_len = l->len - before;
+	if (c->keywords_of && c->keywords_of == l->ehlo_of)
+		return put(reserve(l, out, l->ehlo_len), l->ehlo, l->ehlo_len);
+	size_t before = (size_t)(out - l->bytes);
+	out = put_texts(l, out, c->smtp.ehlo, c->smtp.n_ehlo);
+	l->ehlo_len = (size_t)(out - l->bytes) - before;
 	l->ehlo_of = l->ehlo_len <= sizeof(l->ehlo) ? c->keywords_of : 0;
 	if (l->ehlo_of)
 		memcpy(l->ehlo, l->bytes + before, l->ehlo_len);
+	return out;
 }
 
-static void put_smtp(struct json_lines *l, const struct connection *c)
+static char *put_smtp(struct json_lines *l, char *out, const struct connection *c)
 {
 	const struct report_smtp *s = &c->smtp;
 
-	if (!c->has_smtp) {
-		PUT(l, "null");
-		return;
-	}
-	PUT(l, "{\"code\":");
-	put_count_or_null(l, (uint64_t)s->code);
-	PUT(l, ",\"banner\":");
-	put_text(l, s->banner);
-	PUT(l, ",\"ehlo\":");
-	put_ehlo(l, c);
-	PUT(l, ",\"starttls\":");
-	put_text(l, s->starttls);
-	PUT(l, ",\"auth\":");
-	put_texts(l, s->auth, s->n_auth);
-	PUT(l, ",\"tls\":");
+	if (!c->has_smtp)
+		return PUT(out, "null");
+	out = PUT(out, "{\"code\":");
+	out = put_count_or_null(out, (uint64_t)s->code);
+	out = PUT(out, ",\"banner\":");
+	out = put_text(l, out, s->banner);
+	out = PUT(out, ",\"ehlo\":");
+	out = put_ehlo(l, out, c);
+	out = PUT(out, ",\"starttls\":");
+	out = put_text(l, out, s->starttls);
+	out = PUT(out, ",\"auth\":");
+	out = put_texts(l, out, s->auth, s->n_auth);
+	out = PUT(out, ",\"tls\":");
 	if (s->has_tls)
-		put_tls(l, c);
+		out = put_tls(l, out, c);
 	else
-		PUT(l, "null");
-	PUT(l, "}");
+		out = PUT(out, "null");
+	*out++ = '}';
+	return out;
 }
 
-static void put_evidence(struct json_lines *l, const struct connection *c)
+static char *put_evidence(struct json_lines *l, char *out, const struct connection *c)
 {
-	PUT(l, "[");
+	*out++ = '[';
 	for (unsigned i = 0; i < c->n_evidence; i++) {
 		const struct report_evidence *e = &c->evidence[i];
 		if (i)
-			PUT(l, ",");
-		PUT(l, "{\"id\":\"e");
-		put_uint(l, e->number);
-		PUT(l, "\",\"t_ms\":");
-		put_real(l, e->t_ms);
-		PUT(l, ",\"source\":");
-		put_name(l, source_name(e->source));
-		PUT(l, ",\"port\":");
-		put_count_or_null(l, e->port);
-		PUT(l, ",\"text\":");
-		put_text(l, e->text);
-		PUT(l, "}");
+			*out++ = ',';
+		out = PUT(out, "{\"id\":\"e");
+		out = put_uint(out, e->number);
+		out = PUT(out, "\",\"t_ms\":");
+		out = put_real(out, e->t_ms);
+		out = PUT(out, ",\"source\":");
+		out = put_name(out, source_name(e->source));
+		out = PUT(out, ",\"port\":");
+		out = put_count_or_null(out, e->port);
+		out = PUT(out, ",\"text\":");
+		out = put_text(l, out, e->text);
+		*out++ = '}';
 	}
-	PUT(l, "]");
+	*out++ = ']';
+	return out;
 }
 
-static void put_side(struct json_lines *l, const struct connection_side *s)
+static char *put_side(char *out, const struct connection_side *s)
 {
-	PUT(l, "{\"address\":");
-	put_address(l, &s->address);
-	PUT(l, ",\"port\":");
-	put_uint(l, s->port);
-	PUT(l, "}");
+	out = PUT(out, "{\"address\":");
+	out = put_address(out, &s->address);
+	out = PUT(out, ",\"port\":");
+	out = put_uint(out, s->port);
+	*out++ = '}';
+	return out;
 }
 
-static void put_pair(struct json_lines *l, const struct connection_pair *p)
+static char *put_pair(struct json_lines *l, char *out, const struct connection_pair *p)
 {
-	PUT(l, ",\"pair\":{\"file\":");
-	put_text(l, p->file);
-	PUT(l, ",\"seen\":");
-	put_bool(l, p->found);
+	out = PUT(out, ",\"pair\":{\"file\":");
+	out = put_text(l, out, p->file);
+	out = PUT(out, ",\"seen\":");
+	out = put_bool(out, p->found);
 	if (p->found) {
-		PUT(l, ",\"side\":");
-		put_text(l, p->is_client_side ? "client" : "server");
-		PUT(l, ",\"client\":");
-		put_side(l, &p->client);
-		PUT(l, ",\"server\":");
-		put_side(l, &p->server);
-		PUT(l, ",\"first_packet\":");
-		put_uint(l, p->first_packet);
+		out = PUT(out, ",\"side\":");
+		out = put_text(l, out, p->is_client_side ? "client" : "server");
+		out = PUT(out, ",\"client\":");
+		out = put_side(out, &p->client);
+		out = PUT(out, ",\"server\":");
+		out = put_side(out, &p->server);
+		out = PUT(out, ",\"first_packet\":");
+		out = put_uint(out, p->first_packet);
 	}
-	PUT(l, ",\"changes\":");
-	put_texts(l, p->changes, p->n_changes);
-	PUT(l, "}");
+	out = PUT(out, ",\"changes\":");
+	out = put_texts(l, out, p->changes, p->n_changes);
+	*out++ = '}';
+	return out;
 }
 
 void json_lines_connection(struct json_lines *l, const struct connection *c)
 {
-	PUT(l, "{\"schema\":\"smtpblame.connection/1\",\"file\":");
-	put_text(l, c->file);
-	PUT(l, ",\"client\":");
-	put_side(l, &c->client);
-	PUT(l, ",\"server\":");
-	put_side(l, &c->server);
-	PUT(l, ",\"start\":");
-	put_time(l, c->start_ns);
-	PUT(l, ",\"duration_ms\":");
-	put_real(l, c->duration_ms);
-	PUT(l, ",\"packets\":{\"client\":");
-	put_uint(l, c->client.packets);
-	PUT(l, ",\"server\":");
-	put_uint(l, c->server.packets);
-	PUT(l, "},\"first_packet\":");
-	put_uint(l, c->first_packet);
-	PUT(l, ",\"state\":");
-	put_name(l, state_name(c->state));
-	PUT(l, ",\"summary\":");
-	put_text(l, c->summary);
-	PUT(l, ",\"stage\":");
-	put_text(l, c->stage);
-	PUT(l, ",\"end\":");
-	put_text(l, c->end);
-	PUT(l, ",\"findings\":[");
+	char *out = reserve(l, l->bytes + l->len, 0);
+
+	out = PUT(out, "{\"schema\":\"smtpblame.connection/1\",\"file\":");
+	out = put_text(l, out, c->file);
+	out = PUT(out, ",\"client\":");
+	out = put_side(out, &c->client);
+	out = PUT(out, ",\"server\":");
+	out = put_side(out, &c->server);
+	out = PUT(out, ",\"start\":");
+	out = put_time(l, out, c->start_ns);
+	out = PUT(out, ",\"duration_ms\":");
+	out = put_real(out, c->duration_ms);
+	out = PUT(out, ",\"packets\":{\"client\":");
+	out = put_uint(out, c->client.packets);
+	out = PUT(out, ",\"server\":");
+	out = put_uint(out, c->server.packets);
+	out = PUT(out, "},\"first_packet\":");
+	out = put_uint(out, c->first_packet);
+	out = PUT(out, ",\"state\":");
+	out = put_name(out, state_name(c->state));
+	out = PUT(out, ",\"summary\":");
+	out = put_text(l, out, c->summary);
+	out = PUT(out, ",\"stage\":");
+	out = put_text(l, out, c->stage);
+	out = PUT(out, ",\"end\":");
+	out = put_text(l, out, c->end);
+	out = PUT(out, ",\"findings\":[");
 	for (unsigned i = 0; i < c->n_findings; i++) {
 		if (i)
-			PUT(l, ",");
-		put_finding(l, &c->findings[i]);
+			*out++ = ',';
+		out = put_finding(l, out, &c->findings[i]);
 	}
-	PUT(l, "],\"smtp\":");
-	put_smtp(l, c);
-	PUT(l, ",\"evidence\":");
-	put_evidence(l, c);
+	out = PUT(out, "],\"smtp\":");
+	out = put_smtp(l, out, c);
+	out = PUT(out, ",\"evidence\":");
+	out = put_evidence(l, out, c);
 	if (c->pair)
-		put_pair(l, c->pair);
-	PUT(l, "}\n");
+		out = put_pair(l, out, c->pair);
+	out = PUT(out, "}\n");
+	l->len = (size_t)(out - l->bytes);
 	if (l->len >= FLUSH_BYTES)
 		json_lines_flush(l);
 }
 
-static void put_group(struct json_lines *l, const struct read_group *g)
+static char *put_group(struct json_lines *l, char *out, const struct read_group *g)
 {
-	PUT(l, "{\"state\":");
-	put_name(l, state_name(g->state));
-	PUT(l, ",\"mechanism\":");
-	put_text(l, g->state == STATE_OPEN ? NULL : mechanism_name(g->mechanism));
-	PUT(l, ",\"place\":");
-	put_text(l, g->state == STATE_OPEN ? NULL : place_name(g->place));
-	PUT(l, ",\"connections\":");
-	put_uint(l, g->connections);
-	PUT(l, ",\"servers\":[");
+	out = reserve(l, out, 0);
+	out = PUT(out, "{\"state\":");
+	out = put_name(out, state_name(g->state));
+	out = PUT(out, ",\"mechanism\":");
+	out = put_text(l, out, g->state == STATE_OPEN ? NULL : mechanism_name(g->mechanism));
+	out = PUT(out, ",\"place\":");
+	out = put_text(l, out, g->state == STATE_OPEN ? NULL : place_name(g->place));
+	out = PUT(out, ",\"connections\":");
+	out = put_uint(out, g->connections);
+	out = PUT(out, ",\"servers\":[");
 	for (unsigned i = 0; i < g->n_servers && i < READ_GROUP_SHOWN; i++) {
 		if (i)
-			PUT(l, ",");
-		PUT(l, "{\"address\":");
-		put_address(l, &g->servers[i].address);
-		PUT(l, ",\"port\":");
-		put_uint(l, g->servers[i].port);
-		PUT(l, ",\"connections\":");
-		put_uint(l, g->servers[i].connections);
-		PUT(l, "}");
+			*out++ = ',';
+		out = PUT(out, "{\"address\":");
+		out = put_address(out, &g->servers[i].address);
+		out = PUT(out, ",\"port\":");
+		out = put_uint(out, g->servers[i].port);
+		out = PUT(out, ",\"connections\":");
+		out = put_uint(out, g->servers[i].connections);
+		*out++ = '}';
 	}
-	PUT(l, "]}");
+	return PUT(out, "]}");
 }
 
 void json_lines_summary(struct json_lines *l, const struct read_summary *s)
 {
-	PUT(l, "{\"schema\":\"smtpblame.read-summary/1\",\"files\":");
-	put_uint(l, s->files);
-	PUT(l, ",\"packets\":");
-	put_uint(l, s->packets);
-	PUT(l, ",\"connections\":");
-	put_uint(l, s->connections);
-	PUT(l, ",\"states\":{");
+	char *out = reserve(l, l->bytes + l->len, 0);
+
+	out = PUT(out, "{\"schema\":\"smtpblame.read-summary/1\",\"files\":");
+	out = put_uint(out, s->files);
+	out = PUT(out, ",\"packets\":");
+	out = put_uint(out, s->packets);
+	out = PUT(out, ",\"connections\":");
+	out = put_uint(out, s->connections);
+	out = PUT(out, ",\"states\":{");
 	for (int i = 0; i < STATE_COUNT; i++) {
 		if (i)
-			PUT(l, ",");
-		put_name(l, state_name((enum state)i));
-		PUT(l, ":");
-		put_uint(l, s->states[i]);
+			*out++ = ',';
+		out = put_name(out, state_name((enum state)i));
+		*out++ = ':';
+		out = put_uint(out, s->states[i]);
 	}
-	PUT(l, "},\"undecodable_packets\":");
-	put_uint(l, s->undecodable);
-	PUT(l, ",\"truncated\":");
-	put_bool(l, s->truncated);
-	PUT(l, ",\"warnings\":");
-	put_texts(l, s->warnings, s->n_warnings);
-	PUT(l, ",\"evicted\":");
-	put_uint(l, s->evicted);
-	PUT(l, ",\"path_probes\":");
-	put_uint(l, s->path_probes);
-	PUT(l, ",\"groups\":[");
+	out = PUT(out, "},\"undecodable_packets\":");
+	out = put_uint(out, s->undecodable);
+	out = PUT(out, ",\"truncated\":");
+	out = put_bool(out, s->truncated);
+	out = PUT(out, ",\"warnings\":");
+	out = put_texts(l, out, s->warnings, s->n_warnings);
+	out = PUT(out, ",\"evicted\":");
+	out = put_uint(out, s->evicted);
+	out = PUT(out, ",\"path_probes\":");
+	out = put_uint(out, s->path_probes);
+	out = PUT(out, ",\"groups\":[");
 	for (unsigned i = 0; i < s->n_groups; i++) {
 		if (i)
-			PUT(l, ",");
-		put_group(l, &s->groups[i]);
+			*out++ = ',';
+		out = put_group(l, out, &s->groups[i]);
 	}
-	PUT(l, "]}\n");
+	out = PUT(out, "]}\n");
+	l->len = (size_t)(out - l->bytes);
 	json_lines_flush(l);
 }

@@ -66,19 +66,27 @@ static void addresses(void **state)
 /* Every byte in every place of every short length. */
 static void plain_text(void **state)
 {
-	char text[40];
+	char text[40], copy[sizeof(text) + 1];
 
 	(void)state;
 	for (size_t len = 0; len < sizeof(text); len++) {
 		memset(text, 'x', sizeof(text));
+		memset(copy, '-', sizeof(copy));
 		assert_true(text_is_plain(text, len));
-		assert_true(text_is_quotable(text, len));
+		for (size_t i = 0; i < len; i++)
+			text[i] = (char)('a' + i % 26);
+		assert_true(text_copy_quotable(copy, text, len));
+		assert_memory_equal(copy, text, len);
+		assert_int_equal(copy[len], '-');
+		memset(text, 'x', sizeof(text));
 		for (size_t at = 0; at < len; at++) {
 			for (unsigned c = 0; c < 256; c++) {
 				bool plain = c >= 0x20 && c < 0x7f;
 				text[at] = (char)c;
 				assert_int_equal(text_is_plain(text, len), plain);
-				assert_int_equal(text_is_quotable(text, len), plain && c != '"' && c != '\\');
+				assert_int_equal(text_copy_quotable(copy, text, len),
+						 plain && c != '"' && c != '\\');
+				assert_int_equal(copy[len], '-');
 			}
 			text[at] = 'x';
 		}
