@@ -100,8 +100,10 @@ static size_t take_usual(struct reader *r, struct frame *out, size_t max)
 			break;
 		at = bytes + h[2];
 		packets++;
-		const uint8_t *tcp = ports ? wire_usual_ports(link_type, bytes, h[2]) : NULL;
-		if (tcp && !wire_wants(tcp, ports) && packets % FRAME_TICK != 0 && packets > 1) {
+		bool plain = false, tells_time = packets % FRAME_TICK == 0 || packets == 1;
+		const uint8_t *tcp = ports ? wire_usual_ports(link_type, bytes, h[2], &plain) : NULL;
+		bool wanted = tcp && wire_wants(tcp, ports);
+		if (tcp && !wanted && !tells_time) {
 			left_out = record;
 			continue;
 		}
@@ -112,8 +114,9 @@ static size_t take_usual(struct reader *r, struct frame *out, size_t max)
 			.wire_len = h[3] > h[2] ? h[3] : h[2],
 			.t_ns = h[0] * NS_PER_S + h[1] * unit_ns,
 			.link_type = link_type,
+			.plain = plain && wanted,
 		};
-		bool keep = (tcp && packets % FRAME_TICK != 0) || reader_keeps(r, &out[n]);
+		bool keep = wanted || reader_keeps(r, &out[n]);
 		left_out = keep ? NULL : record;
 		n += keep;
 	}
@@ -131,9 +134,10 @@ size_t reader_next_pcap(struct reader *r, struct frame *out, size_t max)
 	size_t n = take_usual(r, out, max), head = r->record_len;
 
 	while (n < max) {
-		if (r->skip && !reader_skip(r, n > 0))
+		bool borrowed = r->held || n > 0;
+		if (r->skip && !reader_skip(r, borrowed))
 			break;
-		if (reader_there(r) < head && (n > 0 || !reader_fill(r, head)))
+		if (reader_there(r) < head && (borrowed || !reader_fill(r, head)))
 			break;
 		const uint8_t *h = r->buffer + r->at;
 		uint32_t caplen = reader_u32(r, h + 8), len = reader_u32(r, h + 12);
@@ -143,13 +147,13 @@ size_t reader_next_pcap(struct reader *r, struct frame *out, size_t max)
 			len = other;
 		}
 		if (caplen > r->caplen_max) {
-			if (n == 0)
+			if (!borrowed)
 				return reader_broken(r, "a packet of %u bytes", caplen);
 			break;
 		}
 		size_t take = caplen < READER_FRAME_MAX ? caplen : READER_FRAME_MAX;
 		if (reader_there(r) < head + take) {
-			if (n > 0 || !reader_fill(r, head + take))
+			if (borrowed || !reader_fill(r, head + take))
 				break;
 			h = r->buffer + r->at;
 		}
@@ -161,6 +165,7 @@ size_t reader_next_pcap(struct reader *r, struct frame *out, size_t max)
 			reader_left_out(r, out[n].number, out[n].t_ns);
 		reader_pass(r, head + take);
 		r->skip = caplen - take;
+		n += take_usual(r, out + n, max - n);
 	}
-	return n > 0 ? n : reader_cut(r);
+	return n > 0 || r->held ? n : reader_cut(r);
 }

@@ -252,7 +252,7 @@ size_t reader_next_pcapng(struct reader *r, struct frame *out, size_t max)
 	enum step s = STEP_OTHER;
 
 	while (n < max && s != STEP_WAIT && s != STEP_END) {
-		s = block(r, n > 0, &out[n]);
+		s = block(r, r->held || n > 0, &out[n]);
 		if (s != STEP_FRAME)
 			continue;
 		out[n].number = ++r->packets;
@@ -261,7 +261,5 @@ size_t reader_next_pcapng(struct reader *r, struct frame *out, size_t max)
 		else
 			reader_left_out(r, out[n].number, out[n].t_ns);
 	}
-	if (n == 0 && !r->over)
-		return reader_cut(r);
-	return n;
+	return n > 0 || r->over || r->held ? n : reader_cut(r);
 }

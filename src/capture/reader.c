@@ -78,8 +78,7 @@ int reader_open(struct reader **out, int fd, const char *name, struct err *e)
 
 	if (input_open(&r->in, fd, name, e) != 0)
 		goto out;
-	r->size = HEAD_MAX + READER_FRAME_MAX + READ_CHUNK;
-	r->buffer = xmalloc(r->size);
+	r->buffer = r->own = xmalloc(READER_BUFFER);
 	bool whole = reader_fill(r, 24); /* the shorter one's header */
 	if (whole && reader_is_pcap(r->buffer)) {
 		reader_open_pcap(r);
@@ -110,7 +109,7 @@ void reader_free(struct reader *r)
 		return;
 	input_free(r->in);
 	free(r->interfaces);
-	free(r->buffer);
+	free(r->own);
 	free(r);
 }
 
@@ -128,6 +127,26 @@ size_t reader_next(struct reader *r, struct frame *out, size_t max)
 	out[0] = (struct frame){.number = r->left_out.number, .t_ns = r->left_out.t_ns};
 	r->left_out.number = 0;
 	return 1;
+}
+
+size_t reader_more(struct reader *r, struct frame *out, size_t max)
+{
+	if (r->over || max == 0)
+		return 0;
+	r->held = true;
+	size_t n = r->next(r, out, max);
+	r->held = false;
+	return n;
+}
+
+void reader_turn(struct reader *r, uint8_t *buffer)
+{
+	size_t there = reader_there(r);
+
+	memcpy(buffer, r->buffer + r->at, there);
+	r->buffer = buffer;
+	r->at = 0;
+	r->end = there;
 }
 
 const char *reader_fault(const struct reader *r, bool *truncated)

@@ -31,11 +31,21 @@ void reader_free(struct reader *r); /* NULL is fine */
 void reader_sift(struct reader *r, const struct port_set *ports);
 
 #define READER_FRAME_MAX 262144 /* libpcap's own maximum */
-#define READER_BYTES_MAX (READER_FRAME_MAX + 256 * 1024 + 64) /* of all frames of one call */
 
 /* Up to `max` frames, whose bytes are valid until the next call; 0: the end. A frame longer than
  * READER_FRAME_MAX is cut to that. */
 size_t reader_next(struct reader *r, struct frame *out, size_t max);
+
+/* For whoever wants to keep frames without copying them: the frames of reader_next() and of all reader_more()
+ * that follow lie in one buffer, which reader_turn() exchanges for another one, so that they stay. */
+#define READER_BUFFER (READER_FRAME_MAX + 128 * 1024 + 64)
+
+/* From now on the data is read into this buffer, of READER_BUFFER bytes; what is left of the old one goes there.
+ * Borrowed until the next turn. */
+void reader_turn(struct reader *r, uint8_t *buffer);
+
+/* Further frames as far as they are there already; 0: only reader_next() can tell. */
+size_t reader_more(struct reader *r, struct frame *out, size_t max);
 
 /* Valid at the end. NULL: the file is whole; else a text with the byte offset (in what comes out of
  * the decompression). *truncated: it merely ends too early. */

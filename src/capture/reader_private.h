@@ -10,11 +10,11 @@
 #include "capture/reader.h"
 #include "model/packet.h"
 
-/* How much is asked of the kernel at a time: what fits the second-level cache is fastest. */
-#define READ_CHUNK (256 * 1024)
+/* How much is asked of the kernel at a time: the buffers of a reader's owner fit the second-level cache. */
+#define READ_CHUNK (128 * 1024)
 /* Bytes before a frame, of either format. */
 #define HEAD_MAX 64
-_Static_assert(HEAD_MAX + READER_FRAME_MAX + READ_CHUNK <= READER_BYTES_MAX, "reader.h promises it");
+_Static_assert(HEAD_MAX + READER_FRAME_MAX + READ_CHUNK <= READER_BUFFER, "reader.h promises it");
 
 #define INTERFACES_MAX 1024 /* of one section; packets of further ones are not understood */
 
@@ -32,14 +32,16 @@ struct interface {
 
 struct reader {
 	struct input *in;
-	uint8_t *buffer;
-	size_t size, at, end;
+	uint8_t *buffer; /* READER_BUFFER bytes */
+	uint8_t *own;    /* the one that it begins with */
+	size_t at, end;
 	uint64_t offset;  /* of `at` in the data */
 	uint64_t skip;    /* bytes to pass over, beyond `at` */
 	uint64_t packets; /* passed so far */
 	const struct port_set *ports; /* only these are of interest; or NULL */
 	struct frame left_out;        /* the latest that was; number 0: it was not */
 	bool input_over, over, truncated;
+	bool held; /* frames of earlier calls lie in the buffer, which must stay as it is */
 	bool swapped; /* the file's byte order is not ours */
 	char fault[300];
 	size_t (*next)(struct reader *r, struct frame *out, size_t max);
@@ -101,6 +103,7 @@ static inline bool reader_keeps(struct reader *r, struct frame *f)
 		return false;
 	f->bytes = NULL;
 	f->caplen = 0;
+	f->plain = false;
 	return true;
 }
 

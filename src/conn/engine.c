@@ -221,6 +221,7 @@ static void prefetch_behind(const struct engine *e, const struct track *t)
 		struct key k;
 		table_key_of(&e->table, first, &k);
 		__builtin_prefetch(ghost_of(e, &k), 1);
+		table_prefetch(&e->table, &k);
 	}
 	if (first && first->body) {
 		const struct body *b = first->body;
@@ -451,12 +452,10 @@ static bool starts_anew(const struct track *t, const struct segment *s, enum con
 	return st && st->known && st->base != s->seq + 1;
 }
 
-static void take_segment(struct engine *e, const struct key *k, const struct segment *s)
+/* t: of this key, or NULL. */
+static void take_segment(struct engine *e, struct track *t, const struct key *k, const struct segment *s)
 {
-	uint32_t id = table_find(&e->table, k);
-	struct track *t = id != NO_TRACK ? table_at(&e->table, id) : NULL;
-
-	e->at_hand = id;
+	e->at_hand = t ? t->id : NO_TRACK;
 	if (t && starts_anew(t, s, k->src == t->client ? CONN_CLIENT : CONN_SERVER)) {
 		if (t->list != LIST_ENDED)
 			t->end = CONN_REPLACED;
@@ -486,8 +485,7 @@ static void take_icmp(struct engine *e, const struct packet *p)
 	if (!q->has_ports || (!port_in(&e->wanted, q->sport) && !port_in(&e->wanted, q->dport)))
 		return;
 	table_key(&e->table, q->src.family, q->src.bytes, q->sport, q->dst.bytes, q->dport, &k);
-	uint32_t id = table_find(&e->table, &k);
-	struct track *t = id != NO_TRACK ? table_at(&e->table, id) : NULL;
+	struct track *t = table_find(&e->table, &k);
 	if (!t) {
 		/* Only of a packet to a listed port can it be said that it was mail. */
 		if (!listed(e, q->dport) || is_ghost(e, &k))
@@ -537,7 +535,7 @@ static void take_tcp(struct engine *e, const struct packet *p, const struct fram
 		.fragments = fragments,
 	};
 	table_key(&e->table, s.family, s.src, s.sport, s.dst, s.dport, &k);
-	take_segment(e, &k, &s);
+	take_segment(e, table_find(&e->table, &k), &k, &s);
 }
 
 static void take_packet(struct engine *e, struct packet *p, const struct frame *f, bool fragments)
@@ -623,6 +621,7 @@ struct sighted {
 	enum peek peek;
 	uint32_t frame; /* index in the batch */
 	uint64_t number;
+	struct track *track; /* probably; or NULL */
 	struct segment segment;
 	struct key key;
 };
@@ -660,31 +659,30 @@ static size_t sight(struct engine *e, const struct frame *frames, size_t n, stru
 	return found;
 }
 
-static void prefetch_tracks(const struct engine *e, const struct sighted *x, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (x[i].peek == PEEK_SEGMENT)
-			table_prefetch_track(&e->table, &x[i].key);
-}
-
-static void prefetch_bodies(const struct engine *e, const struct sighted *x, size_t n)
+static void prefetch_tracks(const struct engine *e, struct sighted *x, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		const struct track *t =
-			x[i].peek == PEEK_SEGMENT ? table_likely(&e->table, &x[i].key) : NULL;
-		if (t && t->body)
-			prefetch(t->body, sizeof(*t->body));
+		x[i].track = x[i].peek == PEEK_SEGMENT ? table_likely(&e->table, &x[i].key) : NULL;
+		if (x[i].track)
+			prefetch(x[i].track, sizeof(*x[i].track));
 	}
 }
 
-static void prefetch_talks(const struct engine *e, const struct sighted *x, size_t n)
+static void prefetch_bodies(const struct sighted *x, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		const struct track *t = x[i].peek == PEEK_SEGMENT && x[i].segment.payload_len
-						? table_likely(&e->table, &x[i].key)
-						: NULL;
-		if (t && t->body && t->body->talk)
-			prefetch(t->body->talk, sizeof(*t->body->talk));
+		const struct body *b = x[i].track ? x[i].track->body : NULL;
+		if (b)
+			prefetch(b, sizeof(*b));
+	}
+}
+
+static void prefetch_talks(const struct sighted *x, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct body *b = x[i].track && x[i].segment.payload_len ? x[i].track->body : NULL;
+		if (b && b->talk)
+			prefetch(b->talk, sizeof(*b->talk));
 	}
 }
 
@@ -695,15 +693,15 @@ static void take_batch(struct engine *e, const struct frame *frames, size_t n)
 	size_t found = sight(e, frames, n, x);
 
 	prefetch_tracks(e, x, found);
-	prefetch_bodies(e, x, found);
-	prefetch_talks(e, x, found);
+	prefetch_bodies(x, found);
+	prefetch_talks(x, found);
 	for (size_t i = 0; i < found; i++) {
 		const struct frame *f = &frames[x[i].frame];
 
 		e->number = x[i].number;
 		e->t_ns = f->t_ns;
 		if (x[i].peek == PEEK_SEGMENT)
-			take_segment(e, &x[i].key, &x[i].segment);
+			take_segment(e, table_find_near(&e->table, &x[i].key, x[i].track), &x[i].key, &x[i].segment);
 		else
 			decode(e, f);
 	}

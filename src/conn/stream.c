@@ -45,7 +45,7 @@ void stream_clear(struct engine *e, struct stream *s)
 }
 
 /* Bytes that are next in order. cap < len: the snap length cut the rest. */
-static void consume(struct engine *e, struct track *t, enum conn_side side, const uint8_t *bytes,
+static inline void consume(struct engine *e, struct track *t, enum conn_side side, const uint8_t *bytes,
 		    uint32_t cap, uint32_t len)
 {
 	t->body->stream[side].parsed += len;
@@ -143,6 +143,13 @@ static void wait_for_turn(struct engine *e, struct stream *s, uint32_t seq, cons
 	*at = new;
 	s->n_early++;
 	e->early_bytes += got;
+}
+
+void stream_next(struct engine *e, struct track *t, enum conn_side side, const uint8_t *bytes, uint32_t cap,
+		 uint32_t len)
+{
+	if (!t->body->stream[side].closed)
+		consume(e, t, side, bytes, cap, len);
 }
 
 void stream_bytes(struct engine *e, struct track *t, enum conn_side side, uint32_t seq,

@@ -61,52 +61,53 @@ static inline uint64_t get64(const uint8_t *p)
 	return v;
 }
 
-static inline uint64_t hash_of(const struct table *t, const struct key *k)
+static inline uint32_t get32(const uint8_t *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+static inline uint64_t hash_v4(const struct table *t, uint32_t first, uint32_t second, uint64_t ports)
+{
+	return mix(((uint64_t)first << 32 | second) ^ t->seed[0], mix(ports ^ t->seed[1], 0x9e3779b97f4a7c15));
+}
+
+static inline uint64_t ports_of(const struct key *k)
+{
+	return (uint64_t)k->port[0] << 16 | k->port[1];
+}
+
+static inline uint64_t hash_v6(const struct table *t, const struct key *k, uint64_t ports)
 {
 	const uint64_t *seed = t->seed;
-	uint64_t ports = (uint64_t)k->port[0] << 16 | k->port[1];
-
-	if (k->family == ADDR_V4) {
-		uint32_t a, b;
-		memcpy(&a, k->addr[0], sizeof(a));
-		memcpy(&b, k->addr[1], sizeof(b));
-		return mix(((uint64_t)a << 32 | b) ^ seed[0],
-			   mix(ports ^ seed[1], 0x9e3779b97f4a7c15));
-	}
 	uint64_t h = mix(get64(k->addr[0]) ^ seed[0], get64(k->addr[0] + 8) ^ seed[1]);
+
 	h = mix(get64(k->addr[1]) ^ h, get64(k->addr[1] + 8) ^ seed[0]);
 	return mix(ports ^ seed[1], h ^ 0x9e3779b97f4a7c15);
 }
 
-/* In stores as wide as the loads of matches() are, which can't be served from narrower ones. */
-static inline void put_v4(uint8_t out[16], uint32_t address)
-{
-	uint64_t words[2] = {0, 0};
-
-	memcpy(&words[0], &address, sizeof(address));
-	memcpy(out, &words[0], sizeof(words[0]));
-	memcpy(out + 8, &words[1], sizeof(words[1]));
-}
-
 /* Without branches: which end sends is as good as random. */
-static inline void key_v4(const uint8_t *src, uint16_t sport, const uint8_t *dst, uint16_t dport,
-			  struct key *out)
+static inline void key_v4(const struct table *t, const uint8_t *src, uint16_t sport, const uint8_t *dst,
+			  uint16_t dport, struct key *out)
 {
-	uint32_t a, b;
-
-	memcpy(&a, src, sizeof(a));
-	memcpy(&b, dst, sizeof(b));
+	uint32_t a = get32(src), b = get32(dst);
 	/* any order will do, as long as it is always the same */
 	bool swap = ((uint64_t)a << 16 | sport) > ((uint64_t)b << 16 | dport);
-	put_v4(out->addr[0], swap ? b : a);
-	put_v4(out->addr[1], swap ? a : b);
+	uint32_t first = swap ? b : a, second = swap ? a : b;
+
+	memcpy(out->addr[0], &first, sizeof(first));
+	memcpy(out->addr[1], &second, sizeof(second));
 	out->port[0] = swap ? dport : sport;
 	out->port[1] = swap ? sport : dport;
+	out->family = ADDR_V4;
 	out->src = swap;
+	out->hash = hash_v4(t, first, second, ports_of(out));
 }
 
-static void key_v6(const uint8_t *src, uint16_t sport, const uint8_t *dst, uint16_t dport,
-		   struct key *out)
+static void key_v6(const struct table *t, const uint8_t *src, uint16_t sport, const uint8_t *dst,
+		   uint16_t dport, struct key *out)
 {
 	int order = memcmp(src, dst, 16);
 	unsigned first = order < 0 || (order == 0 && sport <= dport) ? 0 : 1;
@@ -115,18 +116,18 @@ static void key_v6(const uint8_t *src, uint16_t sport, const uint8_t *dst, uint1
 	memcpy(out->addr[!first], dst, 16);
 	out->port[first] = sport;
 	out->port[!first] = dport;
+	out->family = ADDR_V6;
 	out->src = (uint8_t)first;
+	out->hash = hash_v6(t, out, ports_of(out));
 }
 
 void table_key(const struct table *t, uint8_t family, const uint8_t *src, uint16_t sport,
 	       const uint8_t *dst, uint16_t dport, struct key *out)
 {
 	if (family == ADDR_V4)
-		key_v4(src, sport, dst, dport, out);
+		key_v4(t, src, sport, dst, dport, out);
 	else
-		key_v6(src, sport, dst, dport, out);
-	out->family = family;
-	out->hash = hash_of(t, out);
+		key_v6(t, src, sport, dst, dport, out);
 }
 
 void table_key_of(const struct table *t, const struct track *track, struct key *out)
@@ -135,21 +136,23 @@ void table_key_of(const struct table *t, const struct track *track, struct key *
 	memcpy(out->port, track->port, sizeof(out->port));
 	out->family = track->family;
 	out->src = 0;
-	out->hash = hash_of(t, out);
+	out->hash = out->family == ADDR_V4
+			    ? hash_v4(t, get32(out->addr[0]), get32(out->addr[1]), ports_of(out))
+			    : hash_v6(t, out, ports_of(out));
 }
 
-static bool matches(const struct track *t, const struct key *k)
+bool table_matches(const struct track *t, const struct key *k)
 {
 	const uint8_t *a = t->addr[0], *b = k->addr[0];
+	bool near = get32(a) == get32(b) && get32(a + 16) == get32(b + 16) && t->port[0] == k->port[0] &&
+		    t->port[1] == k->port[1] && t->family == k->family;
 
-	return get64(a) == get64(b) && get64(a + 16) == get64(b + 16) &&
-	       get64(a + 8) == get64(b + 8) && get64(a + 24) == get64(b + 24) &&
-	       t->port[0] == k->port[0] && t->port[1] == k->port[1] && t->family == k->family;
+	return near && (t->family == ADDR_V4 || memcmp(a, b, sizeof(t->addr)) == 0);
 }
 
 /* ---- the slots ---- */
 
-uint32_t table_find(const struct table *t, const struct key *k)
+struct track *table_find(const struct table *t, const struct key *k)
 {
 	uint32_t tag = (uint32_t)k->hash;
 
@@ -157,9 +160,9 @@ uint32_t table_find(const struct table *t, const struct key *k)
 		const struct slot *s = &t->slots[i];
 
 		if (s->id == NO_TRACK)
-			return NO_TRACK;
-		if (s->tag == tag && matches(table_at(t, s->id), k))
-			return s->id;
+			return NULL;
+		if (s->tag == tag && table_matches(table_at(t, s->id), k))
+			return table_at(t, s->id);
 	}
 }
 
@@ -220,7 +223,8 @@ uint32_t table_add(struct table *t, const struct key *k)
 	struct track *track = table_at(t, id);
 	t->free = track->next;
 	memset(track, 0, sizeof(*track));
-	memcpy(track->addr, k->addr, sizeof(track->addr));
+	for (unsigned end = 0; end < 2; end++)
+		memcpy(track->addr[end], k->addr[end], k->family == ADDR_V4 ? 4 : 16);
 	memcpy(track->port, k->port, sizeof(track->port));
 	track->family = k->family;
 	track->id = id;
@@ -247,6 +251,7 @@ void table_remove(struct table *t, uint32_t id)
 		hole = i;
 	}
 	t->slots[hole].id = NO_TRACK;
+	track->family = ADDR_NONE; /* matches nobody any more */
 	track->next = t->free;
 	t->free = id;
 	t->n--;

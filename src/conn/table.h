@@ -10,8 +10,8 @@
 #include "conn/track.h"
 
 struct key {
-	uint8_t addr[2][16]; /* the smaller end (address, port) first; of IPv4 four bytes, then
-				zeros */
+	uint8_t addr[2][16]; /* the smaller end (address, port) first; of IPv4 the first four bytes, the rest is
+			      * undefined */
 	uint16_t port[2];
 	uint8_t family;
 	uint8_t src; /* which of the two ends sent the packet */
@@ -43,7 +43,7 @@ void table_key(const struct table *t, uint8_t family, const uint8_t *src, uint16
 	       const uint8_t *dst, uint16_t dport, struct key *out);
 void table_key_of(const struct table *t, const struct track *track, struct key *out);
 
-uint32_t table_find(const struct table *t, const struct key *k); /* NO_TRACK: none */
+struct track *table_find(const struct table *t, const struct key *k); /* NULL: none */
 /* A zeroed track with its ends filled; the key must not be there. NO_TRACK: no room. */
 uint32_t table_add(struct table *t, const struct key *k);
 void table_remove(struct table *t, uint32_t id);
@@ -56,23 +56,21 @@ static inline struct track *table_at(const struct table *t, uint32_t id)
 }
 
 /* The track in the key's home slot: most often the one that table_find() finds, and nothing but a
- * guess what to prefetch. */
-static inline const struct track *table_likely(const struct table *t, const struct key *k)
+ * guess what to prefetch. NULL: who knows. */
+static inline struct track *table_likely(const struct table *t, const struct key *k)
 {
 	const struct slot *s = &t->slots[(uint32_t)k->hash & t->mask];
 
 	return s->tag == (uint32_t)k->hash && s->id != NO_TRACK ? table_at(t, s->id) : NULL;
 }
 
-static inline void table_prefetch_track(const struct table *t, const struct key *k)
-{
-	const struct track *track = table_likely(t, k);
+/* Whether a track, maybe one that is gone, has these ends. */
+bool table_matches(const struct track *t, const struct key *k);
 
-	if (track) {
-		__builtin_prefetch(track);
-		__builtin_prefetch((const char *)track + 64);
-		__builtin_prefetch((const char *)track + 128);
-	}
+/* The same as table_find(), whatever the guess is; NULL is fine. */
+static inline struct track *table_find_near(const struct table *t, const struct key *k, struct track *guess)
+{
+	return guess && table_matches(guess, k) ? guess : table_find(t, k);
 }
 
 static inline void table_prefetch(const struct table *t, const struct key *k)

@@ -365,7 +365,7 @@ static void rst(struct engine *e, struct track *t, const struct segment *s, enum
 /* ---- data and acknowledgements ---- */
 
 /* Data of this side that is new: sets what would be stuck if it were never acknowledged. */
-static void sent_new(struct conn_half *h, struct stream *st, const struct segment *s,
+static inline void sent_new(struct conn_half *h, struct stream *st, const struct segment *s,
 		     struct conn_mark m)
 {
 	uint32_t end = s->seq + s->payload_len;
@@ -399,7 +399,7 @@ static void sent_again(struct conn_half *h, struct stream *st, const struct segm
 	}
 }
 
-static void acknowledged(struct conn_half *h, struct stream *st, uint32_t ack, struct conn_mark m)
+static inline void acknowledged(struct conn_half *h, struct stream *st, uint32_t ack, struct conn_mark m)
 {
 	if (st->fin_known && ack == st->fin_seq + 1) {
 		h->fin_acked = true;
@@ -489,6 +489,15 @@ static bool nothing_new(const struct stream *st, const struct stream *other,
 	return !fin && !ack && diff(s->seq + s->payload_len, st->next) <= 0;
 }
 
+static inline void note_payload(struct conn_half *h, const struct segment *s, struct conn_mark m)
+{
+	if (h->segments++ == 0)
+		h->first_data = m;
+	h->last_data = m;
+	if (s->payload_len > h->size_max)
+		h->size_max = clip16(s->payload_len);
+}
+
 static void take_payload(struct engine *e, struct track *t, const struct segment *s,
 			 enum conn_side side, struct conn_mark m)
 {
@@ -497,12 +506,7 @@ static void take_payload(struct engine *e, struct track *t, const struct segment
 	struct stream *st = &b->stream[side];
 	int32_t ahead = diff(s->seq + s->payload_len, st->next);
 
-	h->segments++;
-	h->last_data = m;
-	if (h->segments == 1)
-		h->first_data = m;
-	if (s->payload_len > h->size_max)
-		h->size_max = clip16(s->payload_len);
+	note_payload(h, s, m);
 	if (ahead > 0)
 		sent_new(h, st, s, m);
 	else
@@ -604,8 +608,11 @@ static bool usual_segment(struct engine *e, struct track *t, const struct segmen
 	h->window_last = s->window;
 	if (s->window > h->window_max)
 		h->window_max = s->window;
-	if (s->payload_len)
-		take_payload(e, t, s, side, m);
+	if (s->payload_len) { /* as take_payload() takes what is next in order */
+		note_payload(h, s, m);
+		sent_new(h, st, s, m);
+		stream_next(e, t, side, s->payload, s->payload_cap, s->payload_len);
+	}
 	return true;
 }
 

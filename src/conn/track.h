@@ -232,6 +232,9 @@ void *engine_take_block(struct engine *e, size_t size, size_t *got);
 void stream_begin(struct stream *s, uint32_t base);
 void stream_bytes(struct engine *e, struct track *t, enum conn_side side, uint32_t seq,
 		  const uint8_t *bytes, uint32_t cap, uint32_t len);
+/* The same for what is next in order, while nothing waits for it. */
+void stream_next(struct engine *e, struct track *t, enum conn_side side, const uint8_t *bytes, uint32_t cap,
+		 uint32_t len);
 /* Gives up waiting for bytes that the other side has acknowledged, if it is time (or `now`). */
 void stream_holes(struct engine *e, struct track *t, enum conn_side side, bool now);
 void stream_clear(struct engine *e, struct stream *s);

@@ -110,11 +110,6 @@ const char *capture_fact_text(unsigned f)
 
 /* ---- where the capture was taken ---- */
 
-int capture_distance(unsigned ttl)
-{
-	return ttl == 0 ? -1 : (int)(wire_initial_ttl(ttl) - ttl);
-}
-
 /* 32 is left out: it is rather 64 with 32 hops behind it than an initial TTL of this century. */
 static bool is_initial(uint8_t ttl)
 {

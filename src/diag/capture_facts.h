@@ -17,6 +17,7 @@
 #include "diag/facts.h"
 #include "model/signature.h"
 #include "smtp/ehlo.h"
+#include "wire/decode.h"
 
 enum capture_fact {
 	/* where and how the capture looked */
@@ -225,7 +226,10 @@ void capture_facts_of(const struct conn *c, const struct capture_context *contex
 bool capture_is_probe(const struct conn *c);
 
 /* Hops that a packet has behind it, by the nearest usual initial TTL; -1 for ttl 0. */
-int capture_distance(unsigned ttl);
+static inline int capture_distance(unsigned ttl)
+{
+	return ttl == 0 ? -1 : (int)(wire_initial_ttl(ttl) - ttl);
+}
 
 /* Did the server send that reply for reasons of policy (RFC 3463 X.7.x, RFC 5321 421, 521, 554)? */
 bool capture_reply_is_policy(const struct conn *c, const struct conn_reply *r);

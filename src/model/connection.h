@@ -76,6 +76,8 @@ struct read_group {
 		uint64_t connections;
 	} servers[READ_GROUP_SERVERS]; /* most frequent first, when the reading is over */
 	unsigned n_servers;
+	unsigned first_least; /* no server before that one has `least` connections, */
+	uint64_t least;       /* ... and none has fewer */
 };
 
 /* All files together. */

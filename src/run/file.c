@@ -20,6 +20,7 @@
 
 #define ROOM_BYTES ((size_t)4 << 20)
 #define ROOM_ALIGN 16
+#define ROOM_AHEAD 4096 /* two or three records */
 #define NAME_MAX_BYTES 4096
 #define ROOM_TIME_NS (60 * NS_PER_S) /* what is farther away tells nothing about a connection */
 
@@ -156,10 +157,12 @@ static void expect(void *ctx, const struct conn *c)
 	char *tail = r->room.bytes + r->room.tail;
 	for (size_t at = 0; at < c->size && r->room.tail + at < ROOM_BYTES; at += 64)
 		__builtin_prefetch(tail + at, 1);
+	/* the oldest were asked for when those before them went */
 	const struct conn *oldest = room_oldest(&r->room);
 	capture_expect(r->judge, oldest);
-	for (size_t at = 0; at < oldest->size; at += 64)
-		__builtin_prefetch((const char *)oldest + at);
+	char *ahead = (char *)(uintptr_t)oldest + ROOM_AHEAD;
+	for (size_t at = 0; at < oldest->size && ahead + at < r->room.bytes + ROOM_BYTES; at += 64)
+		__builtin_prefetch(ahead + at);
 }
 
 static void take(void *ctx, const struct conn *c)

@@ -8,24 +8,21 @@
 
 #include "base/arena.h"
 
-/* Frames taken from the reader at a time. */
-#define FRAMES 64
-
-/* Sifted packets on their way to the first thread. All blocks fit the second-level cache. */
-#define BLOCK_FRAMES 512
-#define BLOCK_BYTES  ((size_t)64 << 10)
-#define BLOCKS       8
+/* What was read at a time, on its way to the first thread: its sifted frames, and the buffer that they lie in.
+ * All that is used of them fits the second-level cache. */
+#define BLOCK_FRAMES 2048
+#define BLOCKS       4
 
 /* Records on their way to the second thread. A batch is handed over when it is full, and of a pipe
  * whenever all that came is used up. */
 #define BATCH_BYTES ((size_t)64 << 10)
 #define BATCHES     4
+#define AHEAD_BYTES 4096 /* two or three records */
 
 struct block {
-	size_t n, len;
+	size_t n;
 	struct frame frames[BLOCK_FRAMES];
-	/* theirs; it is full at BLOCK_BYTES, and has room for what the reader gives at once */
-	_Alignas(16) uint8_t bytes[BLOCK_BYTES + READER_BYTES_MAX + 16 * FRAMES];
+	uint8_t bytes[READER_BUFFER];
 };
 
 struct batch {
@@ -83,30 +80,17 @@ void relay_free(struct relay *q)
 
 /* ---- either thread ---- */
 
-static void keep_frame(struct block *b, const struct frame *f)
+/* Whether there may be more to read. */
+static bool fill_block(struct reader *r, struct block *b)
 {
-	struct frame *out = &b->frames[b->n++];
+	size_t n;
 
-	*out = *f;
-	if (f->bytes)
-		out->bytes = memcpy(b->bytes + b->len, f->bytes, f->caplen);
-	b->len += (f->caplen + 15u) / 16 * 16;
-}
-
-/* Whether there is more to read. */
-static bool fill_block(struct relay *q, struct block *b)
-{
-	struct frame frames[FRAMES];
-	size_t n = FRAMES;
-
-	b->n = b->len = 0;
-	while (b->n + FRAMES <= BLOCK_FRAMES && b->len < BLOCK_BYTES && (q->shared || n == FRAMES)) {
-		n = reader_next(q->reader, frames, FRAMES);
-		if (n == 0)
-			return false;
-		for (size_t i = 0; i < n; i++)
-			keep_frame(b, &frames[i]);
-	}
+	reader_turn(r, b->bytes);
+	b->n = reader_next(r, b->frames, BLOCK_FRAMES);
+	if (b->n == 0)
+		return false;
+	while ((n = reader_more(r, b->frames + b->n, BLOCK_FRAMES - b->n)) > 0)
+		b->n += n;
 	return true;
 }
 
@@ -118,7 +102,7 @@ static bool read_block(struct relay *q)
 		return false;
 	q->reading = true;
 	pthread_mutex_unlock(&q->lock);
-	bool more = fill_block(q, &q->blocks[q->blocks_to % BLOCKS]);
+	bool more = fill_block(q->reader, &q->blocks[q->blocks_to % BLOCKS]);
 	pthread_mutex_lock(&q->lock);
 	q->reading = false;
 	q->blocks_to++;
@@ -135,12 +119,20 @@ static void read_or_wait(struct relay *q)
 
 /* ---- the second thread: takes records ---- */
 
+/* What comes after the next record: the other processor wrote it. */
+static void fetch_ahead(const struct batch *b, size_t at, size_t size)
+{
+	for (size_t i = at + AHEAD_BYTES; i < at + AHEAD_BYTES + size && i < b->len; i += 64)
+		__builtin_prefetch(b->bytes + i);
+}
+
 static void take_batch(const struct relay_sink *s, const struct batch *b)
 {
 	const struct conn *c = (const void *)b->bytes;
 
 	for (size_t at = 0; at < b->len;) {
 		const struct conn *next = (const void *)(b->bytes + at + record_size(c));
+		fetch_ahead(b, at, record_size(c));
 		at += record_size(c);
 		if (s->soon && at < b->len)
 			s->soon(s->ctx, next);

@@ -20,27 +20,37 @@ static struct read_group *group_of(struct read_summary *s, const struct connecti
 	return &s->groups[s->n_groups++];
 }
 
+/* The first of those that have the fewest connections. Counts only grow: it lies behind the one before. */
+static unsigned smallest(struct read_group *g)
+{
+	while (g->first_least < g->n_servers && g->servers[g->first_least].connections > g->least)
+		g->first_least++;
+	if (g->first_least < g->n_servers)
+		return g->first_least;
+	g->first_least = 0;
+	for (unsigned i = 1; i < g->n_servers; i++)
+		if (g->servers[i].connections < g->servers[g->first_least].connections)
+			g->first_least = i;
+	g->least = g->servers[g->first_least].connections;
+	return g->first_least;
+}
+
 /* The most frequent ones in little space (Metwally, Agrawal, El Abbadi, ICDT 2005): who comes new takes
  * over the smallest count. So a count may be too large, by that of the smallest at most. */
 static void count_server(struct read_group *g, const struct connection_side *server)
 {
-	unsigned smallest = 0;
+	unsigned i = 0;
 
-	for (unsigned i = 0; i < g->n_servers; i++) {
-		if (g->servers[i].port == server->port && addr_equal(&g->servers[i].address, &server->address)) {
-			g->servers[i].connections++;
-			return;
-		}
-	}
-	for (unsigned i = 1; i < g->n_servers; i++)
-		smallest = g->servers[i].connections < g->servers[smallest].connections ? i : smallest;
-	if (g->n_servers < READ_GROUP_SERVERS) {
-		smallest = g->n_servers++;
-		g->servers[smallest].connections = 0;
-	}
-	g->servers[smallest].address = server->address;
-	g->servers[smallest].port = server->port;
-	g->servers[smallest].connections++;
+	while (i < g->n_servers && !(addr_equal(&g->servers[i].address, &server->address) &&
+				     g->servers[i].port == server->port))
+		i++;
+	if (i == READ_GROUP_SERVERS)
+		i = smallest(g);
+	else if (i == g->n_servers)
+		g->n_servers++;
+	g->servers[i].address = server->address;
+	g->servers[i].port = server->port;
+	g->servers[i].connections++;
 }
 
 void tally_add(struct read_summary *s, const struct connection *c)

@@ -53,11 +53,3 @@ enum decode_result wire_decode_ip_deep(const uint8_t *ip, size_t caplen, size_t 
 	return finish(wire_ip(&c, ADDR_NONE, TUNNELS_MAX, out), out);
 }
 
-unsigned wire_initial_ttl(unsigned ttl)
-{
-	if (ttl <= 32)
-		return 32;
-	if (ttl <= 64)
-		return 64;
-	return ttl <= 128 ? 128 : 255;
-}

@@ -48,7 +48,10 @@ void wire_tcp_options_of(const uint8_t *options, size_t caplen, size_t len, stru
 
 /* Where the packet began: the usual initial TTLs are 32, 64, 128, 255 (method.md section 4).
  * Returns the smallest of them that is >= ttl. The hop distance is that minus ttl. */
-unsigned wire_initial_ttl(unsigned ttl);
+static inline unsigned wire_initial_ttl(unsigned ttl)
+{
+	return ttl <= 32 ? 32 : ttl <= 64 ? 64 : ttl <= 128 ? 128 : 255;
+}
 
 /* "TCP 10.0.0.2:40000 > 192.0.2.1:25 [S] seq 1 win 64240 mss 1460 ttl 64" for evidence and tests,
  * into out; returns out. */

@@ -32,7 +32,10 @@ enum {
 #define IPV6_LEN 40
 #define TCP_MIN  20
 
-static uint16_t get16(const uint8_t *p)
+/* Where these are inlined, the usual way is one function without calls. */
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE uint16_t get16(const uint8_t *p)
 {
 	uint16_t v;
 
@@ -40,13 +43,6 @@ static uint16_t get16(const uint8_t *p)
 	return __builtin_bswap16(v);
 }
 
-static uint32_t get32(const uint8_t *p)
-{
-	uint32_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return __builtin_bswap32(v);
-}
 
 /* What the layers around the IP packet say of it. */
 struct around {
@@ -56,8 +52,28 @@ struct around {
 	bool loopback;
 };
 
-/* Where these are inlined, the usual way is one function without calls. */
-#define INLINE static inline __attribute__((always_inline))
+/* The rest of tcp(). */
+INLINE enum peek tcp_fields(const struct frame *f, size_t at, size_t end, struct segment *s)
+{
+	const uint8_t *t = f->bytes + at;
+	size_t header = (size_t)(t[12] >> 4) * 4;
+	if (header < TCP_MIN || end < at + header)
+		return PEEK_DECODE;
+
+	size_t options_end = at + header < f->caplen ? at + header : f->caplen;
+	s->seq = wire_u32(t + 4);
+	s->ack = wire_u32(t + 8);
+	s->flags = t[13];
+	s->window = get16(t + 14);
+	s->options = t + TCP_MIN;
+	s->options_len = (uint8_t)(options_end - at - TCP_MIN);
+	s->options_claimed = (uint8_t)(header - TCP_MIN);
+	s->payload = t + header;
+	s->payload_len = (uint32_t)(end - at - header);
+	size_t there = f->caplen > at + header ? f->caplen - at - header : 0;
+	s->payload_cap = there < s->payload_len ? (uint32_t)there : s->payload_len;
+	return PEEK_SEGMENT;
+}
 
 /* at: offset of the TCP header; end: where the IP packet ends by its own length. */
 INLINE enum peek tcp(const struct frame *f, size_t at, size_t end, const struct port_set *ports,
@@ -71,23 +87,7 @@ INLINE enum peek tcp(const struct frame *f, size_t at, size_t end, const struct 
 	s->dport = get16(t + 2);
 	if (!port_in(ports, s->sport) && !port_in(ports, s->dport))
 		return PEEK_NOTHING;
-	size_t header = (size_t)(t[12] >> 4) * 4;
-	if (header < TCP_MIN || end < at + header)
-		return PEEK_DECODE;
-
-	size_t options_end = at + header < f->caplen ? at + header : f->caplen;
-	s->seq = get32(t + 4);
-	s->ack = get32(t + 8);
-	s->flags = t[13];
-	s->window = get16(t + 14);
-	s->options = t + TCP_MIN;
-	s->options_len = (uint8_t)(options_end - at - TCP_MIN);
-	s->options_claimed = (uint8_t)(header - TCP_MIN);
-	s->payload = t + header;
-	s->payload_len = (uint32_t)(end - at - header);
-	size_t there = f->caplen > at + header ? f->caplen - at - header : 0;
-	s->payload_cap = there < s->payload_len ? (uint32_t)there : s->payload_len;
-	return PEEK_SEGMENT;
+	return tcp_fields(f, at, end, s);
 }
 
 /* VXLAN and Geneve hold frames; other UDP does not matter. */
@@ -240,7 +240,7 @@ static enum peek cooked(const struct frame *f, uint16_t type, uint16_t hardware,
 /* Ethernet addresses as on Linux's lo */
 INLINE bool is_on_lo(const uint8_t *b)
 {
-	return get32(b) == 0 && get32(b + 8) == 0;
+	return (wire_u32(b) | wire_u32(b + 8)) == 0;
 }
 
 static __attribute__((noinline)) enum peek by_link(const struct frame *f,
@@ -279,17 +279,19 @@ static __attribute__((noinline)) enum peek by_link(const struct frame *f,
 	}
 }
 
-/* Most frames of most captures go this way: Ethernet, and an IPv4 header without options before TCP. */
+/* Most frames of most captures go this way. */
 enum peek wire_peek(const struct frame *f, const struct port_set *ports, struct segment *out)
 {
-	static const size_t at = 14, tcp_at = 14 + IPV4_MIN;
-	const uint8_t *b = f->bytes, *ip = b + at;
+	static const size_t at = WIRE_ETHERNET, tcp_at = WIRE_ETHERNET + WIRE_IPV4;
+	const uint8_t *b = f->bytes, *ip = b + at, *t = b + tcp_at;
 
-	if (f->link_type != LINK_ETHERNET || f->caplen < tcp_at + TCP_MIN ||
-	    get16(b + 12) != TYPE_IPV4 || ip[0] != 0x45 || ip[9] != PROTO_TCP ||
-	    (get16(ip + 6) & 0x3fff) || get16(ip + 2) < IPV4_MIN + TCP_MIN || is_on_lo(b))
+	if (!f->plain && !(wire_is_plain_v4(f->link_type, b, f->caplen) && wire_wants(t, ports)))
 		return by_link(f, ports, out);
-	enum peek r = tcp(f, tcp_at, at + get16(ip + 2), ports, out);
+	if (is_on_lo(b))
+		return PEEK_DECODE;
+	out->sport = get16(t);
+	out->dport = get16(t + 2);
+	enum peek r = tcp_fields(f, tcp_at, at + get16(ip + 2), out);
 	if (r == PEEK_SEGMENT)
 		put_ipv4(out, ip, (struct around){.interface = f->interface, .dir = f->dir});
 	return r;

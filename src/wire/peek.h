@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "model/frame.h"
 #include "model/packet.h"
@@ -54,25 +55,42 @@ enum peek {
 
 enum peek wire_peek(const struct frame *f, const struct port_set *ports, struct segment *out);
 
-/* Where TCP's ports stand in the usual frame: Ethernet, and IP without anything in between. NULL: it is
- * another one. */
-static inline const uint8_t *wire_usual_ports(uint16_t link_type, const uint8_t *bytes, size_t caplen)
-{
-	enum { ETHERNET = 14, IPV4 = 20, IPV6 = 40, TCP = 20, PROTO = 6 };
-	const uint8_t *type = bytes + 12, *ip = bytes + ETHERNET;
+enum { WIRE_ETHERNET = 14, WIRE_IPV4 = 20, WIRE_IPV6 = 40, WIRE_TCP = 20 };
 
-	if (link_type != 1 || caplen < ETHERNET + IPV4 + TCP)
+/* Bytes of the wire as a number, for comparisons with constants. */
+static inline uint32_t wire_u32(const uint8_t *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? v : __builtin_bswap32(v);
+}
+
+/* Ethernet, then IPv4 without options, no fragment, then TCP, and 20 bytes of that: in three comparisons. */
+static inline bool wire_is_plain_v4(uint16_t link_type, const uint8_t *bytes, size_t caplen)
+{
+	const uint8_t *ip = bytes + WIRE_ETHERNET;
+
+	return link_type == 1 && caplen >= WIRE_ETHERNET + WIRE_IPV4 + WIRE_TCP &&
+	       (wire_u32(bytes + 12) & 0xffffff00) == 0x08004500 &&
+	       (wire_u32(ip + 6) & 0x3fff00ff) == 0x00000006 &&
+	       (wire_u32(ip) & 0xffff) >= WIRE_IPV4 + WIRE_TCP;
+}
+
+/* Where TCP's ports stand in the usual frame: Ethernet, and IP without anything in between. NULL: it is
+ * another one. *plain: see struct frame, but for the ports. */
+static inline const uint8_t *wire_usual_ports(uint16_t link_type, const uint8_t *bytes, size_t caplen, bool *plain)
+{
+	enum { PROTO = 6 };
+	const uint8_t *type = bytes + 12, *ip = bytes + WIRE_ETHERNET;
+
+	*plain = wire_is_plain_v4(link_type, bytes, caplen);
+	if (*plain)
+		return ip + WIRE_IPV4;
+	if (link_type != 1 || caplen < WIRE_ETHERNET + WIRE_IPV6 + WIRE_TCP || type[0] != 0x86 || type[1] != 0xdd ||
+	    ip[0] >> 4 != 6 || ip[6] != PROTO || (ip[4] << 8 | ip[5]) < WIRE_TCP)
 		return NULL;
-	if (type[0] == 0x08 && type[1] == 0x00) {
-		bool plain = ip[0] == 0x45 && ip[9] == PROTO && !(ip[6] & 0x3f) && !ip[7];
-		bool whole = (ip[2] << 8 | ip[3]) >= IPV4 + TCP;
-		return plain && whole ? ip + IPV4 : NULL;
-	}
-	if (type[0] == 0x86 && type[1] == 0xdd) {
-		bool plain = ip[0] >> 4 == 6 && ip[6] == PROTO && caplen >= ETHERNET + IPV6 + TCP;
-		return plain && (ip[4] << 8 | ip[5]) >= TCP ? ip + IPV6 : NULL;
-	}
-	return NULL;
+	return ip + WIRE_IPV6;
 }
 
 static inline bool wire_wants(const uint8_t *tcp_ports, const struct port_set *ports)
@@ -82,15 +100,18 @@ static inline bool wire_wants(const uint8_t *tcp_ports, const struct port_set *p
 	return port_in(ports, (uint16_t)(p[0] << 8 | p[1])) || port_in(ports, (uint16_t)(p[2] << 8 | p[3]));
 }
 
-/* False: wire_peek() would say PEEK_NOTHING. It may say so also where this is true. */
-static inline bool wire_matters(const struct frame *f, const struct port_set *ports)
+/* False: wire_peek() would say PEEK_NOTHING. It may say so also where this is true. Sets f->plain. */
+static inline bool wire_matters(struct frame *f, const struct port_set *ports)
 {
-	const uint8_t *p = wire_usual_ports(f->link_type, f->bytes, f->caplen);
+	bool plain;
+	const uint8_t *p = wire_usual_ports(f->link_type, f->bytes, f->caplen, &plain);
 	struct segment s;
 
-	if (p)
-		return wire_wants(p, ports);
-	return wire_peek(f, ports, &s) != PEEK_NOTHING;
+	if (!p)
+		return wire_peek(f, ports, &s) != PEEK_NOTHING;
+	bool wants = wire_wants(p, ports);
+	f->plain = wants && plain;
+	return wants;
 }
 
 #endif

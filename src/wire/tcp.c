@@ -83,10 +83,36 @@ static void note_order(uint8_t kind, unsigned n, struct tcp_segment *t)
 		t->option_order |= code << (4 * n);
 }
 
+static uint32_t u32_at(const uint8_t *p)
+{
+	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+/* A SYN of Linux, which most are: MSS, SACK permitted, timestamps, NOP, window scale. False: it is another
+ * one. */
+static bool usual_options(const struct cursor *c, struct tcp_segment *t)
+{
+	enum { LEN = 20, SACK_AND_TS = 0x0402080a, NOP_AND_WSCALE = 0x010303 };
+	const uint8_t *o = c->at;
+
+	if (c->left != LEN || c->cap != LEN || c->fault != DECODE_OK || o[0] != OPT_MSS || o[1] != 4 ||
+	    u32_at(o + 4) != SACK_AND_TS || u32_at(o + 16) >> 8 != NOP_AND_WSCALE)
+		return false;
+	t->has_mss = t->sack_permitted = t->has_ts = t->has_wscale = true;
+	t->mss = (uint16_t)(o[2] << 8 | o[3]);
+	t->ts_val = u32_at(o + 8);
+	t->ts_ecr = u32_at(o + 12);
+	t->wscale = o[19];
+	t->option_order = OPT_MSS | OPT_SACK_PERMITTED << 4 | OPT_TIMESTAMPS << 8 | OPT_NOP << 12 | OPT_WSCALE << 16;
+	return true;
+}
+
 void wire_tcp_options(struct cursor c, struct tcp_segment *t)
 {
 	unsigned n = 0;
 
+	if (usual_options(&c, t))
+		return;
 	while (c.left > 0) {
 		uint8_t kind = cursor_u8(&c);
 

@@ -61,6 +61,36 @@ struct seen {
 	char error[600];
 };
 
+/* The same again, one and then what is there already, into two buffers. */
+static void read_by_turns(int fd, const struct seen *expected)
+{
+	uint8_t *buffers[2] = {malloc(READER_BUFFER), malloc(READER_BUFFER)};
+	struct frame frames[3];
+	struct reader *r;
+	bool truncated;
+	struct err e;
+	size_t n, seen = 0;
+
+	lseek(fd, 0, SEEK_SET);
+	assert_int_equal(reader_open(&r, fd, "test", &e), 0);
+	for (unsigned turn = 0;; turn++) {
+		reader_turn(r, buffers[turn % 2]);
+		n = reader_next(r, frames, 1);
+		if (n == 0)
+			break;
+		n += reader_more(r, frames + 1, COUNT(frames) - 1);
+		seen += n;
+		assert_int_equal(frames[n - 1].number, seen);
+	}
+	assert_int_equal(seen, expected->n);
+	const char *fault = reader_fault(r, &truncated);
+	assert_string_equal(fault ? fault : "", expected->fault);
+	assert_int_equal(truncated, expected->truncated);
+	reader_free(r);
+	free(buffers[0]);
+	free(buffers[1]);
+}
+
 /* Reads them from a descriptor, a few at a time. */
 static void read_bytes(const void *bytes, size_t len, struct seen *s)
 {
@@ -88,6 +118,7 @@ static void read_bytes(const void *bytes, size_t len, struct seen *s)
 	if (fault)
 		strcpy(s->fault, fault);
 	reader_free(r);
+	read_by_turns(fd, s);
 	close(fd);
 }
 
@@ -513,10 +544,96 @@ static void sifted(void **state)
 	}
 }
 
+/* ---- buffers by turns ---- */
+
+#define TURN_PACKETS 3000
+#define TURN_FRAMES  64
+
+/* Mostly small ones, and some that are longer than what is read at a time. */
+static uint32_t turn_len(unsigned number)
+{
+	return number % 1000 == 0 ? 200000 : number * 7919 % 1500;
+}
+
+static int file_of_many(bool big)
+{
+	static uint8_t bytes[200000];
+	static struct file head;
+	int fd = memfd_create("capture", MFD_CLOEXEC);
+
+	pcap(&head, big, 0xa1b2c3d4, 0);
+	assert_int_equal(write(fd, head.bytes, head.len), head.len);
+	for (unsigned i = 1; i <= TURN_PACKETS; i++) {
+		head.len = 0;
+		put32(&head, 1700000000 + i);
+		put32(&head, 0);
+		put32(&head, turn_len(i));
+		put32(&head, turn_len(i));
+		memset(bytes, (int)i, turn_len(i));
+		assert_int_equal(write(fd, head.bytes, head.len), head.len);
+		assert_int_equal(write(fd, bytes, turn_len(i)), turn_len(i));
+	}
+	lseek(fd, 0, SEEK_SET);
+	return fd;
+}
+
+struct turn {
+	uint8_t *buffer;
+	struct frame frames[TURN_FRAMES];
+	size_t n;
+};
+
+static void check_turn(const struct turn *t, unsigned *number)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		const struct frame *f = &t->frames[i];
+		assert_int_equal(f->number, ++*number);
+		assert_int_equal(f->caplen, turn_len(*number));
+		for (size_t k = 0; k < f->caplen; k++)
+			if (f->bytes[k] != (uint8_t)*number)
+				fail_msg("packet %u: byte %zu is %u", *number, k, f->bytes[k]);
+	}
+}
+
+/* The frames of a buffer stay while the next ones are filled. */
+static void turns(void **state)
+{
+	(void)state;
+	for (int big = 0; big < 2; big++) {
+		struct turn turn[3] = {0};
+		struct reader *r;
+		struct err e;
+		unsigned number = 0, at = 0;
+		int fd = file_of_many(big);
+		assert_int_equal(reader_open(&r, fd, "test", &e), 0);
+		for (unsigned i = 0; i < COUNT(turn); i++)
+			turn[i].buffer = malloc(READER_BUFFER);
+		for (bool over = false; !over; at++) {
+			struct turn *t = &turn[at % COUNT(turn)];
+			check_turn(t, &number);
+			reader_turn(r, t->buffer);
+			t->n = reader_next(r, t->frames, at % 5 + 1);
+			over = t->n == 0;
+			for (size_t n = 1; n > 0 && t->n < TURN_FRAMES; t->n += n)
+				n = reader_more(r, t->frames + t->n, at % 7 ? TURN_FRAMES - t->n : 1);
+		}
+		for (unsigned i = 0; i < COUNT(turn); i++)
+			check_turn(&turn[(at + i) % COUNT(turn)], &number);
+		assert_int_equal(number, TURN_PACKETS);
+		bool truncated;
+		assert_null(reader_fault(r, &truncated));
+		reader_free(r);
+		for (unsigned i = 0; i < COUNT(turn); i++)
+			free(turn[i].buffer);
+		close(fd);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pcap_kinds),    cmocka_unit_test(pcap_cut),      cmocka_unit_test(sifted),
+		cmocka_unit_test(turns),
 		cmocka_unit_test(pcap_broken),   cmocka_unit_test(pcapng_interfaces),
 		cmocka_unit_test(pcapng_broken), cmocka_unit_test(compressed),
 	};
