@@ -35,6 +35,15 @@ void *xmalloc(size_t size)
 	return p;
 }
 
+void *xaligned_alloc(size_t align, size_t size)
+{
+	void *p = aligned_alloc(align, size);
+
+	if (!p)
+		out_of_memory();
+	return p;
+}
+
 void *xcalloc(size_t n, size_t size)
 {
 	void *p = calloc(n, size);

@@ -36,6 +36,7 @@ char *arena_vprintf(struct arena *a, const char *fmt, va_list ap)
 
 /* malloc family for the rest of the program, with the same promise. */
 void *xmalloc(size_t size);
+void *xaligned_alloc(size_t align, size_t size);
 void *xcalloc(size_t n, size_t size);
 void *xrealloc(void *p, size_t size);
 char *xstrdup(const char *s);

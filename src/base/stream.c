@@ -12,10 +12,11 @@ FILE *stream_to_memory(char **text, size_t *len)
 	return f;
 }
 
-void stream_to_memory_end(FILE *f)
+void stream_to_memory_end(FILE *f, char *const *text)
 {
 	int failed = ferror(f);
 
-	if (fclose(f) != 0 || failed)
+	/* glibc tells by the pointer alone that it could not cut the text to its size */
+	if (fclose(f) != 0 || failed || !*text)
 		out_of_memory();
 }

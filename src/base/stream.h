@@ -11,7 +11,7 @@
 /* As open_memstream(3); *text is malloc'd and belongs to the caller once the stream is closed. */
 FILE *stream_to_memory(char **text, size_t *len);
 
-/* Closes it. */
-void stream_to_memory_end(FILE *f);
+/* Closes it; text as above. */
+void stream_to_memory_end(FILE *f, char *const *text);
 
 #endif

@@ -64,7 +64,7 @@ char *filter_expand(const char *text, const struct filter_var *vars, size_t n_va
 		rc = expand_line(out, text, len, vars, n_vars, e);
 		text += len + (text[len] == '\n');
 	}
-	stream_to_memory_end(out);
+	stream_to_memory_end(out, &buf);
 	if (rc != 0) {
 		free(buf);
 		return NULL;

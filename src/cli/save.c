@@ -19,7 +19,7 @@ static int make_facts(struct text *t, const struct saved_case *c, struct err *e)
 	FILE *f = stream_to_memory(&t->bytes, &t->len);
 	int failed = saved_case_write_facts(c, SMTPBLAME_VERSION, f, e);
 
-	stream_to_memory_end(f);
+	stream_to_memory_end(f, &t->bytes);
 	return failed;
 }
 
@@ -28,7 +28,7 @@ static void make_report(struct text *t, const struct report *r)
 	FILE *f = stream_to_memory(&t->bytes, &t->len);
 
 	render_json(r, f);
-	stream_to_memory_end(f);
+	stream_to_memory_end(f, &t->bytes);
 }
 
 int save_case(struct case_store *store, const struct saved_case *c, const struct report *r,

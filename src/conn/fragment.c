@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/clock.h"
 
 #define ROWS        16
@@ -42,11 +43,7 @@ struct fragments *fragments_new(struct budget *b, uint64_t seed)
 
 	if (budget_take(b, sizeof(*f)) != 0)
 		return NULL;
-	f = calloc(1, sizeof(*f));
-	if (!f) {
-		budget_give(b, sizeof(*f));
-		return NULL;
-	}
+	f = xcalloc(1, sizeof(*f));
 	f->budget = b;
 	f->seed = seed;
 	return f;
@@ -127,12 +124,7 @@ static int make_room(struct fragments *f, struct datagram *d, size_t end)
 		return 0;
 	if (budget_take(f->budget, size - d->size) != 0)
 		return -1;
-	uint8_t *data = realloc(d->data, size);
-	if (!data) {
-		budget_give(f->budget, size - d->size);
-		return -1;
-	}
-	d->data = data;
+	d->data = xrealloc(d->data, size);
 	d->size = size;
 	return 0;
 }

@@ -64,11 +64,7 @@ static int add_slab(struct pool *p)
 {
 	if (budget_take(p->budget, SLAB_SIZE) != 0)
 		return -1;
-	struct slab *slab = aligned_alloc(SLAB_HEAD, SLAB_SIZE);
-	if (!slab) {
-		budget_give(p->budget, SLAB_SIZE);
-		return -1;
-	}
+	struct slab *slab = xaligned_alloc(SLAB_HEAD, SLAB_SIZE);
 	slab->next = p->slabs;
 	p->slabs = slab;
 	p->next = (uint8_t *)slab + SLAB_HEAD;

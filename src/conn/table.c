@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
+
 #define SLOTS_MIN  1024
 #define CHUNK_SIZE (TRACKS_PER_CHUNK * sizeof(struct track))
 /* Rows of `chunks`: 16 million connections, more than any ceiling worth setting holds. */
@@ -13,11 +15,7 @@ static struct slot *new_slots(struct budget *b, size_t n)
 {
 	if (budget_take(b, n * sizeof(struct slot)) != 0)
 		return NULL;
-	struct slot *slots = malloc(n * sizeof(*slots));
-	if (!slots) {
-		budget_give(b, n * sizeof(*slots));
-		return NULL;
-	}
+	struct slot *slots = xmalloc(n * sizeof(*slots));
 	memset(slots, 0xff, n * sizeof(*slots)); /* NO_TRACK */
 	return slots;
 }
@@ -30,8 +28,8 @@ int table_init(struct table *t, struct budget *b, const uint64_t seed[2])
 			    .mask = SLOTS_MIN - 1,
 			    .max_chunks = CHUNKS_MAX,
 			    .free = NO_TRACK};
-	t->chunks = malloc(CHUNKS_MAX * sizeof(struct track *));
-	return t->slots && t->chunks ? 0 : -1;
+	t->chunks = xmalloc(CHUNKS_MAX * sizeof(struct track *));
+	return t->slots ? 0 : -1;
 }
 
 void table_clear(struct table *t)
@@ -196,11 +194,7 @@ static int add_chunk(struct table *t)
 {
 	if (t->n_chunks == t->max_chunks || budget_take(t->budget, CHUNK_SIZE) != 0)
 		return -1;
-	struct track *chunk = aligned_alloc(64, CHUNK_SIZE);
-	if (!chunk) {
-		budget_give(t->budget, CHUNK_SIZE);
-		return -1;
-	}
+	struct track *chunk = xaligned_alloc(64, CHUNK_SIZE);
 	uint32_t first = t->n_chunks * TRACKS_PER_CHUNK;
 	t->chunks[t->n_chunks++] = chunk;
 	for (uint32_t i = TRACKS_PER_CHUNK; i-- > 0;) {

@@ -34,7 +34,7 @@ struct table {
 	uint32_t free; /* list of unused ids, by track.next */
 };
 
-/* -1: no memory for the smallest table. */
+/* -1: the budget is too small for the smallest table. */
 int table_init(struct table *t, struct budget *b, const uint64_t seed[2]);
 void table_clear(struct table *t);
 

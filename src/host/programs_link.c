@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "host/child.h"
 #include "host/netlink.h"
 #include "host/programs_private.h"
@@ -414,12 +415,10 @@ static void look_at_hook(struct links *s, const struct interface *i, uint32_t pa
 			 const char *name, bool before)
 {
 	const struct tcmsg header = {.tcm_ifindex = i->index, .tcm_parent = parent};
-	struct hook *k = calloc(1, sizeof(*k));
+	struct hook *k = xcalloc(1, sizeof(*k));
 	char *shown = NULL;
 	bool any = false;
 
-	if (!k)
-		return;
 	*k = (struct hook){
 		.i = i, .w = s->l->w, .name = name, .inbound = strcmp(name, "ingress") == 0};
 	if (!ask(s, netlink_request(RTM_GETTFILTER, NLM_F_DUMP, &header, sizeof(header)), on_filter,
@@ -453,11 +452,9 @@ static void look_at_interface(struct links *s, const struct interface *i)
 
 void programs_interfaces(struct programs_look *l)
 {
-	struct links *s = calloc(1, sizeof(*s));
+	struct links *s = xcalloc(1, sizeof(*s));
 	struct err e;
 
-	if (!s)
-		return;
 	s->l = l;
 	if (host_open(&s->h, &e) != 0) {
 		say_failed(s, "interfaces", e.text);

@@ -241,7 +241,7 @@ static char *printed(struct text_connections *t, print_fn *print, const struct c
 	FILE *out = stream_to_memory(&text, &size);
 
 	print(t, out, c);
-	stream_to_memory_end(out);
+	stream_to_memory_end(out, &text);
 	return text;
 }
 

@@ -546,7 +546,7 @@ __attribute__((noinline)) static const char *text_of(struct writer *w)
 
 	w->pen = (struct pen){.out = out, .scratch = w->a, .width = TICKET_WIDTH};
 	write_text(w);
-	stream_to_memory_end(out);
+	stream_to_memory_end(out, &text);
 	const char *copy = arena_strdup(w->a, text);
 	free(text);
 	return copy;

@@ -170,7 +170,7 @@ static enum MHD_Result answer_metrics(struct server *s, struct MHD_Connection *c
 	FILE *out = stream_to_memory(&body, &len);
 
 	print_metrics(s, open_metrics, out);
-	stream_to_memory_end(out);
+	stream_to_memory_end(out, &body);
 	return reply(c, MHD_HTTP_OK, open_metrics ? open_type : text_type, body, len,
 		     MHD_RESPMEM_MUST_FREE);
 }
@@ -338,7 +338,7 @@ void server_answer(struct server_job *job, struct report *const *reports, unsign
 		fprintf(out, "# error: %s\n", error);
 	if (job->open_metrics)
 		fputs("# EOF\n", out);
-	stream_to_memory_end(out);
+	stream_to_memory_end(out, &job->body);
 	finish(job);
 }
 
