@@ -76,8 +76,10 @@ static void sleep_until(int64_t mono_ns)
 {
 	while (!stopped && clock_mono_ns() < mono_ns) {
 		int64_t left = mono_ns - clock_mono_ns();
-		struct timespec t = {.tv_sec = left > 0 ? left / NS_PER_S : 0, .tv_nsec = left > 0 ? left % NS_PER_S : 0};
-		nanosleep(&t, NULL); /* a signal ends it */
+		/* a signal ends it, but for one that has come since `stopped` was looked at */
+		left = left < 0 ? 0 : left < NS_PER_S ? left : NS_PER_S;
+		struct timespec t = {.tv_sec = left / NS_PER_S, .tv_nsec = left % NS_PER_S};
+		nanosleep(&t, NULL);
 	}
 }
 
