@@ -32,8 +32,6 @@ struct report *build_begin(struct builder *b, const struct diag *d, const char *
 unsigned build_evidence(struct builder *b, int64_t t_ns, enum source source, unsigned port,
 			const char *text);
 
-void build_events_as_evidence(struct builder *b);
-void build_vantage(struct builder *b);
 void build_not_looked(struct builder *b);
 void build_notes(struct builder *b);
 

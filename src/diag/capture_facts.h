@@ -231,7 +231,4 @@ static inline int capture_distance(unsigned ttl)
 	return ttl == 0 ? -1 : (int)(wire_initial_ttl(ttl) - ttl);
 }
 
-/* Did the server send that reply for reasons of policy (RFC 3463 X.7.x, RFC 5321 421, 521, 554)? */
-bool capture_reply_is_policy(const struct conn *c, const struct conn_reply *r);
-
 #endif

@@ -205,7 +205,8 @@ static bool enhanced_code(const struct conn *c, const struct conn_reply *r, unsi
 	return *detail != UINT32_MAX;
 }
 
-bool capture_reply_is_policy(const struct conn *c, const struct conn_reply *r)
+/* Did the server send that reply for reasons of policy (RFC 3463 X.7.x, RFC 5321 421, 521, 554)? */
+static bool reply_is_policy(const struct conn *c, const struct conn_reply *r)
 {
 	unsigned subject, detail;
 
@@ -237,7 +238,7 @@ static void refusals(struct capture_facts *f)
 	const struct conn_reply *greeting = &s->replies[STAGE_GREETING], *hello = &s->replies[STAGE_EHLO];
 	bool mail = mail_begun(c), timeout = is_idle_timeout(c, &s->bad);
 	bool client_hello = s->client_first.len > 0 && (uint8_t)conn_text(c, s->client_first)[0] == TLS_HANDSHAKE;
-	bool policy = s->bad_stage >= STAGE_EHLO && capture_reply_is_policy(c, &s->bad) && !timeout;
+	bool policy = s->bad_stage >= STAGE_EHLO && reply_is_policy(c, &s->bad) && !timeout;
 
 	capture_note(f, CF_GREETED, is_good(greeting));
 	capture_note(f, CF_GREETING_REJECT, greeting->code >= 400 && !good_answers(c));

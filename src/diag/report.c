@@ -26,7 +26,7 @@ unsigned build_evidence(struct builder *b, int64_t t_ns, enum source source, uns
 	return e->number;
 }
 
-void build_events_as_evidence(struct builder *b)
+static void events_as_evidence(struct builder *b)
 {
 	const struct event_log *log = b->d->tracker.log;
 
@@ -135,7 +135,7 @@ static const char *control_outcome(const struct tracker *t, int port_index)
 	return "silent";
 }
 
-void build_vantage(struct builder *b)
+static void fill_vantage(struct builder *b)
 {
 	const struct tracker *t = &b->d->tracker;
 	struct arena *a = &b->r->arena;
@@ -250,8 +250,8 @@ struct report *build_begin(struct builder *b, const struct diag *d, const char *
 	r->target_input = arena_strdup(&r->arena, t->plan->input);
 	r->target_name = arena_strdup(&r->arena, t->plan->name);
 	r->target = t->plan->target;
-	build_vantage(b);
-	build_events_as_evidence(b);
+	fill_vantage(b);
+	events_as_evidence(b);
 	return r;
 }
 

@@ -614,21 +614,23 @@ void tracker_feed(struct tracker *t, size_t index)
 	}
 }
 
-bool tracker_port_greets(uint16_t port)
-{
-	return port == 25 || port == 587;
-}
-
 const struct ev_dns *tracker_dns(const struct tracker *t, enum dns_record record)
 {
 	return t->dns[record].has ? &t->log->events[t->dns[record].event].dns : NULL;
+}
+
+/* Ports on which the client waits for the greeting, and TLS comes by STARTTLS: RFC 5321, 6409. Other
+ * ports are whoever's who chose them. */
+static bool port_greets(uint16_t port)
+{
+	return port == 25 || port == 587;
 }
 
 /* The higher, the more this flow knows about the port. */
 static int flow_weight(const struct flow *f)
 {
 	if (f->role == FLOW_TLS_TRY)
-		return f->has_reply && !tracker_port_greets(f->port) ? 5 : 0;
+		return f->has_reply && !port_greets(f->port) ? 5 : 0;
 	if (f->has_reply)
 		return 6;
 	if (f->has_end || f->has_tls)

@@ -211,15 +211,11 @@ const struct ev_dns *tracker_dns(const struct tracker *t, enum dns_record record
  * explain it): the one with a session, else one that connected, else the one with a result, else the first. NULL before any was started. */
 const struct flow *tracker_main_flow(const struct tracker *t, int port_index);
 
-/* The attempt that began with TLS on a port that says nothing, NULL: none was made. */
 /* The connection of this port whose words are held back (FLOW_HELD), NULL none. */
 const struct flow *tracker_held(const struct tracker *t, int port_index);
 
+/* The attempt that began with TLS on a port that says nothing, NULL: none was made. */
 const struct flow *tracker_tls_try(const struct tracker *t, int port_index);
-
-/* Ports on which the client waits for the greeting, and TLS comes by STARTTLS: RFC 5321, 6409. Other
- * ports are whoever's who chose them. */
-bool tracker_port_greets(uint16_t port);
 
 /* Did packets get lost on their way to us? Then nothing that was not seen counts as absent. */
 bool tracker_capture_whole(const struct tracker *t);

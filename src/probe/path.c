@@ -15,7 +15,8 @@
 #include "base/arena.h"
 #include "base/clock.h"
 
-#define TCP_PROTO 6
+#define TCP_PROTO   6
+#define RAW_SYN_MAX (100 + RAW_PAYLOAD_MAX) /* with all headers */
 /* What a Linux SYN carries since 2.6: a SYN that looks otherwise is filtered by some boxes, and
  * would fake a block (method.md section 3). */
 #define SYN_WINDOW 64240
@@ -145,7 +146,8 @@ static unsigned build_tcp(const struct raw_syn *syn, uint8_t *tcp)
 	return len;
 }
 
-unsigned path_build(const struct raw_syn *syn, uint8_t out[RAW_SYN_MAX])
+/* The packet itself: IP header, TCP header and options; returns its length. */
+static unsigned build(const struct raw_syn *syn, uint8_t out[RAW_SYN_MAX])
 {
 	bool v4 = syn->dst.family == ADDR_V4;
 	unsigned ip_len = v4 ? 20 : 40;
@@ -217,7 +219,7 @@ int path_send(struct path_sender *s, const struct raw_syn *syn)
 	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(struct in6_pktinfo))] = {0};
 	struct sockaddr_storage to;
 	bool v4 = syn->dst.family == ADDR_V4;
-	unsigned len = path_build(syn, packet);
+	unsigned len = build(syn, packet);
 
 	if (syn->inject)
 		return s->packet < 0 ? EAFNOSUPPORT : send_below(s, syn, packet, len);

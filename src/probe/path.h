@@ -28,6 +28,8 @@ enum raw_kind {
 	RAW_ACK, /* on a connection: our kernel's last ACK once more, or one like it; with payload, data */
 };
 
+#define RAW_PAYLOAD_MAX 1440 /* with all headers: an Ethernet's MTU */
+
 struct raw_syn {
 	enum raw_kind kind;
 	struct addr src, dst;
@@ -52,10 +54,5 @@ struct raw_syn {
 
 /* 0, or the errno of the send: EPERM is the sign of an output rule. */
 int path_send(struct path_sender *s, const struct raw_syn *syn);
-
-/* The packet itself: IP header, TCP header and options into out; returns its length. */
-#define RAW_PAYLOAD_MAX 1440 /* with all headers: an Ethernet's MTU */
-#define RAW_SYN_MAX     (100 + RAW_PAYLOAD_MAX)
-unsigned path_build(const struct raw_syn *syn, uint8_t out[RAW_SYN_MAX]);
 
 #endif

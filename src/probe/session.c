@@ -27,7 +27,7 @@ static void add_event(struct session *s, int64_t t_ns, struct event *ev)
 	event_log_add(s->setup.log, ev);
 }
 
-struct arena *session_arena(struct session *s)
+static struct arena *arena_of(struct session *s)
 {
 	return &s->setup.log->arena;
 }
@@ -81,7 +81,7 @@ static const char *first_bytes(struct session *s)
 {
 	if (!s->first_len || s->auth != AUTH_NONE)
 		return NULL;
-	return text_clean(session_arena(s), s->first, s->first_len, sizeof(s->first));
+	return text_clean(arena_of(s), s->first, s->first_len, sizeof(s->first));
 }
 
 static void end_not_smtp(struct session *s)
@@ -136,7 +136,7 @@ static enum io ssl_result(struct session *s, int result)
 		end_by_errno(s, saved);
 		return IO_ENDED;
 	}
-	session_end(s, SESSION_TLS_ERROR, tls_error_text(session_arena(s)));
+	session_end(s, SESSION_TLS_ERROR, tls_error_text(arena_of(s)));
 	return IO_ENDED;
 }
 
@@ -250,20 +250,20 @@ const char *session_reply_text(struct session *s)
 			joined[n++] = p->text[i];
 		}
 	}
-	return text_clean(session_arena(s), joined, n, TEXT_KEPT);
+	return text_clean(arena_of(s), joined, n, TEXT_KEPT);
 }
 
 static const char *const *reply_lines(struct session *s)
 {
 	const struct smtp_parser *p = &s->parser;
-	const char **lines = arena_alloc(session_arena(s), (LINES_KEPT + 1) * sizeof(*lines));
+	const char **lines = arena_alloc(arena_of(s), (LINES_KEPT + 1) * sizeof(*lines));
 	size_t at = 0;
 
 	for (size_t n = 0; n < LINES_KEPT && at <= p->text_len; n++) {
 		const char *line = p->text + at;
 		const char *end = memchr(line, '\n', p->text_len - at);
 		size_t len = end ? (size_t)(end - line) : p->text_len - at;
-		lines[n] = text_clean(session_arena(s), line, len, LINE_KEPT);
+		lines[n] = text_clean(arena_of(s), line, len, LINE_KEPT);
 		at += len + 1;
 	}
 	return lines;
@@ -272,7 +272,7 @@ static const char *const *reply_lines(struct session *s)
 /* Asked for, and not said, for a reason of ours. */
 void session_not_tried(struct session *s, enum session_stage stage, const char *why)
 {
-	add_reply(s, stage, 0, arena_printf(session_arena(s), "not tried: %s", why), NULL);
+	add_reply(s, stage, 0, arena_printf(arena_of(s), "not tried: %s", why), NULL);
 }
 
 /* ---- replies ---- */
@@ -309,7 +309,7 @@ static void take_reply(struct session *s, size_t behind)
 	if (s->stage == STAGE_STARTTLS && code < 300) {
 		size_t injected = behind + drop_injected(s);
 		if (injected)
-			text = arena_printf(session_arena(s),
+			text = arena_printf(arena_of(s),
 					    "%s (and %zu bytes in the clear behind it, before TLS: "
 					    "thrown away)",
 					    text, injected);
@@ -393,11 +393,11 @@ static bool answers_in_clear(struct session *s)
 	len -= len > 0 && peek[len - 1] == '\r';
 	s->in_clear = true;
 	session_end(s, SESSION_TLS_ERROR,
-		    arena_printf(session_arena(s), "%s: %s",
+		    arena_printf(arena_of(s), "%s: %s",
 				 s->setup.implicit_tls
 					 ? "the server answers in the clear where TLS is expected"
 					 : "the server agrees to STARTTLS, and then answers in the clear",
-				 text_clean(session_arena(s), peek, len, sizeof(peek))));
+				 text_clean(arena_of(s), peek, len, sizeof(peek))));
 	return true;
 }
 
@@ -448,7 +448,7 @@ static bool shake_hands(struct session *s)
 	else
 		session_ehlo(s, STAGE_EHLO_TLS);
 	struct event ev = {.kind = EV_TLS};
-	tls_describe(s->setup.tls, s->ssl, session_arena(s), &ev.tls);
+	tls_describe(s->setup.tls, s->ssl, arena_of(s), &ev.tls);
 	s->verified = ev.tls.verified;
 	add_event(s, t_ns, &ev);
 	if (s->told)

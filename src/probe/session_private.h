@@ -13,9 +13,6 @@
 
 /* ---- session.c ---- */
 
-/* Of the log: what goes into events. */
-struct arena *session_arena(struct session *s);
-
 /* Sends one command, and waits for the reply of that stage. */
 void session_say(struct session *s, enum session_stage stage, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

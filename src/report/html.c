@@ -65,7 +65,8 @@ void html(struct html *h, const char *markup, ...)
 	va_end(ap);
 }
 
-void html_foreign(struct html *h, const char *text)
+/* Foreign text: kept from turning its surroundings around, whatever way it is written. */
+static void foreign(struct html *h, const char *text)
 {
 	html(h, "<bdi>%s</bdi>", text);
 }
@@ -89,11 +90,11 @@ void html_sentence(struct html *h, const char *text)
 		const char *code = arena_strndup(&h->scratch, quote + 1, (size_t)(end - quote - 1));
 		/* what the sentence leads up to, to be copied; amid one it is but named */
 		bool block = strchr(code, ' ') && (!end[1] || same_text(end + 1, "."));
-		html_foreign(h, arena_strndup(&h->scratch, text, (size_t)(quote - text)));
+		foreign(h, arena_strndup(&h->scratch, text, (size_t)(quote - text)));
 		html(h, block ? "<pre class=\"code\"><code>%s</code></pre>" : "<code>%s</code>", code);
 		text = end + 1;
 	}
-	html_foreign(h, text);
+	foreign(h, text);
 }
 
 const char *html_tone(const struct report *r, const struct report_port *p)
@@ -152,7 +153,7 @@ static void write_row(struct html_page *p, const struct report *r, bool whole)
 	if (whole)
 		html(&h, "<a href=\"#r%u\"><bdi>%s</bdi></a>", p->articles.number, target);
 	else
-		html_foreign(&h, target);
+		foreign(&h, target);
 	html(&h, "<br><small><bdi>%s</bdi></small></th><td>", way(&h.scratch, r));
 	for (unsigned i = 0; i < r->n_ports; i++)
 		html(&h, "%s<span class=\"state %s\">%u %s</span>", i ? " " : "",

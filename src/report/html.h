@@ -25,9 +25,6 @@ struct html {
 /* printf() of %s, %u, %d and %%, no more: every %s is escaped. */
 void html(struct html *h, const char *markup, ...) __attribute__((format(printf, 2, 3)));
 
-/* Foreign text: kept from turning its surroundings around, whatever way it is written. */
-void html_foreign(struct html *h, const char *text);
-
 /* The lines of a text of this program's own, which were cleaned one by one. */
 void html_lines(struct html *h, const char *text);
 

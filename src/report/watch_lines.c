@@ -50,7 +50,8 @@ static const char *lasting(struct arena *a, int64_t ns)
 	return arena_printf(a, "%lld days", s / 86400);
 }
 
-const char *watch_hours(struct arena *a, const struct watch_port *p)
+/* "from 08:00 to 18:00", "from 22:00 to 06:00 and from 12:00 to 13:00": when it is not open. */
+static const char *closed_hours(struct arena *a, const struct watch_port *p)
 {
 	const char *all = "";
 
@@ -70,7 +71,7 @@ static const char *pattern_words(struct arena *a, const struct watch_port *p)
 {
 	switch (p->pattern) {
 	case WATCH_HOURS:
-		return arena_printf(a, "not open %s (local time), day after day", watch_hours(a, p));
+		return arena_printf(a, "not open %s (local time), day after day", closed_hours(a, p));
 	case WATCH_LIMIT:
 		return "each time about as many looks pass before it stops: a limit on connections";
 	case WATCH_COMES_AND_GOES:

@@ -14,7 +14,4 @@ int watch_change_json(const struct watch_change *c, FILE *out); /* smtpblame.cha
 int watch_end_text(const struct watch_port *p, FILE *out);
 int watch_end_json(const struct watch_port *p, FILE *out);      /* smtpblame.watched/1 */
 
-/* "from 08:00 to 18:00", "from 22:00 to 06:00 and from 12:00 to 13:00": the hours at which it is not open. */
-const char *watch_hours(struct arena *a, const struct watch_port *p);
-
 #endif

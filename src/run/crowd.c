@@ -52,13 +52,14 @@ int crowd_begin(struct crowd *c, struct live *l, const uint16_t *ports, unsigned
 {
 	struct port_range all = source_ephemeral(), traces = source_for_traces(all);
 	unsigned each = attempts_of_run(n_ports), files = descriptors();
+	unsigned spare = files > OWN_DESCRIPTORS ? files - OWN_DESCRIPTORS : 0;
 
 	if (all.high >= traces.low && all.low <= traces.high) /* who gave all ports to connect() */
 		all.high = (uint16_t)(traces.low - 1u);
 	struct port_range connections = choose_range(all, wanted * each);
 	c->most = port_range_width(connections) / each;
-	if (files / (each + 1) < c->most)
-		c->most = (files - OWN_DESCRIPTORS) / (each + 1);
+	if (spare / (each + 1) < c->most)
+		c->most = spare / (each + 1);
 	if (c->most > wanted)
 		c->most = wanted;
 	if (c->most < 1)

@@ -19,8 +19,8 @@
  * come in bursts, and judging anew costs more than hearing. */
 #define GATHER_NS (5 * NS_PER_MS)
 /* Runs begin so far apart at least: nobody's queues shall overflow by our SYNs. */
-#define GAP_NS (NS_PER_S / 4000)
-#define BURST  16 /* ... after so many at once */
+#define GAP_NS   (NS_PER_S / 4000)
+#define BURST_NS (16 * GAP_NS) /* so much delay is caught up */
 /* Lasting: who asks is answered between two slices of work. */
 #define SLICE_NS (50 * NS_PER_MS)
 /* Lasting: without a run for so long, the tap rests, and what runs have shown is forgotten. */
@@ -272,8 +272,8 @@ static void begin_some(struct fleet *g)
 	int64_t now = clock_mono_ns(), gap = gap_ns(g);
 
 	end_late(g, now);
-	if (g->next_start < now - BURST * gap)
-		g->next_start = now - BURST * gap;
+	if (g->next_start < now - BURST_NS)
+		g->next_start = now - BURST_NS;
 	while (g->first && g->n < g->most &&
 	       (g->hurry || (g->next_start <= now &&
 			     (!crowd_waits(&g->crowd, now) || now >= g->first->wait_until)))) {
@@ -396,15 +396,15 @@ static void step_some(struct fleet *g, int64_t now)
 	}
 }
 
-int fleet_fd(const struct fleet *g)
+static int64_t next_wake(const struct fleet *g, int64_t now)
 {
-	return g->epoll;
-}
+	int64_t wake = INT64_MAX;
 
-static int64_t next_wake(const struct fleet *g)
-{
-	int64_t wake = g->first && g->n < g->most ? g->next_start : INT64_MAX;
-
+	/* the last of the samples may end before that: then something is done */
+	if (g->first && g->n < g->most)
+		wake = !crowd_waits(&g->crowd, now)                      ? g->next_start
+		       : g->first->wait_until < g->crowd.sample_until ? g->first->wait_until
+								      : g->crowd.sample_until;
 	for (const struct job *job = g->first; job; job = job->next)
 		if (job->begin_until < wake)
 			wake = job->begin_until;
@@ -439,7 +439,8 @@ static void wake_drawn(struct fleet *g, int64_t now)
 		wake_at(g, drawn->owner, 0);
 }
 
-int fleet_dispatch(struct fleet *g, int64_t *wake, struct err *e)
+/* What can be done now. *wake: clock_mono_ns(), INT64_MAX when nothing is under way. */
+static int dispatch(struct fleet *g, int64_t *wake, struct err *e)
 {
 	begin_some(g);
 	take_packets(g);
@@ -456,7 +457,7 @@ int fleet_dispatch(struct fleet *g, int64_t *wake, struct err *e)
 		g->rest_at = clock_mono_ns() + REST_NS;
 	else if (g->capturing && g->opt.lasting && now >= g->rest_at)
 		rest(g);
-	*wake = next_wake(g);
+	*wake = next_wake(g, now);
 	return 0;
 }
 
@@ -471,7 +472,7 @@ int fleet_run(struct fleet *g, int64_t until, struct err *e)
 	int64_t wake;
 
 	g->something_done = false;
-	if (fleet_dispatch(g, &wake, e) != 0)
+	if (dispatch(g, &wake, e) != 0)
 		return -1;
 	if (g->something_done)
 		return 0;

@@ -6,8 +6,8 @@
  * With a concurrency of 1 each run has the tap's filter, the agent and its trace
  * for itself, one after the other. With more they share a tap whose filter
  * takes what any of them may want, and every packet is given to the run that
- * has its source port (probe/ports.h). Nothing in here waits but fleet_run():
- * a caller with a loop of its own watches fleet_fd(). Main thread only.
+ * has its source port (probe/ports.h). Nothing in here waits but fleet_run().
+ * Main thread only.
  */
 #ifndef SB_RUN_FLEET_H
 #define SB_RUN_FLEET_H
@@ -32,7 +32,7 @@ struct fleet_options {
 	unsigned n_ports;
 };
 
-/* Called once for each plan, from fleet_dispatch() or fleet_run(). The report is the callee's; NULL
+/* Called once for each plan, from fleet_run() or fleet_free(). The report is the callee's; NULL
  * when the run could not be made (*e says why). saved: what it was derived from, where runs are to
  * be saved (live_options), else NULL; it may be taken over by emptying it. */
 typedef void fleet_done(void *arg, const struct plan *plan, struct report *r,
@@ -56,17 +56,11 @@ void fleet_submit(struct fleet *g, const struct plan *plan, int64_t time_ns, fle
 void fleet_submit_until(struct fleet *g, const struct plan *plan, int64_t deadline_ns,
 			fleet_done *done, void *arg);
 
-/* Readable when fleet_dispatch() has something to do; so has it at the time *wake. */
-int fleet_fd(const struct fleet *g);
-
-/* Does what can be done now; never waits. *wake: clock_mono_ns(), INT64_MAX when nothing is under
- * way. -1: nothing can go on (the tap failed). */
-int fleet_dispatch(struct fleet *g, int64_t *wake, struct err *e);
-
 /* fleet_run() returns when this can be read, too. */
 int fleet_watch(struct fleet *g, int fd, struct err *e);
 
-/* Until something is done, or `until`; 0, or -1 as fleet_dispatch(). A signal ends the wait. */
+/* Does what can be done, and waits until something is done, or `until` (clock_mono_ns()), at most a
+ * second. -1: nothing can go on (the tap failed). A signal ends the wait. */
 int fleet_run(struct fleet *g, int64_t until, struct err *e);
 
 /* Everything under way ends now, with a report of what is known; what has not begun ends with
