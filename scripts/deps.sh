@@ -11,7 +11,7 @@ TEST_PACKAGES=(libcmocka-dev ninja-build valgrind libc6-dbg chromium dpkg-dev li
 LAB_PACKAGES=(
 	python3 python3-jsonschema iproute2 nftables iptables openssl util-linux
 	procps postfix libsasl2-modules ufw firewalld dbus bpftool knot knot-dnsutils unbound dns-root-data
-	sslsplit
+	sslsplit prometheus systemd
 )
 
 package_installed() {
@@ -36,9 +36,9 @@ without_service_starts() {
 	)
 }
 
-# Firewalls and name servers that the lab runs in its namespaces are not to work for this
+# Firewalls, name servers and a Prometheus that the lab runs in its namespaces are not to work for this
 # machine from its next start on: packages switch them on.
-NOT_FOR_THIS_MACHINE=(ufw firewalld knot unbound)
+NOT_FOR_THIS_MACHINE=(ufw firewalld knot unbound prometheus)
 
 leave_switched_off() {
 	local package

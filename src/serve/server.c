@@ -332,9 +332,10 @@ void server_answer(struct server_job *job, struct report *const *reports, unsign
 	job->status = MHD_HTTP_OK;
 	render_prometheus(reports, n, trouble == SERVER_FINE, took, out);
 	print_troubles(trouble, out);
-	for (unsigned i = 0; i < n; i++)
+	/* for people: OpenMetrics has no comments, and a scraper that asked for it would refuse it all */
+	for (unsigned i = 0; i < n && !job->open_metrics; i++)
 		fprintf(out, "# %s\n", reports[i]->summary);
-	if (trouble != SERVER_FINE)
+	if (trouble != SERVER_FINE && !job->open_metrics)
 		fprintf(out, "# error: %s\n", error);
 	if (job->open_metrics)
 		fputs("# EOF\n", out);

@@ -24,6 +24,7 @@ TARGET = os.environ["TARGET4"]
 SHARE = pathlib.Path(__file__).resolve().parents[2] / "share"
 PORT = 9725
 PATIENCE_SECONDS = 15.0
+OPEN_METRICS = "application/openmetrics-text; version=1.0.0"
 
 
 def expressions(node):
@@ -71,6 +72,12 @@ class Serve(unittest.TestCase):
             done = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True)
             self.assertEqual(done.returncode, 0, done.stderr + done.stdout)
 
+    def check_open_metrics(self, text):
+        """Its parser in Prometheus takes no comment but these."""
+        for line in text.splitlines():
+            self.assertRegex(line, r"^# (HELP|TYPE) [a-z_]+ .+$|^# EOF$|^[a-z]")
+        self.assertTrue(text.endswith("\n# EOF\n"))
+
     def test_probe(self):
         run = self.start()
         status, text = self.get(f"/probe?target={TARGET}&ports=25,587")
@@ -86,9 +93,11 @@ class Serve(unittest.TestCase):
         status, text = self.get("/metrics")
         self.check_metrics(text)
         self.assertIn('smtpblame_probes_total{outcome="not_open"} 1\n', text)
-        status, text = self.get("/metrics", {"Accept": "application/openmetrics-text; version=1.0.0"})
-        self.assertTrue(text.endswith("# EOF\n"))
+        status, text = self.get("/metrics", {"Accept": OPEN_METRICS})
         self.assertIn("# TYPE smtpblame_probes counter\n", text)
+        self.check_open_metrics(text)
+        for target in (TARGET, "nosuch.example"):
+            self.check_open_metrics(self.get(f"/probe?target={target}&ports=25", {"Accept": OPEN_METRICS})[1])
         run.send_signal(signal.SIGTERM)
         self.assertEqual(run.wait(PATIENCE_SECONDS), 0)
 
