@@ -173,6 +173,30 @@ class Serve(unittest.TestCase):
         states = re.findall(r'state="(\w+)"\} 1\n', "".join(text for _, text, _ in answers))
         self.assertLessEqual(set(states), {"blocked", "inconclusive"})
 
+    def test_stopped(self):
+        """Who is asked to end while it is at work ends at once, and leaves nobody without an answer."""
+        run = self.start()
+        answers = []
+
+        def ask(path):
+            answers.append(self.get(path))
+
+        threads = [threading.Thread(target=ask, args=(f"/probe?target={target}",))
+                   for target in (TARGET, TARGET, f"{TARGET}&ports=25", "nosuch.example")]
+        for thread in threads:
+            thread.start()
+        until = time.monotonic() + PATIENCE_SECONDS
+        while not re.search(r"^smtpblame_probes_waiting [34]$", self.get("/metrics")[1], re.M):
+            self.assertLess(time.monotonic(), until, "the probes do not come")
+        run.send_signal(signal.SIGTERM)
+        for thread in threads:
+            thread.join()
+        self.assertEqual(run.wait(PATIENCE_SECONDS), 0, run.stderr.read())
+        for status, text in answers:
+            self.assertIn(status, (200, 503), text)
+            self.assertTrue(status == 503 or "smtpblame_probe_success 0\n" in text, text)
+        self.assertEqual(len(answers), len(threads))
+
     def test_usage(self):
         for options, word in ((["--listen", "0.0.0.0:9725"], "--allow"), (["--listen", "nowhere"], "--listen"),
                               (["--listen", "127.0.0.1:0"], "--listen"), (["mx.example.net"], "targets come"),
