@@ -11,15 +11,15 @@
 #include "base/clock.h"
 #include "base/text.h"
 
-#define SCHEMA      "smtpblame.report/"
-#define SCHEMA_OWN  "1"
-#define WORD_MAX    300  /* bytes of a name */
-#define TEXT_MAX    1000 /* of a sentence, a rule */
-#define LIST_MAX    256  /* hops, ports */
+#define SCHEMA       "smtpblame.report/"
+#define SCHEMA_OWN   "1"
+#define WORD_MAX     300  /* bytes of a name */
+#define TEXT_MAX     1000 /* of a sentence, a rule */
+#define LIST_MAX     256  /* hops, ports */
 #define FINDINGS_MAX 16
-#define TTL_MAX     255
-#define YEARS_MAX   2200
-#define SHOWN_MAX   60
+#define TTL_MAX      255
+#define YEARS_MAX    2200
+#define SHOWN_MAX    60
 
 /* One document: the first thing that is wrong stays (`what`). */
 struct doc {
@@ -89,7 +89,8 @@ static size_t array(struct doc *d, const json_t *o, const char *key, bool requir
 }
 
 /* Missing and null: 0. */
-static uint32_t number(struct doc *d, const json_t *o, const char *key, json_int_t least, json_int_t most)
+static uint32_t number(struct doc *d, const json_t *o, const char *key, json_int_t least,
+		       json_int_t most)
 {
 	const json_t *v = json_object_get(o, key);
 
@@ -123,13 +124,15 @@ static struct addr address(struct doc *d, const json_t *o, const char *key)
 
 	if (!v || json_is_null(v))
 		return a;
-	if (!json_is_string(v) || json_string_length(v) >= ADDR_TEXT_MAX || !addr_parse(&a, json_string_value(v)))
+	if (!json_is_string(v) || json_string_length(v) >= ADDR_TEXT_MAX ||
+	    !addr_parse(&a, json_string_value(v)))
 		bad(d, key, "no address");
 	return a;
 }
 
 /* A word of one of the report's lists; the index, or -1. */
-static int of_list(struct doc *d, const json_t *o, const char *key, int n, const char *(*name)(int i))
+static int of_list(struct doc *d, const json_t *o, const char *key, int n,
+		   const char *(*name)(int i))
 {
 	const char *s = json_string_value(json_object_get(o, key));
 
@@ -170,7 +173,8 @@ static int64_t days_to(int year, int month, int day)
 	int y = month > 2 ? year : year - 1;
 	int of_era = y % 400, of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
 
-	return (int64_t)(y / 400) * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
+	return (int64_t)(y / 400) * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year -
+	       719468;
 }
 
 static int64_t time_of(struct doc *d, const json_t *o, const char *key)
@@ -180,10 +184,12 @@ static int64_t time_of(struct doc *d, const json_t *o, const char *key)
 	int year, month, day, hour, minute, second, used = 0;
 	int64_t fraction = 0, unit = NS_PER_S;
 
-	if (!s || sscanf(s, "%4d-%2d-%2dT%2d:%2d:%2d%n", &year, &month, &day, &hour, &minute, &second,
-			 &used) != 6 || used != 19 || year < 1970 || year > YEARS_MAX || month < 1 ||
-	    month > 12 || day < 1 || day > days[month - 1] || hour < 0 || hour > 23 || minute < 0 ||
-	    minute > 59 || second < 0 || second > 60) {
+	if (!s ||
+	    sscanf(s, "%4d-%2d-%2dT%2d:%2d:%2d%n", &year, &month, &day, &hour, &minute, &second,
+		   &used) != 6 ||
+	    used != 19 || year < 1970 || year > YEARS_MAX || month < 1 || month > 12 || day < 1 ||
+	    day > days[month - 1] || hour < 0 || hour > 23 || minute < 0 || minute > 59 ||
+	    second < 0 || second > 60) {
 		bad(d, key, "no time");
 		return 0;
 	}
@@ -195,7 +201,8 @@ static int64_t time_of(struct doc *d, const json_t *o, const char *key)
 		}
 	if (strcmp(s, "Z") != 0)
 		bad(d, key, "no time in UTC");
-	return (((days_to(year, month, day) * 24 + hour) * 60 + minute) * 60 + second) * NS_PER_S + fraction;
+	return (((days_to(year, month, day) * 24 + hour) * 60 + minute) * 60 + second) * NS_PER_S +
+	       fraction;
 }
 
 /* ---- parts of a report ---- */
@@ -398,7 +405,8 @@ static int next_document(struct report_reader *r, json_t **root, struct err *e)
 		return at_document(r, e);
 	}
 	r->number++;
-	*root = json_load_callback(take_byte, &intake, JSON_REJECT_DUPLICATES | JSON_DISABLE_EOF_CHECK, &why);
+	*root = json_load_callback(take_byte, &intake,
+				   JSON_REJECT_DUPLICATES | JSON_DISABLE_EOF_CHECK, &why);
 	if (json_is_object(*root))
 		return 1;
 	if (intake.too_long)
@@ -414,7 +422,8 @@ static int next_document(struct report_reader *r, json_t **root, struct err *e)
 /* 1: a report, 0: to be passed over, -1: *e. */
 static int take_schema(struct report_reader *r, const json_t *root, struct err *e)
 {
-	static const char *const others[] = {"smtpblame.summary/", "smtpblame.comparison/", "smtpblame.error/"};
+	static const char *const others[] = {"smtpblame.summary/", "smtpblame.comparison/",
+					     "smtpblame.error/"};
 	const json_t *value = json_object_get(root, "schema");
 	const char *schema = json_string_value(value);
 	struct arena scratch = {0};
@@ -432,7 +441,9 @@ static int take_schema(struct report_reader *r, const json_t *root, struct err *
 	if (strcmp(schema, SCHEMA SCHEMA_OWN) == 0)
 		result = 1;
 	if (result < 0) {
-		err_set(e, ERR_USAGE, "%s: this version compares " SCHEMA SCHEMA_OWN ", as check --json prints it",
+		err_set(e, ERR_USAGE,
+			"%s: this version compares " SCHEMA SCHEMA_OWN
+			", as check --json prints it",
 			text_clean(&scratch, schema, json_string_length(value), SHOWN_MAX));
 		arena_clear(&scratch);
 		return at_document(r, e);

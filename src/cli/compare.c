@@ -14,17 +14,18 @@
 #include "run/sandbox.h"
 
 #define REPORTS_MAX 100000
-#define WHOLE_MAX   8   /* comparisons told as a whole; more of them in a few lines */
+#define WHOLE_MAX   8 /* comparisons told as a whole; more of them in a few lines */
 #define PATH_BYTES  4096
 
 /* ---- output ---- */
 
-static int print_one(const struct options *o, const struct comparison *c, struct err *e)
+/* first: nothing stands before it that it is to be set apart from. */
+static int print_one(const struct options *o, const struct comparison *c, bool first, struct err *e)
 {
 	struct text_options text = terminal_text_options(o);
 	int failed;
 
-	if (!o->json && !o->quiet)
+	if (!o->json && !o->quiet && !first)
 		putchar('\n');
 	failed = o->json     ? comparison_json(c, stdout)
 		 : o->ticket ? comparison_ticket(c, stdout)
@@ -32,11 +33,13 @@ static int print_one(const struct options *o, const struct comparison *c, struct
 	return failed ? err_set(e, ERR_RUN, "cannot write the comparison: %s", strerror(errno)) : 0;
 }
 
-static int print_digest(const struct options *o, const struct comparison_digest *d, struct err *e)
+static int print_digest(const struct options *o, const struct comparison_digest *d, bool first,
+			struct err *e)
 {
 	struct text_options text = terminal_text_options(o);
 
-	putchar('\n');
+	if (!first)
+		putchar('\n');
 	if (comparison_digest_text(d, &text, stdout) != 0)
 		return err_set(e, ERR_RUN, "cannot write the comparison: %s", strerror(errno));
 	return 0;
@@ -46,8 +49,10 @@ int compare_views(const struct options *o, struct page_file *page, const struct 
 		  unsigned *n_compared, struct err *e)
 {
 	const struct view **sorted = xcalloc(v->n + 1, sizeof(*sorted));
-	unsigned *ends = xcalloc(v->n + 1, sizeof(*ends)), n = compare_group(v, sorted, ends), several = 0;
+	unsigned *ends = xcalloc(v->n + 1, sizeof(*ends)), n = compare_group(v, sorted, ends),
+		 several = 0;
 	struct comparison_digest *digest = NULL;
+	bool first = !v->ways; /* the ways' own reports stand before */
 	int failed = 0;
 
 	for (unsigned i = 0; i < n; i++)
@@ -58,17 +63,19 @@ int compare_views(const struct options *o, struct page_file *page, const struct 
 		unsigned begin = i ? ends[i - 1] : 0;
 		if (ends[i] - begin < 2)
 			continue;
-		struct comparison *c = compare(&sorted[begin], ends[i] - begin, v->ways, SMTPBLAME_VERSION);
+		struct comparison *c =
+			compare(&sorted[begin], ends[i] - begin, v->ways, SMTPBLAME_VERSION);
 		if (digest)
 			comparison_digest_add(digest, c);
 		else
-			failed = print_one(o, c, e);
+			failed = print_one(o, c, first, e);
+		first = false;
 		if (page->page)
 			html_comparison(page->page, c);
 		comparison_free(c);
 	}
 	if (digest && !failed)
-		failed = print_digest(o, digest, e);
+		failed = print_digest(o, digest, !v->ways, e);
 	comparison_digest_free(digest);
 	*n_compared = several;
 	free(sorted);
@@ -131,7 +138,8 @@ static FILE *open_reports(const char *path, struct err *e)
 	return in;
 }
 
-/* A file that can't be read to its end is said, and costs the status; what came before it counts. */
+/* A file that can't be read to its end is said, and costs the status; what came before it counts.
+ */
 static void read_file(struct comparing *c, const char *path)
 {
 	struct err e;
@@ -145,7 +153,8 @@ static void read_file(struct comparing *c, const char *path)
 		failed = err_set(&e, ERR_USAGE, "%.300s: no report in it", path);
 	if (failed) {
 		struct arena scratch = {0};
-		fprintf(stderr, "smtpblame: %s\n", text_clean(&scratch, e.text, strlen(e.text), sizeof(e.text)));
+		fprintf(stderr, "smtpblame: %s\n",
+			text_clean(&scratch, e.text, strlen(e.text), sizeof(e.text)));
 		arena_clear(&scratch);
 		c->status = exit_status_worse(c->status, ERR_USAGE);
 	}
@@ -174,7 +183,9 @@ static int compare_files(struct comparing *c, struct err *e)
 	for (unsigned i = 0; i < c->opt.n_targets; i++)
 		read_file(c, c->opt.targets[i]);
 	if (c->failed)
-		fprintf(stderr, "smtpblame: %u target%s could not be judged by the runs that made these reports\n",
+		fprintf(stderr,
+			"smtpblame: %u target%s could not be judged by the runs that made these "
+			"reports\n",
 			c->failed, c->failed == 1 ? "" : "s");
 	if (compare_views(&c->opt, &c->page, &c->views, &n, e) != 0)
 		return -1;

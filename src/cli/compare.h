@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The verb `compare`: reports on the same targets side by side; and the same for the ways of one call
- * of check. */
+/* The verb `compare`: reports on the same targets side by side; and the same for the ways of one
+ * call of check. */
 #ifndef SB_CLI_COMPARE_H
 #define SB_CLI_COMPARE_H
 

@@ -49,8 +49,10 @@ static enum fate fate_of(const struct view_port *p)
 	case STATE_BLOCKED:
 	case STATE_INTERCEPTED:
 	case STATE_UNREACHABLE:
-		return p->n_stops && p->stops[0].place == PLACE_HOST && p->stops[0].confidence >= HOST_MIN
-			       ? FATE_HOST : FATE_STOPPED;
+		return p->n_stops && p->stops[0].place == PLACE_HOST &&
+				       p->stops[0].confidence >= HOST_MIN
+			       ? FATE_HOST
+			       : FATE_STOPPED;
 	case STATE_INCONCLUSIVE:
 	case STATE_COUNT: break;
 	}
@@ -137,7 +139,6 @@ static struct view_list passing(struct look *k, enum mechanism m)
 static bool same_vantage(const struct view *a, const struct view *b)
 {
 	return compare_same_machine(a, b) && addr_equal(&a->target, &b->target) &&
-	       addr_equal(&a->gateway, &b->gateway) &&
 	       (!a->interface || !b->interface || strcmp(a->interface, b->interface) == 0);
 }
 
@@ -148,13 +149,25 @@ static bool one_nat(const struct view *a, const struct view *b)
 	       !addr_equal(&a->source, &b->source);
 }
 
+/* The gateway was in question, and another report passed it. */
+static bool clears_gateway(const struct look *k, const struct suspect_set *s)
+{
+	const struct addr *gateway = &k->c->views[s->lines[0]]->gateway;
+
+	for (unsigned i = 0; i < s->n_cleared; i++)
+		if (addr_equal(&s->cleared[i], gateway))
+			return true;
+	return false;
+}
+
 static uint32_t facts_of_pairs(const struct look *k, struct view_list these, struct view_list pass)
 {
 	bool family = pass.n > 0, vantage = false, nat = false;
 
 	for (unsigned i = 0; i < these.n; i++)
 		for (unsigned j = 0; j < pass.n; j++) {
-			const struct view *a = k->c->views[these.at[i]], *b = k->c->views[pass.at[j]];
+			const struct view *a = k->c->views[these.at[i]],
+					  *b = k->c->views[pass.at[j]];
 			family &= a->target.family != b->target.family;
 			vantage |= same_vantage(a, b);
 			nat |= one_nat(a, b);
@@ -277,8 +290,11 @@ static void conclude(struct look *k, enum compare_fact kind, struct view_list th
 
 	if (k->n == MAX_CONCLUSIONS)
 		return;
-	*c = (struct conclusion){.views = these.at, .n_views = these.n, .place = PLACE_UNKNOWN,
-				 .confidence = CONFIDENCE_NONE, .suspects_confidence = CONFIDENCE_NONE};
+	*c = (struct conclusion){.views = these.at,
+				 .n_views = these.n,
+				 .place = PLACE_UNKNOWN,
+				 .confidence = CONFIDENCE_NONE,
+				 .suspects_confidence = CONFIDENCE_NONE};
 	if (set) {
 		bool far_side = set->n_devices > 0;
 		for (unsigned i = 0; i < set->n_devices; i++) {
@@ -290,6 +306,10 @@ static void conclude(struct look *k, enum compare_fact kind, struct view_list th
 		facts |= set->narrowed ? CMP_BIT(CMP_NARROWED) : 0;
 		facts |= set->maybe_more ? CMP_BIT(CMP_MAYBE_MORE) : 0;
 		take_cleared(set, c);
+		/* only who stands before the address translation can tell the two apart; and
+		 * where the port got past that, it did not */
+		if (!clears_gateway(k, set))
+			facts &= ~CMP_BIT(CMP_ONE_NAT);
 	}
 	const struct compare_rule *rule = compare_rule_for(facts);
 	if (!rule)
@@ -301,7 +321,8 @@ static void conclude(struct look *k, enum compare_fact kind, struct view_list th
 	if (rule->at_gateway) {
 		c->place = PLACE_GATEWAY;
 		c->confidence = rule->confidence;
-		c->candidates[c->n_candidates++] = (struct candidate){PLACE_GATEWAY, rule->confidence};
+		c->candidates[c->n_candidates++] =
+			(struct candidate){PLACE_GATEWAY, rule->confidence};
 	}
 	struct compare_words w = {k->a, k->c, k->port, these, pass, c, set};
 	write_texts(k, rule, &w, c);
@@ -353,7 +374,8 @@ static void merge_contradicted(struct look *k, struct suspect_set *sets, unsigne
 static void conclude_stopped(struct look *k)
 {
 	struct suspect_set *sets = arena_alloc(k->a, (MAX_CONCLUSIONS + 1) * sizeof(*sets));
-	unsigned *nowhere = arena_alloc(k->a, (k->c->n_views + 1) * sizeof(*nowhere)), n_nowhere = 0, n = 0;
+	unsigned *nowhere = arena_alloc(k->a, (k->c->n_views + 1) * sizeof(*nowhere)),
+		 n_nowhere = 0, n = 0;
 	enum mechanism first = MECH_UNKNOWN;
 
 	for (unsigned i = 0; i < k->c->n_views; i++) {
@@ -362,7 +384,8 @@ static void conclude_stopped(struct look *k)
 		if (k->fates[i] != FATE_STOPPED && k->fates[i] != FATE_HOST)
 			continue;
 		for (unsigned s = 0; s < p->n_stops && n < MAX_CONCLUSIONS; s++) {
-			if (p->stops[s].place == PLACE_HOST || !suspects_of(k->a, k->lines, i, p, &p->stops[s], &sets[n]))
+			if (p->stops[s].place == PLACE_HOST ||
+			    !suspects_of(k->a, k->lines, i, p, &p->stops[s], &sets[n]))
 				continue;
 			struct view_list pass = passing(k, p->stops[s].mechanism);
 			suspects_clear(k->lines, &sets[n++], pass.at, pass.n);
@@ -376,10 +399,11 @@ static void conclude_stopped(struct look *k)
 	n = suspects_join(k->a, k->lines, sets, n);
 	merge_contradicted(k, sets, &n);
 	for (unsigned i = 0; i < n; i++)
-		conclude(k, sets[i].contradicted ? CMP_CONTRADICTED : CMP_RANGE, lines_of_set(&sets[i]),
-			 passing(k, sets[i].mechanism), &sets[i]);
+		conclude(k, sets[i].contradicted ? CMP_CONTRADICTED : CMP_RANGE,
+			 lines_of_set(&sets[i]), passing(k, sets[i].mechanism), &sets[i]);
 	if (n_nowhere)
-		conclude(k, CMP_UNPLACED, (struct view_list){nowhere, n_nowhere}, passing(k, first), NULL);
+		conclude(k, CMP_UNPLACED, (struct view_list){nowhere, n_nowhere}, passing(k, first),
+			 NULL);
 }
 
 /* The same state is told once, whoever reports it. */
@@ -481,7 +505,8 @@ static void compare_ports(struct comparison *c)
 	c->n_ports = common_ports(c, ports);
 	out = arena_alloc(&c->arena, (c->n_ports + 1) * sizeof(*out));
 	for (unsigned i = 0; i < c->n_ports; i++) {
-		const struct view_port **views = arena_alloc(&c->arena, c->n_views * sizeof(*views));
+		const struct view_port **views =
+			arena_alloc(&c->arena, c->n_views * sizeof(*views));
 		for (unsigned k = 0; k < c->n_views; k++)
 			views[k] = port_in(c->views[k], ports[i]);
 		out[i] = (struct compared_port){.port = ports[i], .views = views};
@@ -497,7 +522,11 @@ static const char *port_words(struct arena *a, const unsigned *ports, unsigned n
 	const char *out = n == 1 ? "port" : "ports";
 
 	for (unsigned i = 0; i < n; i++)
-		out = arena_printf(a, "%s%s%u", out, i == 0 ? " " : i + 1 == n ? " and " : ", ", ports[i]);
+		out = arena_printf(a, "%s%s%u", out,
+				   i == 0       ? " "
+				   : i + 1 == n ? " and "
+						: ", ",
+				   ports[i]);
 	return out;
 }
 
@@ -517,9 +546,10 @@ static const char *states_words(struct comparison *c, const struct compared_port
 			if (p->views[k] && p->views[k]->state == p->views[i]->state)
 				at[n++] = k;
 		const char *from = n < c->n_views ? compare_from(a, c, (struct view_list){at, n})
-				   : c->ways	  ? "by every way"
+				   : c->ways      ? "by every way"
 						  : "in all of them";
-		out = arena_printf(a, "%s%s%s %s", out, *out ? ", " : "", state_name(p->views[i]->state), from);
+		out = arena_printf(a, "%s%s%s %s", out, *out ? ", " : "",
+				   state_name(p->views[i]->state), from);
 	}
 	return out;
 }
@@ -540,9 +570,30 @@ static void write_summary(struct comparison *c)
 				ports[n++] = c->ports[k].port;
 			}
 		if (n)
-			out = arena_printf(a, "%s%s%s: %s", out, *out ? "; " : "", port_words(a, ports, n), words[i]);
+			out = arena_printf(a, "%s%s%s: %s", out, *out ? "; " : "",
+					   port_words(a, ports, n), words[i]);
 	}
-	c->summary = *out ? arena_printf(a, "P%s.", out + 1) : "The reports have no port in common.";
+	c->summary =
+		*out ? arena_printf(a, "P%s.", out + 1) : "The reports have no port in common.";
+}
+
+/* What was taken for one router without proof; "" none. */
+static const char *neighbours_words(struct comparison *c)
+{
+	char gateway[ADDR_TEXT_MAX];
+	bool assumed;
+
+	for (unsigned i = 0; i < c->n_views; i++)
+		for (unsigned k = i + 1; k < c->n_views; k++)
+			if (compare_one_site(c->views[i], c->views[k], &assumed) && assumed)
+				return arena_printf(&c->arena,
+						    "The gateway %s of %s and %s is taken for one "
+						    "and the same: their "
+						    "addresses are neighbours, and so are their "
+						    "ways behind it.",
+						    addr_text(&c->views[i]->gateway, gateway),
+						    c->views[i]->label, c->views[k]->label);
+	return "";
 }
 
 static void write_notes(struct comparison *c, unsigned left_out)
@@ -567,18 +618,30 @@ static void write_notes(struct comparison *c, unsigned left_out)
 		undecided |= v->n_path == 0;
 	}
 	if (last - first >= GAP_NOTED_NS)
-		notes[c->n_notes++] = arena_printf(a, "%s lie between the first report and the last: what "
-						   "differs may have changed meanwhile.",
-						   compare_gap_text(a, last - first));
+		notes[c->n_notes++] =
+			arena_printf(a,
+				     "%s lie between the first report and the last: what "
+				     "differs may have changed meanwhile.",
+				     compare_gap_text(a, last - first));
 	if (!addr_is_set(&c->target))
-		notes[c->n_notes++] = arena_printf(a, "The reports reached different addresses (%s): what one "
-						   "of them passes clears no device of another's way.", addresses);
+		notes[c->n_notes++] =
+			arena_printf(a,
+				     "The reports reached different addresses (%s): what one "
+				     "of them passes clears no device of another's way.",
+				     addresses);
 	if (undecided)
-		notes[c->n_notes++] = "At least one report has not looked at its path: what is shared with "
-				      "it can't be told.";
+		notes[c->n_notes++] =
+			"At least one report has not looked at its path: what is shared with "
+			"it can't be told.";
+	const char *neighbours = neighbours_words(c);
+	if (*neighbours)
+		notes[c->n_notes++] = neighbours;
 	if (left_out)
-		notes[c->n_notes++] = arena_printf(a, "%u more reports on this target were left out: %d are "
-						   "compared at most.", left_out, COMPARE_MAX_VIEWS);
+		notes[c->n_notes++] =
+			arena_printf(a,
+				     "%u more reports on this target were left out: %d are "
+				     "compared at most.",
+				     left_out, COMPARE_MAX_VIEWS);
 	c->notes = notes;
 }
 

@@ -27,7 +27,8 @@ static int by_target(const void *x, const void *y)
 static int by_name(const void *x, const void *y)
 {
 	const struct item *a = x, *b = y;
-	int differ = strcasecmp(a->view->name ? a->view->name : "", b->view->name ? b->view->name : "");
+	int differ =
+		strcasecmp(a->view->name ? a->view->name : "", b->view->name ? b->view->name : "");
 
 	return differ ? differ : a->order < b->order ? -1 : 1;
 }
@@ -48,7 +49,8 @@ static bool same_name(const struct view *a, const struct view *b)
 
 unsigned compare_group(const struct views *v, const struct view **sorted, unsigned *groups)
 {
-	struct item *items = xcalloc(v->n + 1, sizeof(*items)), *alone = xcalloc(v->n + 1, sizeof(*items));
+	struct item *items = xcalloc(v->n + 1, sizeof(*items)),
+		    *alone = xcalloc(v->n + 1, sizeof(*items));
 	unsigned n_alone = 0, n_rest = 0, n_groups = 0;
 
 	for (unsigned i = 0; i < v->n; i++)
@@ -56,7 +58,8 @@ unsigned compare_group(const struct views *v, const struct view **sorted, unsign
 	if (v->n)
 		qsort(items, v->n, sizeof(*items), by_target);
 	for (unsigned i = 0, end; i < v->n; i = end) {
-		for (end = i + 1; end < v->n && addr_equal(&items[end].view->target, &items[i].view->target);)
+		for (end = i + 1;
+		     end < v->n && addr_equal(&items[end].view->target, &items[i].view->target);)
 			end++;
 		for (unsigned k = i; k < end; k++) {
 			items[k].first = items[i].order;

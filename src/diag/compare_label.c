@@ -36,14 +36,16 @@ static const char *file(struct arena *a, const struct view *v)
 	const char *name = slash && slash[1] ? slash + 1 : v->from;
 	size_t len = strlen(name);
 
-	return len > 5 && strcmp(name + len - 5, ".json") == 0 ? arena_strndup(a, name, len - 5) : name;
+	return len > 5 && strcmp(name + len - 5, ".json") == 0 ? arena_strndup(a, name, len - 5)
+							       : name;
 }
 
 static const char *at_time(struct arena *a, const struct view *v)
 {
 	char text[CLOCK_TEXT_MAX];
 
-	return both(a, v->hostname, arena_printf(a, "at %.19s", clock_utc_text(v->started_ns, text)));
+	return both(a, v->hostname,
+		    arena_printf(a, "at %.19s", clock_utc_text(v->started_ns, text)));
 }
 
 /* In the order in which they are tried: the first under which all differ is taken. */
@@ -82,8 +84,8 @@ static bool all_differ(const struct view *views, unsigned n)
 	return true;
 }
 
-const struct view *const *compare_label(struct arena *a, const struct view *const *views, unsigned n,
-					bool ways)
+const struct view *const *compare_label(struct arena *a, const struct view *const *views,
+					unsigned n, bool ways)
 {
 	struct view *copies = arena_alloc(a, (n + 1) * sizeof(*copies));
 	const struct view **out = arena_alloc(a, (n + 1) * sizeof(*out));

@@ -6,7 +6,7 @@
 #include "diag/compare.h"
 
 /* Copies of the views, in `a`, each with its label. */
-const struct view *const *compare_label(struct arena *a, const struct view *const *views, unsigned n,
-					bool ways);
+const struct view *const *compare_label(struct arena *a, const struct view *const *views,
+					unsigned n, bool ways);
 
 #endif

@@ -4,8 +4,9 @@
 #include <stddef.h>
 
 #define B(f) CMP_BIT(CMP_##f)
-#define ASK "{ask}"
-#define OTHER_WAY "{other-way}", "{other-way-command}", "{other-way-undo}", "{other-way-undo-command}"
+#define ASK  "{ask}"
+#define OTHER_WAY                                                                                  \
+	"{other-way}", "{other-way-command}", "{other-way-undo}", "{other-way-undo-command}"
 
 /* clang-format off */
 const struct compare_rule compare_rule_table[] = {
@@ -182,19 +183,25 @@ static const struct {
 	[CMP_HOST] = {"host", "these are stopped by the machine that they were made on"},
 	[CMP_SERVER] = {"server", "the destination itself refuses, turns away or gives no service"},
 	[CMP_RANGE] = {"range", "these are stopped on the way, within a range of devices"},
-	[CMP_CONTRADICTED] = {"contradicted", "the same, and another report passed nearly all of that range"},
+	[CMP_CONTRADICTED] = {"contradicted",
+			      "the same, and another report passed nearly all of that range"},
 	[CMP_UNPLACED] = {"unplaced", "these are stopped, and their reports do not say where"},
 	[CMP_EVERY] = {"every", "no other report decides anything else about the port"},
 	[CMP_SEVERAL] = {"several", "these are two or more"},
 	[CMP_WAYS] = {"ways", "all reports are of one call on one machine, by several ways out"},
 	[CMP_PASS] = {"pass", "in another report the port is open, or at least the server talks"},
-	[CMP_FAMILY] = {"family", "all these are over IPv4 and all that pass over IPv6, or the other way round"},
-	[CMP_SAME_VANTAGE] = {"same-vantage", "one that passes is of the same machine, by the same way"},
-	[CMP_ONE_NAT] = {"one-nat", "one that passes is of another machine behind the same gateway, seen outside under the same address"},
+	[CMP_FAMILY] =
+		{"family",
+		 "all these are over IPv4 and all that pass over IPv6, or the other way round"},
+	[CMP_SAME_VANTAGE] = {"same-vantage",
+			      "one that passes is of the same machine, by the same way"},
+	[CMP_ONE_NAT] = {"one-nat", "one that passes is of another machine behind the same "
+				    "gateway, seen outside under the same address"},
 	[CMP_FAR_SIDE] = {"far-side", "all suspects are the destination's or its network's"},
 	[CMP_JOINED] = {"joined", "the range is what several reports share"},
 	[CMP_NARROWED] = {"narrowed", "devices that another report passed have been taken out"},
-	[CMP_MAYBE_MORE] = {"maybe-more", "the ranges of other stopped reports overlap, without showing that it is one device"},
+	[CMP_MAYBE_MORE] = {"maybe-more", "the ranges of other stopped reports overlap, without "
+					  "showing that it is one device"},
 };
 
 const char *compare_fact_name(enum compare_fact f)

@@ -8,10 +8,11 @@
 #include "model/plan.h"
 
 /*
- * How likely a device taken at random stops a mail port: orders of magnitude, for one question only,
- * whether two reports about ranges that overlap are about one device. High on purpose: coincidences
- * are not to look like proof. Access providers are told to filter port 25 of dynamic customers
- * (M3AAWG, "Managing Port 25 for Residential or Dynamic IP Space", 2005), so theirs is the largest.
+ * How likely a device taken at random stops a mail port: orders of magnitude, for one question
+ * only, whether two reports about ranges that overlap are about one device. High on purpose:
+ * coincidences are not to look like proof. Access providers are told to filter port 25 of dynamic
+ * customers (M3AAWG, "Managing Port 25 for Residential or Dynamic IP Space", 2005), so theirs is
+ * the largest.
  */
 static const double prior[PLACE_COUNT] = {
 	[PLACE_HOST] = 0.10,
@@ -24,8 +25,9 @@ static const double prior[PLACE_COUNT] = {
 };
 
 /* That a device stops one source address and lets another one of the same link through. Providers
- * tell customers apart by their address, firewalls of a site its machines ("only the mail server may
- * use port 25"), mail servers whom they have blocked; the core of the network hardly anybody. */
+ * tell customers apart by their address, firewalls of a site its machines ("only the mail server
+ * may use port 25"), mail servers whom they have blocked; the core of the network hardly anybody.
+ */
 static const double by_source[PLACE_COUNT] = {
 	[PLACE_HOST] = 1.0,
 	[PLACE_GATEWAY] = 0.20,
@@ -36,17 +38,79 @@ static const double by_source[PLACE_COUNT] = {
 	[PLACE_UNKNOWN] = 0.30,
 };
 
-#define OTHER_LINK 0.5            /* the same device, reached by another link: filters stand on links;
-				   * and the destination's side, which is known to decide by source */
-#define LATER_NS   (3600 * NS_PER_S) /* reports farther apart than that clear nothing for good */
-#define ONE_DEVICE 3.0            /* odds from which two sets are taken for one device */
-#define OTHER_MECHANISM 0.3       /* one device seldom stops a port in two manners */
-#define TRUST_MAX  0.98           /* no chain of reasons is surer than that */
+#define OTHER_LINK                                                                                 \
+	0.5 /* the same device, reached by another link: filters stand on links;                   \
+	     * and the destination's side, which is known to decide by source */
+#define LATER_NS        (3600 * NS_PER_S) /* reports farther apart than that clear nothing for good */
+#define ONE_DEVICE      3.0               /* odds from which two sets are taken for one device */
+#define OTHER_MECHANISM 0.3               /* one device seldom stops a port in two manners */
+#define TRUST_MAX       0.98              /* no chain of reasons is surer than that */
+
+/* Bits of an address that neighbours on one link share. */
+#define LINK_BITS_V4 24
+#define LINK_BITS_V6 64
+
+/* Seen under two addresses outside: hardly behind one gateway. */
+static bool outside_differs(const struct view *a, const struct view *b)
+{
+	return addr_is_set(&a->seen_as) && addr_is_set(&b->seen_as) &&
+	       !addr_equal(&a->seen_as, &b->seen_as);
+}
+
+static bool is_given_again(const struct addr *a)
+{
+	return addr_is_private(a) || addr_is_shared(a) || addr_is_link_local(a);
+}
+
+/* The first hop behind the gateway whose address is nobody else's; within private networks any. */
+static const struct addr *first_known(const struct view *v)
+{
+	for (unsigned i = 0; i < v->n_path; i++) {
+		const struct view_hop *h = &v->path[i];
+		if (h->ttl >= 2 && addr_is_set(&h->address) &&
+		    (!is_given_again(&h->address) || is_given_again(&v->target)))
+			return &h->address;
+	}
+	return NULL;
+}
+
+/* By the same way? Known from ways to one target alone. */
+static bool way_differs(const struct view *a, const struct view *b)
+{
+	const struct addr *x = first_known(a), *y = first_known(b);
+
+	return x && y && !addr_equal(x, y) && addr_equal(&a->target, &b->target);
+}
 
 bool compare_same_machine(const struct view *a, const struct view *b)
 {
+	/* names and private addresses are given again and again, too */
 	return a->hostname && b->hostname && strcmp(a->hostname, b->hostname) == 0 &&
-	       addr_is_set(&a->source) && addr_equal(&a->source, &b->source);
+	       addr_is_set(&a->source) && addr_equal(&a->source, &b->source) &&
+	       addr_equal(&a->gateway, &b->gateway) && !outside_differs(a, b) && !way_differs(a, b);
+}
+
+bool compare_one_site(const struct view *a, const struct view *b, bool *assumed)
+{
+	bool v6 = a->source.family == ADDR_V6,
+	     same_gateway = addr_is_set(&a->gateway) && addr_equal(&a->gateway, &b->gateway);
+
+	if (assumed)
+		*assumed = false;
+	if (!same_gateway || outside_differs(a, b))
+		return false;
+	if (addr_is_set(&a->seen_as) && addr_is_set(&b->seen_as))
+		return true;
+	if (compare_same_machine(a, b))
+		return true;
+	const struct addr *x = first_known(a), *y = first_known(b);
+	bool neighbours =
+		!addr_equal(&a->source, &b->source) &&
+		addr_common_prefix(&a->source, &b->source) >= (v6 ? LINK_BITS_V6 : LINK_BITS_V4) &&
+		x && y && addr_equal(x, y);
+	if (assumed)
+		*assumed = neighbours;
+	return neighbours;
 }
 
 /* ---- the way as a line ---- */
@@ -98,7 +162,8 @@ static struct line line_of(struct arena *a, const struct view *v)
 	if (l.n == 1 && addr_is_set(&v->gateway) && !v->tunnel)
 		put_hop(&l, 1, &v->gateway, PLACE_GATEWAY);
 	if (!addr_equal(&l.at[l.n - 1].address, &v->target)) {
-		put_hop(&l, l.n, NULL, PLACE_UNKNOWN); /* any number of hops that nobody looked at */
+		put_hop(&l, l.n, NULL,
+			PLACE_UNKNOWN); /* any number of hops that nobody looked at */
 		put_hop(&l, l.n, &v->target, PLACE_DESTINATION);
 	}
 	l.at[l.n - 1].place = PLACE_DESTINATION;
@@ -115,7 +180,8 @@ static int by_address(const void *x, const void *y)
 }
 
 /* The addresses on all lines, each once, in order. Returns how many. */
-static unsigned all_addresses(struct arena *a, const struct line *lines, unsigned n, struct addr **out)
+static unsigned all_addresses(struct arena *a, const struct line *lines, unsigned n,
+			      struct addr **out)
 {
 	unsigned size = 0, used = 0, kept = 0;
 
@@ -144,8 +210,9 @@ static void number_line(struct arena *a, struct line *l, const struct addr *list
 	l->has = arena_alloc(a, n + 1);
 	for (unsigned i = l->n; i-- > 0;) {
 		const struct addr *address = &l->at[i].address;
-		const struct addr *found = addr_is_set(address)
-			? bsearch(address, list, n, sizeof(*list), by_address) : NULL;
+		const struct addr *found =
+			addr_is_set(address) ? bsearch(address, list, n, sizeof(*list), by_address)
+					     : NULL;
 		l->id[i] = found ? (unsigned)(found - list) + 1 : 0;
 		l->next_id[i] = next;
 		next = l->id[i] ? l->id[i] : next;
@@ -163,8 +230,13 @@ struct line *lines_of(struct arena *a, const struct view *const *views, unsigned
 	for (unsigned i = 0; i < n; i++)
 		lines[i] = line_of(a, views[i]);
 	unsigned n_ids = all_addresses(a, lines, n, &list);
-	for (unsigned i = 0; i < n; i++)
+	for (unsigned i = 0; i < n; i++) {
 		number_line(a, &lines[i], list, n_ids);
+		lines[i].number = i;
+		lines[i].one_site = arena_alloc(a, n * sizeof(bool));
+		for (unsigned k = 0; k < n; k++)
+			lines[i].one_site[k] = compare_one_site(views[i], views[k], NULL);
+	}
 	return lines;
 }
 
@@ -189,10 +261,11 @@ static bool same_target(const struct line *a, const struct line *b)
 	return addr_equal(&a->view->target, &b->view->target);
 }
 
-/* Seen under two addresses outside: hardly behind one gateway. */
-static bool outside_differs(const struct view *a, const struct view *b)
+/* The same device beyond doubt. */
+static bool surely_same(const struct line *a, unsigned i, const struct line *b, unsigned j)
 {
-	return addr_is_set(&a->seen_as) && addr_is_set(&b->seen_as) && !addr_equal(&a->seen_as, &b->seen_as);
+	return a->id[i] && a->id[i] == b->id[j] &&
+	       (a->one_site[b->number] || !is_given_again(&a->at[i].address));
 }
 
 /*
@@ -209,9 +282,13 @@ static bool maybe_same(const struct line *lines, struct spot x, struct spot y)
 		return false;
 	if (x.index == 0 || y.index == 0)
 		return x.index == y.index && compare_same_machine(a->view, b->view);
-	if (id && id == other)
+	if (surely_same(a, x.index, b, y.index))
 		return true;
-	if (b->has[id] || a->has[other] || (x.index == 1 && y.index == 1 && outside_differs(a->view, b->view)))
+	if (x.index == 1 && y.index == 1 && outside_differs(a->view, b->view))
+		return false;
+	/* it stands elsewhere on the other's way, so it is not this one */
+	if (id != other && ((b->has[id] && !is_given_again(&a->at[x.index].address)) ||
+			    (a->has[other] && !is_given_again(&b->at[y.index].address))))
 		return false;
 	return a->next_id[x.index] && a->next_id[x.index] == b->next_id[y.index];
 }
@@ -223,7 +300,9 @@ static double confidence_of(const struct view_stop *stop, enum place place)
 	for (unsigned i = 0; i < stop->n_candidates; i++)
 		if (stop->candidates[i].place == place)
 			return stop->candidates[i].confidence;
-	return stop->n_candidates == 0 && stop->place == place && stop->confidence > 0 ? stop->confidence : 0;
+	return stop->n_candidates == 0 && stop->place == place && stop->confidence > 0
+		       ? stop->confidence
+		       : 0;
 }
 
 static bool in_range(const struct line *l, const struct view_stop *stop, unsigned index)
@@ -238,7 +317,8 @@ static bool in_range(const struct line *l, const struct view_stop *stop, unsigne
 }
 
 bool suspects_of(struct arena *a, const struct line *lines, unsigned line,
-		 const struct view_port *port, const struct view_stop *stop, struct suspect_set *out)
+		 const struct view_port *port, const struct view_stop *stop,
+		 struct suspect_set *out)
 {
 	const struct line *l = &lines[line];
 	double total = 0;
@@ -277,9 +357,14 @@ bool suspects_of(struct arena *a, const struct line *lines, unsigned line,
 /* In by the same link, and out by the same. */
 static bool same_links(const struct line *a, unsigned i, const struct line *b, unsigned j)
 {
-	bool in = (i == 1 && j == 1) || (a->id[i - 1] && a->id[i - 1] == b->id[j - 1]);
+	bool in = (i == 1 && j == 1) || surely_same(a, i - 1, b, j - 1);
+	unsigned n = i + 1, m = j + 1;
 
-	return in && a->next_id[i] && a->next_id[i] == b->next_id[j];
+	while (n + 1 < a->n && !a->id[n])
+		n++;
+	while (m + 1 < b->n && !b->id[m])
+		m++;
+	return in && surely_same(a, i, b, j) && n < a->n && m < b->n && surely_same(a, n, b, m);
 }
 
 static bool is_far(const struct view *a, const struct view *b)
@@ -301,7 +386,8 @@ static enum clearance clearance(const struct line *l, unsigned index, const stru
 		return NOT_CLEARED;
 	if (place == PLACE_DESTINATION || place == PLACE_DESTINATION_NETWORK)
 		return HALF_CLEARED;
-	return is_far(l->view, by->view) || !same_links(l, index, by, (unsigned)j) ? HALF_CLEARED : CLEARED;
+	return is_far(l->view, by->view) || !same_links(l, index, by, (unsigned)j) ? HALF_CLEARED
+										   : CLEARED;
 }
 
 void suspects_clear(const struct line *lines, struct suspect_set *s, const unsigned *by, unsigned n)
@@ -354,17 +440,10 @@ static double mass_of(const struct suspect_set *s)
 	return sum;
 }
 
-static bool same_address(const struct line *lines, struct spot x, struct spot y)
-{
-	unsigned id = lines[x.line].id[x.index];
-
-	return id && id == lines[y.line].id[y.index];
-}
-
 /*
- * Which of x's devices y may have, too: for each the first of y's, one with the same address before all
- * others. Returns how many. A device that stands for several reports is told by its own, the first:
- * which of another report's it is may be a guess, and a guess may exclude nothing.
+ * Which of x's devices y may have, too: for each the first of y's, one with the same address before
+ * all others. Returns how many. A device that stands for several reports is told by its own, the
+ * first: which of another report's it is may be a guess, and a guess may exclude nothing.
  */
 static unsigned common(const struct line *lines, const struct suspect_set *x,
 		       const struct suspect_set *y, int *partner)
@@ -376,7 +455,7 @@ static unsigned common(const struct line *lines, const struct suspect_set *x,
 		partner[i] = -1;
 		for (unsigned k = 0; k < y->n_devices; k++) {
 			struct spot its = y->devices[k].spots[0];
-			if (same_address(lines, own, its))
+			if (surely_same(&lines[own.line], own.index, &lines[its.line], its.index))
 				partner[i] = (int)k;
 			else if (partner[i] < 0 && maybe_same(lines, own, its))
 				partner[i] = (int)k;
@@ -407,7 +486,8 @@ static struct match match(struct arena *a, const struct line *lines, const struc
 	struct match m = {0};
 	double shared = 0;
 
-	if (share_a_line(x, y) || x->all_ports != y->all_ports || x->contradicted || y->contradicted)
+	if (share_a_line(x, y) || x->all_ports != y->all_ports || x->contradicted ||
+	    y->contradicted)
 		return m;
 	m.partner = arena_alloc(a, (x->n_devices + 1) * sizeof(int));
 	m.back = arena_alloc(a, (y->n_devices + 1) * sizeof(int));
@@ -433,9 +513,9 @@ static void add_line(struct suspect_set *s, unsigned line)
 }
 
 /*
- * x becomes what both share, told by the devices of that side which has fewer of them. The weights of
- * both count alike: they stem from the same reasons, seen twice, so multiplying them would count those
- * twice.
+ * x becomes what both share, told by the devices of that side which has fewer of them. The weights
+ * of both count alike: they stem from the same reasons, seen twice, so multiplying them would count
+ * those twice.
  */
 static void unite(struct suspect_set *x, const struct suspect_set *y, const struct match *m)
 {
@@ -455,14 +535,17 @@ static void unite(struct suspect_set *x, const struct suspect_set *y, const stru
 		struct device d = base->devices[i];
 		const struct device *e = &other->devices[partner[i]];
 		left += d.weight;
-		d.weight = ((whole > 0 ? d.weight / whole : 0) + (whole_other > 0 ? e->weight / whole_other : 0)) / 2;
+		d.weight = ((whole > 0 ? d.weight / whole : 0) +
+			    (whole_other > 0 ? e->weight / whole_other : 0)) /
+			   2;
 		for (unsigned k = 0; k < e->n_spots; k++)
 			d.spots[d.n_spots++] = e->spots[k];
 		base->devices[n++] = d;
 	}
 	double one = m->odds / (1 + m->odds);
 	double both = whole > 0 && whole_other > 0 ? left / whole * left_other / whole_other : 0;
-	x->trust = (x->trust < y->trust ? x->trust : y->trust) * (smaller ? one + (1 - one) * both : 1);
+	x->trust = (x->trust < y->trust ? x->trust : y->trust) *
+		   (smaller ? one + (1 - one) * both : 1);
 	x->devices = base->devices;
 	x->n_devices = n;
 	x->joined |= smaller;
@@ -472,8 +555,8 @@ static void unite(struct suspect_set *x, const struct suspect_set *y, const stru
 }
 
 /* Odds of each pair are worked out once, and anew only for a set that has changed. */
-static void fill_row(struct arena *a, const struct line *lines, const struct suspect_set *sets, unsigned n,
-		     struct match *odds, unsigned stride, unsigned row)
+static void fill_row(struct arena *a, const struct line *lines, const struct suspect_set *sets,
+		     unsigned n, struct match *odds, unsigned stride, unsigned row)
 {
 	for (unsigned k = 0; k < n; k++)
 		if (k != row)
@@ -484,11 +567,14 @@ static void fill_row(struct arena *a, const struct line *lines, const struct sus
 static void drop_row(struct match *odds, unsigned stride, unsigned n, unsigned row)
 {
 	for (unsigned i = 0; i < n; i++)
-		memmove(&odds[i * stride + row], &odds[i * stride + row + 1], (n - row - 1) * sizeof(*odds));
-	memmove(&odds[row * stride], &odds[(row + 1) * stride], (n - row - 1) * stride * sizeof(*odds));
+		memmove(&odds[i * stride + row], &odds[i * stride + row + 1],
+			(n - row - 1) * sizeof(*odds));
+	memmove(&odds[row * stride], &odds[(row + 1) * stride],
+		(n - row - 1) * stride * sizeof(*odds));
 }
 
-unsigned suspects_join(struct arena *a, const struct line *lines, struct suspect_set *sets, unsigned n)
+unsigned suspects_join(struct arena *a, const struct line *lines, struct suspect_set *sets,
+		       unsigned n)
 {
 	unsigned stride = n;
 	struct match *odds = arena_alloc(a, ((size_t)n * n + 1) * sizeof(*odds));
@@ -513,7 +599,9 @@ unsigned suspects_join(struct arena *a, const struct line *lines, struct suspect
 	}
 	for (unsigned i = 0; i < n; i++)
 		for (unsigned k = i + 1; k < n; k++)
-			if (odds[i * stride + k].n) {
+			/* of two targets, or of two families, devices can't be compared */
+			if (odds[i * stride + k].n ||
+			    !same_target(&lines[sets[i].lines[0]], &lines[sets[k].lines[0]])) {
 				sets[i].maybe_more = true;
 				sets[k].maybe_more = true;
 			}

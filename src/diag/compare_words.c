@@ -8,8 +8,9 @@
 #include "diag/remedy.h"
 #include "model/report.h"
 
-#define GAP_TOLD_NS (600 * NS_PER_S) /* reports nearer than that are of the same time, as people see it */
-#define LISTED_MAX  8
+#define GAP_TOLD_NS                                                                                \
+	(600 * NS_PER_S) /* reports nearer than that are of the same time, as people see it */
+#define LISTED_MAX 8
 
 static const struct view *view_at(const struct compare_words *w, unsigned i)
 {
@@ -31,7 +32,10 @@ static const char *listed(struct arena *a, const char *const *words, unsigned n)
 
 	for (unsigned i = 0; i < shown; i++)
 		out = arena_printf(a, "%s%s%s", out,
-				   i == 0 ? "" : i + 1 == n ? " and " : ", ", words[i]);
+				   i == 0       ? ""
+				   : i + 1 == n ? " and "
+						: ", ",
+				   words[i]);
 	return shown < n ? arena_printf(a, "%s and %u more", out, n - shown) : out;
 }
 
@@ -55,7 +59,10 @@ const char *compare_from(struct arena *a, const struct comparison *c, struct vie
 
 	for (unsigned i = 0; i < these.n; i++)
 		labels[i] = c->views[these.at[i]]->label;
-	return arena_printf(a, "%s %s", !c->ways ? "from" : by_family(c) ? "over" : "through",
+	return arena_printf(a, "%s %s",
+			    !c->ways       ? "from"
+			    : by_family(c) ? "over"
+					   : "through",
 			    listed(a, labels, these.n));
 }
 
@@ -151,7 +158,9 @@ static const char *w_passing(const struct compare_words *w)
 
 static const char *w_but_pass(const struct compare_words *w)
 {
-	return w->passing.n ? arena_printf(w->arena, " %s it is %s.", w_passing(w), w_passing_state(w)) : "";
+	return w->passing.n
+		       ? arena_printf(w->arena, " %s it is %s.", w_passing(w), w_passing_state(w))
+		       : "";
 }
 
 static const char *w_port(const struct compare_words *w)
@@ -218,7 +227,8 @@ static const char *w_addresses(const struct compare_words *w)
 	for (unsigned i = 0; i < w->these.n; i++) {
 		const struct view *v = view_at(w, w->these.at[i]);
 		bool inside = w->conclusion && w->conclusion->place == PLACE_GATEWAY;
-		const struct addr *from = addr_is_set(&v->seen_as) && !inside ? &v->seen_as : &v->source;
+		const struct addr *from =
+			addr_is_set(&v->seen_as) && !inside ? &v->seen_as : &v->source;
 		const char *text = addr_is_set(from) ? address(w->arena, from) : v->label;
 		bool told = false;
 		for (unsigned k = 0; k < n; k++)
@@ -280,7 +290,8 @@ static const char *place_words(const struct compare_words *w, enum place p)
 	case PLACE_ISP:
 		return w->these.n > 1 || (w->comparison->ways && by_family(w->comparison))
 			       ? "in the provider's network"
-			       : arena_printf(w->arena, "in the network of the provider of %s", label);
+			       : arena_printf(w->arena, "in the network of the provider of %s",
+					      label);
 	case PLACE_TRANSIT: return "in a network between the provider's and the destination's";
 	case PLACE_DESTINATION_NETWORK: return "in the destination's network";
 	case PLACE_DESTINATION: return "at the destination itself";
@@ -299,12 +310,14 @@ static const char *w_where(const struct compare_words *w)
 	if (c->n_suspects == 1)
 		range = arena_printf(w->arena, "at %s", suspect_words(w, &c->suspects[0]));
 	else if (c->n_suspects)
-		range = arena_printf(w->arena, "at or between %s and %s", suspect_words(w, &c->suspects[0]),
+		range = arena_printf(w->arena, "at or between %s and %s",
+				     suspect_words(w, &c->suspects[0]),
 				     suspect_words(w, &c->suspects[c->n_suspects - 1]));
 	bool told = c->n_suspects == 1 && (c->place == PLACE_DESTINATION || c->place == PLACE_HOST);
 	if (told)
-		return arena_printf(w->arena, "%s%s (%.0f%%)", c->confidence < CONFIDENCE_SURE ? "probably " : "",
-				    range, c->confidence * 100);
+		return arena_printf(w->arena, "%s%s (%.0f%%)",
+				    c->confidence < CONFIDENCE_SURE ? "probably " : "", range,
+				    c->confidence * 100);
 	if (c->place != PLACE_UNKNOWN)
 		place = arena_printf(w->arena, "%s%s (%.0f%%)",
 				     c->confidence < CONFIDENCE_SURE ? "probably " : "",
@@ -334,14 +347,16 @@ static const char *ticket_command(const struct compare_words *w)
 	if (!is_plain(target))
 		return "";
 	if (!c->ways)
-		return arena_printf(w->arena, " `smtpblame --ticket %s`, run there, writes the text.", target);
+		return arena_printf(
+			w->arena, " `smtpblame --ticket %s`, run there, writes the text.", target);
 	if (by_family(c))
 		return arena_printf(w->arena, " `smtpblame --ticket %s %s` writes the text.",
 				    v->target.family == ADDR_V6 ? "-6" : "-4", target);
 	if (!is_plain(v->label))
 		return "";
 	return arena_printf(w->arena, " `smtpblame --ticket %s %s %s` writes the text.",
-			    v->interface && strcmp(v->interface, v->label) == 0 ? "-i" : "-s", v->label, target);
+			    v->interface && strcmp(v->interface, v->label) == 0 ? "-i" : "-s",
+			    v->label, target);
 }
 
 static const char *w_ask(const struct compare_words *w)
@@ -349,21 +364,29 @@ static const char *w_ask(const struct compare_words *w)
 	switch (w->conclusion->place) {
 	case PLACE_HOST: return "";
 	case PLACE_GATEWAY:
-		return arena_printf(w->arena, "Look in %s for a filter of outgoing port %u.", w_gateway(w),
-				    w->port->port);
+		return arena_printf(w->arena, "Look in %s for a filter of outgoing port %u.",
+				    w_gateway(w), w->port->port);
 	case PLACE_ISP:
-		return arena_printf(w->arena, "Ask the provider %s whether it filters TCP port %u.%s",
-				    w->these.n > 1 ? "that they share"
-						   : arena_printf(w->arena, "of %s",
-								  view_at(w, w->these.at[0])->label),
-				    w->port->port, ticket_command(w));
+		if (w->comparison->ways && by_family(w->comparison))
+			return arena_printf(
+				w->arena,
+				"Ask the provider whether it filters TCP port %u over %s.%s",
+				w->port->port, w->these.n > 1 ? "both" : w_family(w),
+				ticket_command(w));
+		return arena_printf(
+			w->arena, "Ask the provider %s whether it filters TCP port %u.%s",
+			w->these.n > 1 ? "that they share"
+				       : arena_printf(w->arena, "of %s",
+						      view_at(w, w->these.at[0])->label),
+			w->port->port, ticket_command(w));
 	case PLACE_TRANSIT:
 	case PLACE_UNKNOWN:
-		return arena_printf(w->arena, "Ask the provider to pass it on: the device is not known to be "
-				    "its own.%s", ticket_command(w));
+		return arena_printf(w->arena,
+				    "Ask the provider to pass it on: the device is not known to be "
+				    "its own.%s",
+				    ticket_command(w));
 	case PLACE_DESTINATION_NETWORK:
-	case PLACE_DESTINATION:
-		return arena_printf(w->arena, "Ask who runs %s.", w_target(w));
+	case PLACE_DESTINATION: return arena_printf(w->arena, "Ask who runs %s.", w_target(w));
 	case PLACE_COUNT: break;
 	}
 	return "";
@@ -386,15 +409,17 @@ static const struct view *other_way(const struct compare_words *w)
 static const char *route(const struct compare_words *w, const struct view *v)
 {
 	bool v6 = v->target.family == ADDR_V6;
-	const char *via = addr_is_set(&v->gateway)
-		? arena_printf(w->arena, " via %s", address(w->arena, &v->gateway)) : "";
+	const char *via = addr_is_set(&v->gateway) ? arena_printf(w->arena, " via %s",
+								  address(w->arena, &v->gateway))
+						   : "";
 
 	if (!is_plain(v->interface))
 		return "";
-	return arena_printf(w->arena, "%s/%u%s dev %s%s", address(w->arena, &v->target), v6 ? 128 : 32, via,
-			    v->interface,
-			    addr_is_set(&v->source)
-				    ? arena_printf(w->arena, " src %s", address(w->arena, &v->source)) : "");
+	return arena_printf(w->arena, "%s/%u%s dev %s%s", address(w->arena, &v->target),
+			    v6 ? 128 : 32, via, v->interface,
+			    addr_is_set(&v->source) ? arena_printf(w->arena, " src %s",
+								   address(w->arena, &v->source))
+						    : "");
 }
 
 static const char *route_command(const struct compare_words *w, const char *verb)
@@ -404,7 +429,8 @@ static const char *route_command(const struct compare_words *w, const char *verb
 
 	if (!*words)
 		return "";
-	return arena_printf(w->arena, "ip %sroute %s %s", v->target.family == ADDR_V6 ? "-6 " : "", verb, words);
+	return arena_printf(w->arena, "ip %sroute %s %s", v->target.family == ADDR_V6 ? "-6 " : "",
+			    verb, words);
 }
 
 static const char *w_other_way(const struct compare_words *w)

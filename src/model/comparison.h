@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Reports on the same target side by side: by several ways out of one machine, or from several
- * machines. A view is what a comparison needs of one report; a comparison is what follows from them.
+ * machines. A view is what a comparison needs of one report; a comparison is what follows from
+ * them.
  *
  * Strings are clean UTF-8 (base/text.h). Whoever owns an arena in here owns all that hangs on it.
  */
@@ -11,7 +12,7 @@
 #include "model/report.h"
 
 #define VIEW_MAX_PORTS 32
-#define VIEW_MAX_STOPS 4  /* of one port; a report has one a layer */
+#define VIEW_MAX_STOPS 4 /* of one port; a report has one a layer */
 #define VIEW_MAX_HOPS  64
 
 struct view_hop {
@@ -42,9 +43,9 @@ struct view_port {
 
 /* One report. */
 struct view {
-	const char *from;   /* file that it stands in, or "" */
-	unsigned number;    /* of the document in that file, from 1; 0: it is the only one */
-	const char *label;  /* what it is called in sentences; set by a comparison */
+	const char *from;         /* file that it stands in, or "" */
+	unsigned number;          /* of the document in that file, from 1; 0: it is the only one */
+	const char *label;        /* what it is called in sentences; set by a comparison */
 	const char *input, *name; /* name: NULL none */
 	struct addr target;
 	const char *hostname, *interface, *user, *netns, *version; /* NULL: unknown */
@@ -76,7 +77,7 @@ struct suspect {
 	struct addr address; /* ADDR_NONE: it never answered */
 	unsigned ttl;        /* on the way of `suspects_from`; 0: the machine itself */
 	uint32_t asn;
-	enum place place;    /* as seen from there */
+	enum place place; /* as seen from there */
 };
 
 /* What a comparison says of some of its views. */
@@ -84,15 +85,15 @@ struct conclusion {
 	const char *rule;      /* id of the row of diag/compare_rules.c */
 	const unsigned *views; /* indexes into comparison.views, ascending */
 	unsigned n_views;
-	enum place place;      /* the same for all these views, else PLACE_UNKNOWN */
-	double confidence;     /* of `place`, CONFIDENCE_NONE when that is unknown */
+	enum place place;  /* the same for all these views, else PLACE_UNKNOWN */
+	double confidence; /* of `place`, CONFIDENCE_NONE when that is unknown */
 	struct candidate candidates[PLACE_COUNT];
 	unsigned n_candidates;
 	const struct suspect *suspects; /* nearest to the machine first */
 	unsigned n_suspects;
-	unsigned suspects_from;         /* one of `views` */
-	double suspects_confidence;     /* that it is one of them; CONFIDENCE_NONE without any */
-	const struct addr *cleared;     /* another view passed there */
+	unsigned suspects_from;     /* one of `views` */
+	double suspects_confidence; /* that it is one of them; CONFIDENCE_NONE without any */
+	const struct addr *cleared; /* another view passed there */
 	unsigned n_cleared;
 	const char *summary;
 	const char *const *next; /* as finding.remedy */
@@ -100,7 +101,7 @@ struct conclusion {
 };
 
 enum agreement {
-	AGREE_SAME,      /* all that decide say the same state, and at least two do */
+	AGREE_SAME, /* all that decide say the same state, and at least two do */
 	AGREE_DIFFERS,
 	AGREE_UNDECIDED, /* fewer than two decide */
 	AGREE_COUNT,
@@ -110,7 +111,8 @@ const char *agreement_name(enum agreement a);
 
 struct compared_port {
 	unsigned port;
-	const struct view_port *const *views; /* one for each of comparison.views; NULL: not judged there */
+	const struct view_port *const
+		*views; /* one for each of comparison.views; NULL: not judged there */
 	enum agreement agreement;
 	const struct conclusion *conclusions; /* at least one */
 	unsigned n_conclusions;

@@ -18,7 +18,8 @@ int comparison_ticket(const struct comparison *c, FILE *out);
 struct comparison_digest; /* opaque */
 struct comparison_digest *comparison_digest_new(void);
 void comparison_digest_add(struct comparison_digest *d, const struct comparison *c);
-int comparison_digest_text(const struct comparison_digest *d, const struct text_options *opt, FILE *out);
+int comparison_digest_text(const struct comparison_digest *d, const struct text_options *opt,
+			   FILE *out);
 void comparison_digest_free(struct comparison_digest *d); /* NULL is fine */
 
 /* A part of the page, behind the reports that it is about, where those are there. */
@@ -26,5 +27,11 @@ void html_comparison(struct html_page *p, const struct comparison *c);
 
 /* "mx.example.net [198.51.100.25]" */
 const char *comparison_target(struct arena *a, const struct comparison *c);
+
+/* In few words, whosever it is: "provider". */
+const char *comparison_place(enum place p);
+
+/* There is nothing to say of the port but that. */
+bool comparison_all_open(const struct compared_port *p);
 
 #endif

@@ -34,8 +34,8 @@ void comparison_digest_free(struct comparison_digest *d)
 	free(d);
 }
 
-/* Where what is stopped stops, in a few words that targets can share: the routers, not each target's
- * own end. */
+/* Where what is stopped stops, in a few words that targets can share: the routers, not each
+ * target's own end. */
 static const char *where(struct arena *a, const struct comparison *c)
 {
 	const char *out = "";
@@ -46,17 +46,23 @@ static const char *where(struct arena *a, const struct comparison *c)
 			const struct conclusion *one = &c->ports[i].conclusions[k];
 			if (!one->n_suspects)
 				continue;
-			out = arena_printf(a, "%s%sport %u: ", out, *out ? "; " : "", c->ports[i].port);
+			out = arena_printf(a, "%s%sport %u: ", out, *out ? "; " : "",
+					   c->ports[i].port);
 			if (one->place == PLACE_DESTINATION) {
 				out = arena_printf(a, "%sthe destination itself", out);
 				continue;
 			}
-			const struct suspect *first = &one->suspects[0], *last = &one->suspects[one->n_suspects - 1];
-			out = arena_printf(a, "%s%s", out, addr_is_set(&first->address)
-						? addr_text(&first->address, text) : "a silent hop");
+			const struct suspect *first = &one->suspects[0],
+					     *last = &one->suspects[one->n_suspects - 1];
+			out = arena_printf(a, "%s%s", out,
+					   addr_is_set(&first->address)
+						   ? addr_text(&first->address, text)
+						   : "a silent hop");
 			if (one->n_suspects > 1 && last->place != PLACE_DESTINATION)
-				out = arena_printf(a, "%s to %s", out, addr_is_set(&last->address)
-							? addr_text(&last->address, text) : "a silent hop");
+				out = arena_printf(a, "%s to %s", out,
+						   addr_is_set(&last->address)
+							   ? addr_text(&last->address, text)
+							   : "a silent hop");
 		}
 	return out;
 }
@@ -68,7 +74,8 @@ void comparison_digest_add(struct comparison_digest *d, const struct comparison 
 	unsigned i = 0;
 
 	d->targets++;
-	while (i < d->n && (strcmp(d->fates[i].summary, c->summary) != 0 || strcmp(d->fates[i].where, at) != 0))
+	while (i < d->n &&
+	       (strcmp(d->fates[i].summary, c->summary) != 0 || strcmp(d->fates[i].where, at) != 0))
 		i++;
 	if (i == FATES_MAX) {
 		d->elsewhere++;
@@ -80,7 +87,8 @@ void comparison_digest_add(struct comparison_digest *d, const struct comparison 
 			f->where = arena_strdup(&d->arena, at);
 		}
 		if (f->targets < EXAMPLES)
-			f->examples[f->targets] = arena_strdup(&d->arena, comparison_target(&scratch, c));
+			f->examples[f->targets] =
+				arena_strdup(&d->arena, comparison_target(&scratch, c));
 		f->targets++;
 	}
 	arena_clear(&scratch);
@@ -100,32 +108,39 @@ static void print_fate(struct pen *pen, const struct shared_fate *f)
 	const char *examples = "";
 
 	for (unsigned i = 0; i < f->targets && i < EXAMPLES; i++)
-		examples = arena_printf(pen->scratch, "%s%s%s", examples, i ? ", " : "", f->examples[i]);
+		examples = arena_printf(pen->scratch, "%s%s%s", examples, i ? ", " : "",
+					f->examples[i]);
 	pen_start(pen, 0, 2);
 	pen_text(pen, STYLE_BOLD, "%u target%s:", f->targets, f->targets == 1 ? "" : "s");
 	pen_text(pen, STYLE_PLAIN, " %s", f->summary);
 	pen_end(pen);
 	if (*f->where)
-		pen_paragraph(pen, 2, STYLE_PLAIN, arena_printf(pen->scratch, "Stopped at %s.", f->where));
-	pen_paragraph(pen, 2, STYLE_PLAIN,
-		      arena_printf(pen->scratch, f->targets > EXAMPLES ? "%s, ..." : "%s", examples));
+		pen_paragraph(pen, 2, STYLE_PLAIN,
+			      arena_printf(pen->scratch, "Stopped at %s.", f->where));
+	pen_paragraph(
+		pen, 2, STYLE_PLAIN,
+		arena_printf(pen->scratch, f->targets > EXAMPLES ? "%s, ..." : "%s", examples));
 }
 
-int comparison_digest_text(const struct comparison_digest *d, const struct text_options *opt, FILE *out)
+int comparison_digest_text(const struct comparison_digest *d, const struct text_options *opt,
+			   FILE *out)
 {
 	struct arena scratch = {0};
-	struct pen pen = {.out = out, .scratch = &scratch, .colour = opt->colour, .width = opt->width};
+	struct pen pen = {
+		.out = out, .scratch = &scratch, .colour = opt->colour, .width = opt->width};
 	struct shared_fate *sorted = arena_alloc(&scratch, (d->n + 1) * sizeof(*sorted));
 
 	memcpy(sorted, d->fates, d->n * sizeof(*sorted));
 	if (d->n)
 		qsort(sorted, d->n, sizeof(*sorted), by_targets);
-	pen_paragraph(&pen, 0, STYLE_BOLD, arena_printf(&scratch, "%u targets side by side", d->targets));
+	pen_paragraph(&pen, 0, STYLE_BOLD,
+		      arena_printf(&scratch, "%u targets side by side", d->targets));
 	for (unsigned i = 0; i < d->n; i++)
 		print_fate(&pen, &sorted[i]);
 	if (d->elsewhere)
-		pen_paragraph(&pen, 0, STYLE_PLAIN,
-			      arena_printf(&scratch, "%u more fare in still other ways.", d->elsewhere));
+		pen_paragraph(
+			&pen, 0, STYLE_PLAIN,
+			arena_printf(&scratch, "%u more fare in still other ways.", d->elsewhere));
 	pen_paragraph(&pen, 0, STYLE_PLAIN, "-v tells each target as a whole, with what to do.");
 	int failed = fflush(out) != 0 || ferror(out);
 	arena_clear(&scratch);

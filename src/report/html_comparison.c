@@ -15,7 +15,10 @@ static void vantage(struct html *h, const struct view *v)
 		html(h, "from <bdi>%s</bdi>, ", addr_text(&v->source, text));
 	if (addr_is_set(&v->gateway))
 		html(h, "gateway <bdi>%s</bdi>, ", addr_text(&v->gateway, text));
-	html(h, "%s", clock_utc_text(v->started_ns, started));
+	clock_utc_text(v->started_ns, started);
+	started[10] = ' ';
+	started[19] = '\0';
+	html(h, "%s UTC", started);
 	if (*v->from)
 		html(h, ", <bdi>%s</bdi>", v->from);
 	html(h, "</small></th>");
@@ -27,17 +30,20 @@ static void cell(struct html *h, const struct view_port *p)
 		html(h, "<td></td>");
 		return;
 	}
-	html(h, "<td><span class=\"state %s\">%s</span>", html_state_tone(p->state), state_name(p->state));
+	html(h, "<td><span class=\"state %s\">%s</span>", html_state_tone(p->state),
+	     state_name(p->state));
 	if (p->n_stops && p->stops[0].place != PLACE_UNKNOWN)
-		html(h, "<br><small>%s, %s</small>", place_name(p->stops[0].place),
+		html(h, "<br><small>%s, %s</small>", comparison_place(p->stops[0].place),
 		     phrase_percent(&h->scratch, p->stops[0].confidence));
 	html(h, "</td>");
 }
 
 static void matrix(struct html *h, const struct comparison *c)
 {
-	html(h, "<div class=\"scroll\" role=\"region\" aria-label=\"Ports by report\" tabindex=\"0\">"
-		"<table class=\"rows\"><thead><tr><th scope=\"col\">%s</th>", c->ways ? "Way" : "Report");
+	html(h,
+	     "<div class=\"scroll\" role=\"region\" aria-label=\"Ports by report\" tabindex=\"0\">"
+	     "<table class=\"rows\"><thead><tr><th scope=\"col\">%s</th>",
+	     c->ways ? "Way" : "Report");
 	for (unsigned i = 0; i < c->n_ports; i++)
 		html(h, "<th scope=\"col\">%u</th>", c->ports[i].port);
 	html(h, "</tr></thead><tbody>\n");
@@ -72,10 +78,15 @@ static void conclusion(struct html *h, const struct conclusion *c)
 
 void html_write_comparison(struct html *h, const struct comparison *c, unsigned number)
 {
-	html(h, "<section class=\"over\" aria-labelledby=\"c%u\"><h2 id=\"c%u\">Side by side: <bdi>%s</bdi></h2>\n"
-		"<p>%s</p>\n", number, number, comparison_target(&h->scratch, c), c->summary);
+	html(h,
+	     "<section class=\"over\" aria-labelledby=\"c%u\"><h2 id=\"c%u\">Side by side: "
+	     "<bdi>%s</bdi></h2>\n"
+	     "<p>%s</p>\n",
+	     number, number, comparison_target(&h->scratch, c), c->summary);
 	matrix(h, c);
 	for (unsigned i = 0; i < c->n_ports; i++) {
+		if (comparison_all_open(&c->ports[i]))
+			continue; /* the table says so */
 		html(h, "<h3>Port %u</h3>\n", c->ports[i].port);
 		for (unsigned k = 0; k < c->ports[i].n_conclusions; k++)
 			conclusion(h, &c->ports[i].conclusions[k]);

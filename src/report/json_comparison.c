@@ -60,10 +60,12 @@ static json_t *said_object(struct arena *a, const struct view_port *p, unsigned 
 
 	json_object_set_new(o, "view", view_id(a, i));
 	json_object_set_new(o, "state", json_string(state_name(p->state)));
-	json_object_set_new(o, "mechanism", s ? json_string(mechanism_name(s->mechanism)) : json_null());
+	json_object_set_new(o, "mechanism",
+			    s ? json_string(mechanism_name(s->mechanism)) : json_null());
 	json_object_set_new(o, "place", s ? json_string(place_name(s->place)) : json_null());
 	json_object_set_new(o, "confidence",
-			    s && s->place != PLACE_UNKNOWN ? probability(s->confidence) : json_null());
+			    s && s->place != PLACE_UNKNOWN ? probability(s->confidence)
+							   : json_null());
 	return o;
 }
 
@@ -103,7 +105,8 @@ static json_t *conclusion_object(struct arena *a, const struct conclusion *c)
 	json_object_set_new(o, "confidence", probability(c->confidence));
 	json_object_set_new(o, "candidates", candidates);
 	json_object_set_new(o, "suspects", suspects);
-	json_object_set_new(o, "suspects_from", c->n_suspects ? view_id(a, c->suspects_from) : json_null());
+	json_object_set_new(o, "suspects_from",
+			    c->n_suspects ? view_id(a, c->suspects_from) : json_null());
 	json_object_set_new(o, "suspects_confidence", probability(c->suspects_confidence));
 	json_object_set_new(o, "cleared", cleared);
 	json_object_set_new(o, "summary", text(a, c->summary));
@@ -111,7 +114,8 @@ static json_t *conclusion_object(struct arena *a, const struct conclusion *c)
 	return o;
 }
 
-static json_t *port_object(struct arena *a, const struct comparison *c, const struct compared_port *p)
+static json_t *port_object(struct arena *a, const struct comparison *c,
+			   const struct compared_port *p)
 {
 	json_t *o = json_object(), *views = json_array(), *conclusions = json_array();
 
@@ -152,8 +156,10 @@ int comparison_json(const struct comparison *c, FILE *out)
 	json_object_set_new(root, "ports", ports);
 	json_object_set_new(root, "notes", notes);
 	json_object_set_new(root, "summary", text(&a, c->summary));
-	int failed = json_dumpf(root, out, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(REAL_DIGITS)) ||
-		     fputc('\n', out) == EOF || fflush(out) != 0;
+	int failed =
+		json_dumpf(root, out,
+			   JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(REAL_DIGITS)) ||
+		fputc('\n', out) == EOF || fflush(out) != 0;
 	json_decref(root);
 	arena_clear(&a);
 	return failed ? -1 : 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Several reports side by side, for a person: the answer, who sees what, what follows, what to do. */
+/* Several reports side by side, for a person: the answer, who sees what, what follows, what to do.
+ */
 #include <string.h>
 
 #include "base/clock.h"
@@ -23,21 +24,32 @@ const char *comparison_target(struct arena *a, const struct comparison *c)
 	return arena_printf(a, "%s [%s]", c->name, addr_text(&c->target, text));
 }
 
-/* "blocked: provider, 60%" */
-static const char *fate(struct arena *a, const struct view_port *p)
+const char *comparison_place(enum place p)
 {
 	static const char *const places[PLACE_COUNT] = {
-		[PLACE_HOST] = "the machine itself", [PLACE_GATEWAY] = "gateway", [PLACE_ISP] = "provider",
-		[PLACE_TRANSIT] = "transit", [PLACE_DESTINATION_NETWORK] = "destination's network",
+		[PLACE_HOST] = "the machine itself",
+		[PLACE_GATEWAY] = "gateway",
+		[PLACE_ISP] = "provider",
+		[PLACE_TRANSIT] = "transit",
+		[PLACE_DESTINATION_NETWORK] = "destination's network",
 		[PLACE_DESTINATION] = "destination",
+		[PLACE_UNKNOWN] = "place unknown",
 	};
+
+	return places[p];
+}
+
+/* " (provider, 60%)" */
+static const char *fate(struct arena *a, const struct view_port *p)
+{
 	const struct view_stop *s = p->n_stops ? &p->stops[0] : NULL;
 
 	if (p->state == STATE_OPEN || p->state == STATE_INCONCLUSIVE || !s)
 		return "";
 	if (s->place == PLACE_UNKNOWN)
 		return " (where is not known)";
-	return arena_printf(a, " (%s, %s)", places[s->place], phrase_percent(a, s->confidence));
+	return arena_printf(a, " (%s, %s)", comparison_place(s->place),
+			    phrase_percent(a, s->confidence));
 }
 
 /* What one report says of all ports: those with one fate together. */
@@ -82,7 +94,8 @@ static const char *vantage(struct arena *a, const struct view *v)
 		out = arena_printf(a, "%s, gateway %s", out, addr_text(&v->gateway, text));
 	out = arena_printf(a, "%s, %.19sZ", out, clock_utc_text(v->started_ns, started));
 	if (*v->from)
-		out = arena_printf(a, v->number ? "%s; %s, document %u" : "%s; %s", out, v->from, v->number);
+		out = arena_printf(a, v->number ? "%s; %s, document %u" : "%s; %s", out, v->from,
+				   v->number);
 	return *out == ',' ? out + 2 : out;
 }
 
@@ -130,8 +143,10 @@ static bool alike(const struct compared_port *x, const struct compared_port *y)
 		return false;
 	for (unsigned i = 0; i < x->n_conclusions; i++) {
 		const struct conclusion *a = &x->conclusions[i], *b = &y->conclusions[i];
-		if (strcmp(a->rule, b->rule) != 0 || a->n_views != b->n_views || a->place != b->place ||
-		    (int)(a->confidence * 100) != (int)(b->confidence * 100) || a->n_suspects != b->n_suspects ||
+		if (strcmp(a->rule, b->rule) != 0 || a->n_views != b->n_views ||
+		    a->place != b->place ||
+		    (int)(a->confidence * 100) != (int)(b->confidence * 100) ||
+		    a->n_suspects != b->n_suspects ||
 		    memcmp(a->views, b->views, a->n_views * sizeof(*a->views)) != 0)
 			return false;
 		for (unsigned k = 0; k < a->n_suspects; k++)
@@ -145,7 +160,7 @@ static bool alike(const struct compared_port *x, const struct compared_port *y)
 	return true;
 }
 
-static bool is_plain_open(const struct compared_port *p)
+bool comparison_all_open(const struct compared_port *p)
 {
 	return p->n_conclusions == 1 && strcmp(p->conclusions[0].rule, "open-everywhere") == 0;
 }
@@ -159,11 +174,13 @@ static void print_others(struct pen *pen, const struct comparison *c, unsigned i
 		if (!told[k] && alike(&c->ports[i], &c->ports[k])) {
 			told[k] = true;
 			n++;
-			others = arena_printf(pen->scratch, "%s%s%u", others, *others ? ", " : "", c->ports[k].port);
+			others = arena_printf(pen->scratch, "%s%s%u", others, *others ? ", " : "",
+					      c->ports[k].port);
 		}
 	if (n)
 		pen_paragraph(pen, 2, STYLE_PLAIN,
-			      arena_printf(pen->scratch, "The same holds for port%s %s.", n == 1 ? "" : "s", others));
+			      arena_printf(pen->scratch, "The same holds for port%s %s.",
+					   n == 1 ? "" : "s", others));
 }
 
 static void print_conclusions(struct pen *pen, const struct comparison *c)
@@ -173,7 +190,7 @@ static void print_conclusions(struct pen *pen, const struct comparison *c)
 	for (unsigned i = 0; i < c->n_ports; i++) {
 		const struct compared_port *p = &c->ports[i];
 		bool to_do = false;
-		if (told[i] || is_plain_open(p))
+		if (told[i] || comparison_all_open(p))
 			continue;
 		pen_blank(pen);
 		pen_paragraph(pen, 0, STYLE_BOLD, arena_printf(pen->scratch, "Port %u", p->port));
@@ -195,12 +212,14 @@ static void print_quiet(struct pen *pen, const struct comparison *c)
 		for (unsigned k = 0; k < c->ports[i].n_conclusions; k++) {
 			const struct conclusion *one = &c->ports[i].conclusions[k];
 			pen_start(pen, 0, 0);
-			pen_text(pen, STYLE_PLAIN, "%s %u %s %s ", comparison_target(pen->scratch, c),
-				 c->ports[i].port, agreement_name(c->ports[i].agreement), one->rule);
+			pen_text(pen, STYLE_PLAIN, "%s %u %s %s ",
+				 comparison_target(pen->scratch, c), c->ports[i].port,
+				 agreement_name(c->ports[i].agreement), one->rule);
 			if (one->place == PLACE_UNKNOWN)
 				pen_text(pen, STYLE_PLAIN, "unknown - ");
 			else
-				pen_text(pen, STYLE_PLAIN, "%s %.2f ", place_name(one->place), one->confidence);
+				pen_text(pen, STYLE_PLAIN, "%s %.2f ", place_name(one->place),
+					 one->confidence);
 			pen_text(pen, STYLE_PLAIN, "%s", one->summary);
 			pen_end(pen);
 		}
@@ -234,7 +253,9 @@ static int print(const struct comparison *c, const struct text_options *opt, FIL
 		.out = out,
 		.scratch = &scratch,
 		.colour = opt->colour,
-		.width = opt->quiet ? 1u << 30 : opt->width < MIN_WIDTH ? MIN_WIDTH : opt->width,
+		.width = opt->quiet               ? 1u << 30
+			 : opt->width < MIN_WIDTH ? MIN_WIDTH
+						  : opt->width,
 	};
 
 	if (opt->quiet)

@@ -151,6 +151,7 @@ static void test_same_gateway_one_blocked(void **state)
 	assert_int_equal(c->n_cleared, 2);
 	assert_non_null(strstr(c->summary, "decides by source"));
 	assert_non_null(strstr(c->summary, "10.0.0.1"));
+	assert_non_null(strstr(b.c->notes[0], "taken for one and the same"));
 	/* seen outside under one address, nobody but the gateway can tell them apart */
 	v->seen_as = w->seen_as = address("100.64.0.2");
 	c = conclusion(compared(&b), "gateway-by-client");
@@ -161,8 +162,53 @@ static void test_same_gateway_one_blocked(void **state)
 	v->started_ns += 86400 * NS_PER_S;
 	c = conclusion(compared(&b), "stopped-here-open-there");
 	assert_int_equal(c->n_cleared, 0);
-	assert_int_equal(b.c->n_notes, 1);
 	assert_non_null(strstr(b.c->notes[0], "24 hours"));
+	finish(&b);
+}
+
+/* Every other home has the gateway 192.168.1.1. */
+static void test_private_addresses_prove_nothing(void **state)
+{
+	static const char *const home[] = {"g192.168.1.1", "i100.64.0.1", "i203.0.113.2", "t203.0.113.6", "d" TARGET, NULL};
+	static const char *const farm[] = {"g192.168.1.1", "i100.64.0.1", "i203.0.113.77", "t203.0.113.6", "d" TARGET, NULL};
+	struct bench b = {0};
+	struct view *v = add_view(&b, "pi", "192.168.1.10", home), *w = add_view(&b, "pi", "192.168.1.10", farm);
+
+	(void)state;
+	v->seen_as = address("203.0.113.200");
+	w->seen_as = address("203.0.113.201");
+	stopped(&b, v, PLACE_GATEWAY, 0.9, PLACE_UNKNOWN, 0, 1, 1);
+	judged(&b, w, STATE_OPEN);
+	/* neither the same machine, nor behind the same gateway */
+	const struct conclusion *c = conclusion(compared(&b), "stopped-here-open-there");
+	assert_int_equal(c->n_cleared, 0);
+	assert_int_equal(c->place, PLACE_GATEWAY);
+	assert_true(c->confidence > 0.85);
+	/* both stopped: there are two of them */
+	judged(&b, w, STATE_BLOCKED);
+	stopped(&b, w, PLACE_GATEWAY, 0.9, PLACE_UNKNOWN, 0, 1, 1);
+	assert_int_equal(compared(&b)->n_conclusions, 2);
+	/* not known to be seen under different addresses: still nothing that proves them one */
+	v->seen_as = w->seen_as = (struct addr){0};
+	w->source = address("192.168.1.11");
+	b.ports[1][0].n_stops = 0;
+	judged(&b, w, STATE_OPEN);
+	c = conclusion(compared(&b), "stopped-here-open-there");
+	assert_int_equal(c->n_cleared, 0);
+	finish(&b);
+}
+
+/* Address translation hides who it is from the provider, but the port got past the gateway here. */
+static void test_past_the_translation(void **state)
+{
+	struct bench b = {0};
+	struct view *v = add_view(&b, "desk", "10.0.0.3", way_a), *w = add_view(&b, "mail", "10.0.0.2", way_a);
+
+	(void)state;
+	v->seen_as = w->seen_as = address("100.64.0.2");
+	stopped(&b, v, PLACE_ISP, 0.9, PLACE_UNKNOWN, 0, 2, 3);
+	judged(&b, w, STATE_OPEN);
+	assert_int_equal(conclusion(compared(&b), "decided-by-source")->place, PLACE_UNKNOWN);
 	finish(&b);
 }
 
@@ -388,6 +434,11 @@ static void test_families(void **state)
 	assert_non_null(strstr(c->next[0], "smtp_address_preference=ipv6"));
 	assert_string_equal(b.c->views[0]->label, "IPv4");
 	assert_false(addr_is_set(&b.c->target));
+	/* stopped over both: whether by one device nobody can tell, for its addresses would differ anyway */
+	judged(&b, w, STATE_BLOCKED);
+	stopped(&b, w, PLACE_ISP, 0.9, PLACE_UNKNOWN, 0, 2, 2);
+	c = conclusion(compared(&b), "one-or-several");
+	assert_int_equal(b.c->ports[0].n_conclusions, 2);
 	finish(&b);
 }
 
@@ -512,6 +563,7 @@ static uint32_t draw(uint32_t n)
 struct network {
 	unsigned parent[ROUTERS];
 	bool silent[ROUTERS], one_address[ROUTERS];
+	bool common[ROUTERS]; /* has an address that others have, too */
 	unsigned blocker;   /* a router, or ROUTERS */
 	int link_from;      /* stops only what comes from there; -1: everything */
 };
@@ -520,6 +572,8 @@ static struct addr router_address(const struct network *n, unsigned router, unsi
 {
 	if (router == ROUTERS)
 		return address(TARGET);
+	if (n->common[router] && !n->silent[router])
+		return address(router % 2 ? "192.168.1.1" : "100.64.0.1");
 	uint8_t bytes[4] = {203, 0, (uint8_t)router, (uint8_t)(n->one_address[router] ? 1 : from + 2)};
 
 	return n->silent[router] ? (struct addr){0} : addr_v4(bytes);
@@ -533,6 +587,7 @@ static void draw_network(struct network *n)
 		n->parent[r] = r + 1 + draw(r + 4 > ROUTERS ? ROUTERS - r : 4);
 		n->silent[r] = draw(5) == 0;
 		n->one_address[r] = draw(2);
+		n->common[r] = r < 8 && draw(4) == 0;
 	}
 	n->blocker = draw(ROUTERS + 1);
 }
@@ -663,6 +718,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_same_gateway_one_blocked),
+		cmocka_unit_test(test_private_addresses_prove_nothing),
+		cmocka_unit_test(test_past_the_translation),
 		cmocka_unit_test(test_gateway_cleared),
 		cmocka_unit_test(test_shared_provider),
 		cmocka_unit_test(test_destination_side),
