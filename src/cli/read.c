@@ -20,21 +20,23 @@ struct output {
 	struct page_file page; /* --html */
 };
 
-static void print(void *ctx, const struct connection *c)
+/* False: nobody takes what is printed. */
+static bool print(void *ctx, const struct connection *c)
 {
 	struct output *out = ctx;
 
 	if (out->opt->summary)
-		return;
+		return true;
 	if (out->page.connections)
 		html_connection(out->page.connections, c);
 	if (!out->opt->json) {
 		text_connection(out->text, c);
-		return;
+		return !ferror(stdout);
 	}
 	json_lines_connection(&out->json, c);
 	if (strcmp(c->file, "-") == 0)
 		json_lines_flush(&out->json); /* somebody may be watching a pipe */
+	return !out->json.error;
 }
 
 /* 0 all open, 1 at least one neither open nor inconclusive, 4 at least one inconclusive. */

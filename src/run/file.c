@@ -43,6 +43,7 @@ struct reading {
 	const char **names; /* of the files, clean */
 	unsigned file;      /* the one being read */
 	struct read_summary *summary;
+	bool enough; /* the sink wants no more */
 };
 
 /* ---- the waiting room ---- */
@@ -93,6 +94,8 @@ static bool room_enter(struct room *r, const struct conn *c)
 
 static void judge(struct reading *r, const struct conn *c, unsigned file, const struct capture_other *other)
 {
+	if (r->enough)
+		return;
 	const struct connection *out = capture_judge_pair(r->judge, c, r->names[file], other);
 
 	if (out->path_probe) {
@@ -100,7 +103,7 @@ static void judge(struct reading *r, const struct conn *c, unsigned file, const 
 		return;
 	}
 	tally_add(r->summary, out);
-	r->job->sink(r->job->ctx, out);
+	r->enough = !r->job->sink(r->job->ctx, out);
 }
 
 static void judge_oldest(struct reading *r)
@@ -217,7 +220,7 @@ static int read_one(struct reading *r, int fd, const struct engine_options *engi
 		return -1;
 	if (!r->holding)
 		capture_forget(r->judge);
-	const struct relay_sink sink = {.done = take, .soon = expect, .ctx = r};
+	const struct relay_sink sink = {.done = take, .soon = expect, .enough = &r->enough, .ctx = r};
 	int failed = read_fd(fd, r->job->paths[r->file], engine, &sink, totals, why);
 	judge_rest(r);
 	return failed;
@@ -231,7 +234,7 @@ static int read_all(struct reading *r, const int *fds, struct err *whys, struct 
 
 	if (getrandom(engine.seed, sizeof(engine.seed), 0) != sizeof(engine.seed))
 		return err_set(e, ERR_RUN, "no random numbers: %s", strerror(errno));
-	for (r->file = 0; r->file < n; r->file++) {
+	for (r->file = 0; r->file < n && !r->enough; r->file++) {
 		struct err *why = &whys[r->file];
 		if (read_one(r, fds[r->file], &engine, totals, why) == 0)
 			continue;

@@ -15,8 +15,9 @@
 #include "model/signature.h"
 #include "run/read.h"
 
-/* Called for each connection, by a thread of read_captures()'s own; *c is valid during the call. */
-typedef void read_sink(void *ctx, const struct connection *c);
+/* Called for each connection, by a thread of read_captures()'s own; *c is valid during the call. False: nothing
+ * more is wanted, and reading ends soon; the summary is of what was read until then. */
+typedef bool read_sink(void *ctx, const struct connection *c);
 
 struct read_job {
 	struct engine_options engine; /* ports; the seed is drawn */

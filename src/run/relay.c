@@ -45,6 +45,7 @@ struct relay {
 	struct batch *batches;
 	unsigned batches_from, batches_to;
 	bool over; /* no batch will follow */
+	bool enough; /* as relay_sink.enough */
 };
 
 /* In a batch. */
@@ -119,6 +120,11 @@ static void read_or_wait(struct relay *q)
 
 /* ---- the second thread: takes records ---- */
 
+static bool is_enough(const struct relay_sink *s)
+{
+	return s->enough && *s->enough;
+}
+
 /* What comes after the next record: the other processor wrote it. */
 static void fetch_ahead(const struct batch *b, size_t at, size_t size)
 {
@@ -130,7 +136,7 @@ static void take_batch(const struct relay_sink *s, const struct batch *b)
 {
 	const struct conn *c = (const void *)b->bytes;
 
-	for (size_t at = 0; at < b->len;) {
+	for (size_t at = 0; at < b->len && !is_enough(s);) {
 		const struct conn *next = (const void *)(b->bytes + at + record_size(c));
 		fetch_ahead(b, at, record_size(c));
 		at += record_size(c);
@@ -158,6 +164,7 @@ static void *second_thread(void *arg)
 		pthread_mutex_unlock(&q->lock);
 		take_batch(&q->sink, b);
 		pthread_mutex_lock(&q->lock);
+		q->enough = is_enough(&q->sink);
 		q->batches_from++;
 		pthread_cond_broadcast(&q->changed);
 	}
@@ -198,13 +205,14 @@ void relay_record(void *ctx, const struct conn *c)
 	q->batches[q->batches_to % BATCHES].len += record_size(c);
 }
 
-/* NULL: the end. */
+/* NULL: the end, or it is enough. */
 static const struct block *next_block(struct relay *q)
 {
 	pthread_mutex_lock(&q->lock);
-	while (q->blocks_from == q->blocks_to && !q->input_over)
+	while (q->blocks_from == q->blocks_to && !q->input_over && !q->enough)
 		read_or_wait(q);
-	const struct block *b = q->blocks_from != q->blocks_to ? &q->blocks[q->blocks_from % BLOCKS] : NULL;
+	bool there = q->blocks_from != q->blocks_to && !q->enough;
+	const struct block *b = there ? &q->blocks[q->blocks_from % BLOCKS] : NULL;
 	pthread_mutex_unlock(&q->lock);
 	return b;
 }

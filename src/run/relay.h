@@ -31,6 +31,7 @@
 struct relay_sink {
 	conn_done *done; /* gets each, in order */
 	conn_done *soon; /* or NULL: is told which comes next, to fetch what that will take into the cache */
+	const bool *enough; /* or NULL: set by `done` when nothing more is wanted */
 	void *ctx;
 };
 
@@ -43,7 +44,7 @@ void relay_free(struct relay *q); /* NULL is fine */
 /* What the engine hands its records to, with the relay as its context. */
 conn_done relay_record;
 
-/* Reads to the end of the file, and sets the engine's room; the second thread lives no longer than the call. -1 with ERR_RUN
+/* Reads to the end of the file, or until it is enough, and sets the engine's room; the second thread lives no longer than the call. -1 with ERR_RUN
  * when there can be none. */
 int relay_run(struct relay *q, struct engine *e, struct err *err);
 
