@@ -24,7 +24,6 @@ struct known_port {
 };
 
 struct server {
-	uint64_t key; /* 0: free */
 	int64_t used_ns;
 	unsigned sent, answered; /* packets to it that were acknowledged in the end; without repetition */
 	struct known_port ports[PORTS_MAX];
@@ -39,7 +38,6 @@ struct client_port {
 };
 
 struct client {
-	uint64_t key;
 	int64_t used_ns;
 	bool far_seen;
 	struct client_port ports[PORTS_MAX];
@@ -47,6 +45,8 @@ struct client {
 
 struct capture_known {
 	uint64_t seed;
+	/* those of a set side by side, so that who is looked for costs a line of the cache, or two; 0: free */
+	uint64_t server_keys[SETS][WAYS], client_keys[SETS][WAYS];
 	struct server servers[SETS][WAYS];
 	struct client clients[SETS][WAYS];
 	uint64_t probers[PROBERS]; /* the latest addresses with ports that probed a path; 0 none */
@@ -68,6 +68,8 @@ void capture_known_free(struct capture_known *k)
 
 void capture_known_clear(struct capture_known *k)
 {
+	memset(k->server_keys, 0, sizeof(k->server_keys));
+	memset(k->client_keys, 0, sizeof(k->client_keys));
 	memset(k->servers, 0, sizeof(k->servers));
 	memset(k->clients, 0, sizeof(k->clients));
 	memset(k->probers, 0, sizeof(k->probers));
@@ -93,53 +95,59 @@ static uint64_t key_of(const struct capture_known *k, const struct addr *a)
 
 /* ---- lookup ---- */
 
-static struct server *find_server(const struct capture_known *k, uint64_t key)
+/* WAYS: none. */
+static unsigned way_of(const uint64_t set[WAYS], uint64_t key)
 {
-	const struct server *set = k->servers[key % SETS];
+	unsigned way = 0;
 
-	for (unsigned i = 0; i < WAYS; i++)
-		if (set[i].key == key)
-			return (struct server *)(uintptr_t)&set[i];
-	return NULL;
+	while (way < WAYS && set[way] != key)
+		way++;
+	return way;
 }
 
-static struct client *find_client(const struct capture_known *k, uint64_t key)
+static const struct server *find_server(const struct capture_known *k, uint64_t key)
 {
-	const struct client *set = k->clients[key % SETS];
+	unsigned way = way_of(k->server_keys[key % SETS], key);
 
-	for (unsigned i = 0; i < WAYS; i++)
-		if (set[i].key == key)
-			return (struct client *)(uintptr_t)&set[i];
-	return NULL;
+	return way < WAYS ? &k->servers[key % SETS][way] : NULL;
+}
+
+static const struct client *find_client(const struct capture_known *k, uint64_t key)
+{
+	unsigned way = way_of(k->client_keys[key % SETS], key);
+
+	return way < WAYS ? &k->clients[key % SETS][way] : NULL;
 }
 
 /* Its entry, or that of the one seen longest ago in its place. */
 static struct server *take_server(struct capture_known *k, uint64_t key)
 {
-	struct server *set = k->servers[key % SETS], *oldest = &set[0];
-	struct server *s = find_server(k, key);
+	struct server *set = k->servers[key % SETS];
+	unsigned way = way_of(k->server_keys[key % SETS], key), oldest = 0;
 
-	if (s)
-		return s;
+	if (way < WAYS)
+		return &set[way];
 	for (unsigned i = 1; i < WAYS; i++)
-		if (set[i].used_ns < oldest->used_ns)
-			oldest = &set[i];
-	*oldest = (struct server){.key = key};
-	return oldest;
+		if (set[i].used_ns < set[oldest].used_ns)
+			oldest = i;
+	k->server_keys[key % SETS][oldest] = key;
+	set[oldest] = (struct server){0};
+	return &set[oldest];
 }
 
 static struct client *take_client(struct capture_known *k, uint64_t key)
 {
-	struct client *set = k->clients[key % SETS], *oldest = &set[0];
-	struct client *s = find_client(k, key);
+	struct client *set = k->clients[key % SETS];
+	unsigned way = way_of(k->client_keys[key % SETS], key), oldest = 0;
 
-	if (s)
-		return s;
+	if (way < WAYS)
+		return &set[way];
 	for (unsigned i = 1; i < WAYS; i++)
-		if (set[i].used_ns < oldest->used_ns)
-			oldest = &set[i];
-	*oldest = (struct client){.key = key};
-	return oldest;
+		if (set[i].used_ns < set[oldest].used_ns)
+			oldest = i;
+	k->client_keys[key % SETS][oldest] = key;
+	set[oldest] = (struct client){0};
+	return &set[oldest];
 }
 
 /* NULL where all places are taken by other ports. */
@@ -272,16 +280,15 @@ void capture_known_learn(struct capture_known *k, const struct conn *c)
 
 void capture_known_expect(const struct capture_known *k, const struct conn *c)
 {
-	const struct server *servers = k->servers[key_of(k, &c->server) % SETS];
-	const struct client *clients = k->clients[key_of(k, &c->client) % SETS];
+	uint64_t server = key_of(k, &c->server) % SETS, client = key_of(k, &c->client) % SETS;
 
-	/* the keys of a set are compared, and mostly the first entry is the one */
-	for (unsigned i = 0; i < WAYS; i++) {
-		__builtin_prefetch(&servers[i]);
-		__builtin_prefetch(&clients[i]);
-	}
-	__builtin_prefetch((const char *)&servers[0] + 64);
-	__builtin_prefetch((const char *)&clients[0] + 64);
+	/* mostly the first entry is the one */
+	__builtin_prefetch(k->server_keys[server]);
+	__builtin_prefetch(k->client_keys[client]);
+	for (size_t at = 0; at < sizeof(k->servers[0][0]); at += 64)
+		__builtin_prefetch((const char *)k->servers[server] + at);
+	for (size_t at = 0; at < sizeof(k->clients[0][0]); at += 64)
+		__builtin_prefetch((const char *)k->clients[client] + at);
 }
 
 /* ---- telling ---- */
