@@ -370,6 +370,11 @@ int call_in_crowd(struct call *c, struct err *e)
 	if (fleet_new(&cc.fleet, c->live, &opt, e) != 0 || names_new(&cc.names, e) != 0 ||
 	    fleet_watch(cc.fleet, names_fd(cc.names), e) != 0)
 		goto out;
+	if (c->opt.concurrency > fleet_room(cc.fleet))
+		fprintf(stderr,
+			"smtpblame: %u at a time instead of %u: open files (ulimit -n) or source ports "
+			"(net.ipv4.ip_local_port_range) allow no more\n",
+			fleet_room(cc.fleet), c->opt.concurrency);
 	/* restarted: a write under way goes on, and the loop notices all the same */
 	struct sigaction act = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
 	sigaction(SIGINT, &act, NULL);

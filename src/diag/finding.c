@@ -363,11 +363,21 @@ struct finding build_finding(struct builder *b, int port_index, const struct rul
 	return f;
 }
 
+/* What took facts away from every port, or NULL. */
+static const char *why_nothing_told(const struct tracker *t)
+{
+	if (t->not_looked[LOOK_CAPTURE])
+		return t->not_looked[LOOK_CAPTURE];
+	if (!tracker_capture_whole(t))
+		return "the capture lost packets, so that what was not seen tells nothing";
+	return t->not_looked[LOOK_CONNECT];
+}
+
 /* The finding of an undecided port: what is missing. */
 struct finding build_undecided(struct builder *b, const struct words *w, fact_set missing)
 {
 	struct arena *a = w->arena;
-	const char *text = "";
+	const char *broken = why_nothing_told(&b->d->tracker), *why = broken, *text = "";
 
 	for (int i = 0; i < F_COUNT; i++)
 		if (missing & FACT_BIT(i))
@@ -380,16 +390,14 @@ struct finding build_undecided(struct builder *b, const struct words *w, fact_se
 		.rule = "undecided",
 		.culprit = {.kind = CULPRIT_UNKNOWN},
 	};
-	f.summary = text[0] ? arena_printf(a,
-					   "The facts do not decide port %u. Not known: whether %s.",
-					   w->port, text)
-			    : arena_printf(a,
-					   "The facts do not decide port %u: no answer came that "
-					   "would tell, in the time given.",
-					   w->port);
+	if (!why && !text[0])
+		why = "no answer came that would tell, in the time given";
+	f.summary = arena_printf(a, "The facts do not decide port %u%s%s.%s%s%s", w->port, why ? ": " : "",
+				 why ? why : "", text[0] ? " Not known: whether " : "", text, text[0] ? "." : "");
 	f.culprit.text = f.summary;
 	const char **remedy = arena_alloc(a, sizeof(*remedy));
-	remedy[0] = "Give it more time: --timeout 20; if packets were lost by the capture, try again on a quieter machine.";
+	remedy[0] = broken ? "Run it again, and with fewer targets at a time (--concurrency) or on a quieter machine if it comes back."
+			: "Give it more time: --timeout 20.";
 	f.remedy = remedy;
 	f.n_remedy = 1;
 	unsigned *evidence = arena_alloc(a, sizeof(*evidence));

@@ -212,7 +212,8 @@ void build_not_looked(struct builder *b)
 
 	for (int i = 0; i < LOOK_DNS; i++)
 		if (t->not_looked[i])
-			list[n++] = arena_strdup(&b->r->arena, t->not_looked[i]);
+			list[n++] = arena_printf(&b->r->arena, "%s%s", t->not_looked[i],
+						 i == LOOK_CAPTURE ? ": nothing is claimed from what was not seen" : "");
 	for (int i = 0; i < HOST_LOOK_COUNT; i++)
 		if (t->host_not_looked[i])
 			list[n++] = arena_printf(&b->r->arena, "%s: %s", host_look_text((enum host_look)i),

@@ -201,7 +201,8 @@ enum look {
 	LOOK_LINK,
 	LOOK_NEIGHBOUR,
 	LOOK_PATH,
-	LOOK_DNS, /* what it promises of port 25 */
+	LOOK_CONNECT, /* a connection that could not even be tried */
+	LOOK_DNS,     /* what it promises of port 25 */
 	LOOK_COUNT,
 };
 

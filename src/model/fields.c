@@ -72,7 +72,7 @@ WORDS(place, [PLACE_HOST] = "host", [PLACE_GATEWAY] = "gateway", [PLACE_ISP] = "
       [PLACE_DESTINATION] = "destination", [PLACE_UNKNOWN] = "unknown");
 
 WORDS(look, [LOOK_CAPTURE] = "capture", [LOOK_ROUTE] = "route", [LOOK_LINK] = "link",
-      [LOOK_NEIGHBOUR] = "neighbour", [LOOK_PATH] = "path", [LOOK_DNS] = "dns");
+      [LOOK_NEIGHBOUR] = "neighbour", [LOOK_PATH] = "path", [LOOK_CONNECT] = "connect", [LOOK_DNS] = "dns");
 
 WORDS(route_stop, [ROUTE_STOP_NONE] = "none", [ROUTE_STOP_ROUTE] = "route",
       [ROUTE_STOP_RULE] = "rule", [ROUTE_STOP_NO_ROUTE] = "no-route", [ROUTE_STOP_OTHER] = "other");

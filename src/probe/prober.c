@@ -76,6 +76,7 @@ struct prober {
 	unsigned n_busy; /* not CLOSED */
 	unsigned per_port[PLAN_MAX_PORTS];   /* attempts made */
 	bool talked[PLAN_MAX_PORTS];         /* a dialogue was begun */
+	bool no_socket_said;                 /* that there was none to connect with */
 	enum session_stage hold_stage[PLAN_MAX_PORTS]; /* of FLOW_HELD */
 	uint16_t mss;                        /* of the FLOW_SMALL that is begun now, else 0 */
 };
@@ -561,6 +562,19 @@ static void ask_for_small(const struct prober *p, int fd)
 		setsockopt(fd, IPPROTO_TCP, TCP_MAXSEG, &mss, sizeof(mss));
 }
 
+/* What no connection was made for tells nothing. */
+static int say_no_socket(struct prober *p, const struct err *why)
+{
+	struct event ev = {.kind = EV_NOT_LOOKED};
+
+	if (!p->no_socket_said) {
+		ev.not_looked = (struct ev_not_looked){LOOK_CONNECT, arena_strdup(&p->log->arena, why->text)};
+		add_event(p, NO_FLOW, clock_wall_ns(), &ev);
+	}
+	p->no_socket_said = true;
+	return EMFILE;
+}
+
 /* From the next port of the shared range. Nobody else is kept from these numbers: they are bound as
  * SO_REUSEADDR lets, and connections to other destinations may have them still. */
 static int connect_from_range(struct prober *p, uint16_t to, int *fd, uint16_t *lport)
@@ -568,11 +582,11 @@ static int connect_from_range(struct prober *p, uint16_t to, int *fd, uint16_t *
 	struct sockaddr_storage sa;
 	socklen_t len = addr_to_sockaddr(&p->plan->target, to, &sa);
 	int one = 1, error = EADDRINUSE;
-	struct err ignored;
+	struct err no_socket;
 
-	*fd = source_socket(p->plan, &ignored);
+	*fd = source_socket(p->plan, &no_socket);
 	if (*fd < 0)
-		return EMFILE;
+		return say_no_socket(p, &no_socket);
 	setsockopt(*fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	ask_for_small(p, *fd);
 	for (int tries = 0; tries < RANGE_TRIES && error == EADDRINUSE; tries++) {
@@ -594,7 +608,7 @@ static int connect_attempt(struct prober *p, uint16_t to, enum flow_role role, i
 {
 	struct sockaddr_storage sa;
 	socklen_t len = addr_to_sockaddr(&p->plan->target, to, &sa);
-	struct err ignored;
+	struct err no_socket;
 	int error;
 
 	if (p->share->connections)
@@ -611,9 +625,9 @@ static int connect_attempt(struct prober *p, uint16_t to, enum flow_role role, i
 		ask_for_small(p, *fd);
 		return connect(*fd, (struct sockaddr *)&sa, len) != 0 ? errno : 0;
 	}
-	*fd = source_socket(p->plan, &ignored);
+	*fd = source_socket(p->plan, &no_socket);
 	if (*fd < 0)
-		return EMFILE;
+		return say_no_socket(p, &no_socket);
 	ask_for_small(p, *fd);
 	for (size_t i = 0; i < p->n_reserved; i++) {
 		if (!p->reserved[i].port)

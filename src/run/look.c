@@ -211,6 +211,63 @@ void look_at_host(struct run *r)
 	look_at_neighbour(r);
 }
 
+/* ---- what has become of it ---- */
+
+static const char *link_change(struct run *r, const struct host_link *before)
+{
+	struct host_link now;
+	struct err e;
+
+	if (!before->up)
+		return NULL;
+	if (host_get_link(r->live->host, before->ifindex, NULL, &now, &e) != 0)
+		return arena_printf(&r->log.arena, "interface %s is gone", before->name);
+	if (!now.up)
+		return arena_printf(&r->log.arena, "interface %s was turned off", before->name);
+	if (before->carrier && !now.carrier)
+		return arena_printf(&r->log.arena, "interface %s lost its carrier", before->name);
+	return NULL;
+}
+
+static const char *route_change(struct run *r, const struct host_route *before)
+{
+	struct route_query q = {
+		.dst = r->plan->target, .src = r->plan->source, .oif = r->oif, .dport = before->port};
+	struct host_route now;
+	struct err e;
+
+	if (host_get_route(r->live->host, &q, &now, &e) != 0)
+		return NULL;
+	bool same = now.error == before->error && now.stop == before->stop;
+	/* of several next hops a lookup shows one or the other */
+	if (!before->multipath)
+		same = same && now.oif == before->oif && addr_equal(&now.gateway, &before->gateway) &&
+		       addr_equal(&now.prefsrc, &before->prefsrc);
+	return same ? NULL
+		    : arena_printf(&r->log.arena, "the route was `%s` and is `%s`", before->text, now.text);
+}
+
+void look_for_changes(struct run *r)
+{
+	const char *change = NULL;
+	bool each = rules_see_ports(r), route = false;
+
+	/* without its link a route is gone, too */
+	for (size_t i = 0; i < r->log.n && !change; i++)
+		if (r->log.events[i].kind == EV_LINK)
+			change = link_change(r, &r->log.events[i].link);
+	for (size_t i = 0; i < r->log.n && !change && (each || !route); i++)
+		if (r->log.events[i].kind == EV_ROUTE) {
+			change = route_change(r, r->log.events[i].route);
+			route = true;
+		}
+	if (change)
+		look_add_not_looked(
+			r, LOOK_CAPTURE,
+			arena_printf(&r->log.arena, "this machine's own network changed during the run: %s",
+				     change));
+}
+
 /* ---- what the privileged process knows ---- */
 
 static void add_record(void *run, const struct host_record *record)

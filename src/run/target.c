@@ -329,6 +329,7 @@ static int close_books(struct run *r, struct err *e)
 	look_up_path(r);
 	if (end_capture(r, &s, e) != 0)
 		return -1;
+	look_for_changes(r);
 	stats.capture_stats = (struct ev_capture_stats){
 		.received = s.received,
 		.dropped_kernel = s.dropped_kernel,

@@ -154,6 +154,8 @@ void look_at_host(struct run *r);
 void look_at_neighbour(struct run *r);
 /* AS numbers of every router that has answered, our own address and the target. */
 void look_up_path(struct run *r);
+/* At the end: whether the link and the routes are those of the beginning. If not, what is not seen tells nothing. */
+void look_for_changes(struct run *r);
 /* Two addresses that are nobody's, beyond the same next hop as the target. */
 void look_for_canary(struct run *r);
 void look_for_mark_rules(struct run *r, uint32_t ports);
