@@ -176,6 +176,8 @@ void facts_of_canary(const struct tracker *t, int port_index, int64_t now, struc
 	fact_note(p, F_CANARY_ANY, both && !itself && control.taken, why);
 	fact_note(p, F_CANARY_OTHERS, on_way && itself && quiet, why);
 	fact_note(p, F_CANARY_UNSURE, on_way && !itself && !quiet && !control.taken, why);
+	if (!first.taken || !facts_distance_holds(t, port_index, first.taken->ttl, now))
+		return;
 	if (fact_seen(p, F_CANARY_TAKEN))
 		facts_place_by_distance(t, port_index, first.taken->ttl, p->dest_hop, p);
 	else if (fact_seen(p, F_CANARY_ANY))

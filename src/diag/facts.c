@@ -550,7 +550,7 @@ void facts_of_port(const struct tracker *t, int port_index, int64_t now, struct 
 	facts_of_session(t, p);
 	facts_of_reset(t, p);
 	facts_of_path(t, port_index, now, p);
-	facts_of_synack(t, port_index, p);
+	facts_of_synack(t, port_index, now, p);
 	facts_of_canary(t, port_index, now, p);
 	facts_of_comparison(t, port_index, p);
 }

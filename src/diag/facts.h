@@ -178,6 +178,9 @@ const char *fact_text(enum fact f);
 #define STALL_MIN_TIMES 4
 /* With this one, copies of what is held back on a connection reach the target: Linux's usual TTL. */
 #define HELD_FULL_TTL 64
+/* This host's own part in a round trip, and a tap's, on a busy machine: what is faster than another by less
+ * than this is not. */
+#define FASTER_MIN_NS (5 * NS_PER_MS)
 /* A genuine SYN-ACK that lost the race against a forged RST follows within this. */
 #define RST_GRACE_FLOOR_NS (60 * NS_PER_MS)
 
@@ -244,7 +247,7 @@ int64_t facts_answer_due_ns(const struct tracker *t);
 enum session_stage facts_refused_in_clear(const struct flow *f);
 
 /* Whose hand SYN-ACK and RST show; called by facts_of_port(). */
-void facts_of_synack(const struct tracker *t, int port_index, struct port_facts *p);
+void facts_of_synack(const struct tracker *t, int port_index, int64_t now, struct port_facts *p);
 void facts_of_reset(const struct tracker *t, struct port_facts *p);
 
 /* What was said on the connection; called by facts_of_port(). */
@@ -266,6 +269,10 @@ void facts_of_path(const struct tracker *t, int port_index, int64_t now, struct 
  * dest_ttl: what reaches the target, 0: not known. */
 void facts_place_by_distance(const struct tracker *t, int port_index, uint8_t arrival_ttl,
 			     unsigned dest_ttl, struct port_facts *p);
+
+/* SYNs of this port with smaller TTLs do not belie that who answers them is as many hops away as his answer
+ * has come: somebody on its way back may have set its TTL anew. */
+bool facts_distance_holds(const struct tracker *t, int port_index, uint8_t arrival_ttl, int64_t now);
 
 /* This host's own doing keeps the port's SYNs from leaving as they should. */
 bool facts_host_stops(const struct port_facts *p);

@@ -24,6 +24,8 @@
 #define PLACE_MIN_WEIGHT 0.45
 #define PLACE_MIN_NEAR	 0.3
 #define PLACE_NEAR_HOPS	 2
+/* The control's fastest is one of so many at least: one may have waited anywhere. */
+#define FASTER_MIN_ANSWERS 2
 /* The silence of the first hop beyond, for packets of a connection that is known to be stuck. */
 #define CUT_PROBABILITY 0.02
 
@@ -76,7 +78,8 @@ static int arrival_ttl_of_control(const struct tracker *t, const struct port_fac
 
 /* The TTL at which the target is reached: by the control's own trace, else by how far its answer
  * has come, and never before the last router that answered the control. */
-static unsigned destination_ttl(const struct tracker *t, const struct port_facts *p)
+static unsigned destination_ttl(const struct tracker *t, const struct port_facts *p,
+				int64_t settled_before)
 {
 	const struct path_trace *c = &t->path.trace[p->control_trace];
 	unsigned arrival = path_first_arrival(c, &t->plan->target), last = path_last_hop(&t->path, c);
@@ -93,10 +96,16 @@ static unsigned destination_ttl(const struct tracker *t, const struct port_facts
 	if (!ttl)
 		return 0;
 	unsigned by_distance = (unsigned)path_distance(ttl) + 1;
+	/* with a router in between it lies: somebody on the way back sets TTLs anew */
+	if (by_distance == 1 && arrival == 0 && fact_seen(p, F_NEXT_HOP_IS_GATEWAY))
+		return last ? last + 1 : 0;
 	if (by_distance <= last)
 		return last + 1;
-	/* the smallest TTL that was answered need not be the smallest that arrives: some got lost */
-	return arrival > last && by_distance > arrival ? arrival : by_distance;
+	/* The smallest TTL that was answered need not be the smallest that arrives: some got lost. So many
+	 * do not: the way back is shorter, or somebody sets TTLs anew there. */
+	if (arrival > last && by_distance < arrival)
+		return path_may_reach(&t->path, p->control_trace, by_distance, settled_before);
+	return arrival > last ? arrival : by_distance;
 }
 
 /* Routes there and back differ by a few hops. Somebody who sets the TTL of what he forwards anew (a
@@ -125,7 +134,7 @@ static void renewal_facts(const struct tracker *t, struct port_facts *p)
 	unsigned by_answer = (unsigned)distance + 1;
 	p->ttl_renewed = is_renewed(arrival, by_answer) && by_answer <= PLAN_MAX_HOPS;
 	/* the smallest TTL that was answered need not be the smallest that arrives */
-	p->answers_renewed = arrival == last + 1 && is_renewed(by_answer, arrival);
+	p->answers_renewed = p->dest_ttl > last && is_renewed(by_answer, p->dest_ttl);
 	if (p->ttl_renewed)
 		p->dest_hop = by_answer;
 }
@@ -273,6 +282,25 @@ static void silent_facts(const struct tracker *t, int port, const struct path_pl
 	}
 }
 
+/* The control's fastest answer took so much longer than the RST that both can't have come as far. */
+static bool reset_is_faster(const struct path_trace *own, const struct path_trace *control)
+{
+	int64_t reset = 0, answer = 0;
+	unsigned answers = 0;
+
+	for (unsigned ttl = 1; ttl <= PLAN_MAX_HOPS; ttl++) {
+		const struct path_cell *a = &own->cell[ttl], *b = &control->cell[ttl];
+		if (a->rst && a->rtt_ns && (!reset || a->rtt_ns < reset))
+			reset = a->rtt_ns;
+		if (!(b->syn_ack || b->rst) || !b->rtt_ns)
+			continue;
+		answers++;
+		if (!answer || b->rtt_ns < answer)
+			answer = b->rtt_ns;
+	}
+	return reset && answers >= FASTER_MIN_ANSWERS && 2 * reset + FASTER_MIN_NS <= answer;
+}
+
 static void unlike_control(struct port_facts *p)
 {
 	p->seen &= ~FACT_BIT(F_RST_LIKE_CONTROL);
@@ -326,10 +354,11 @@ static void device_facts(const struct tracker *t, int port, const struct path_pl
 			unlike_control(p);
 			dest = 0;
 		}
-		if (p->answers_renewed)
+		bool faster = reset_is_faster(trace, &t->path.trace[p->control_trace]);
+		if (p->answers_renewed || faster)
 			unlike_control(p);
 		bool nearer = distance < path_distance(arrival_ttl_of_control(t, p));
-		fact_note(p, F_PATH_RST_OWN, !early && dest && first >= dest && !nearer, c->event);
+		fact_note(p, F_PATH_RST_OWN, !early && dest && first >= dest && !nearer && !faster, c->event);
 	}
 	if (!early)
 		return;
@@ -337,6 +366,8 @@ static void device_facts(const struct tracker *t, int port, const struct path_pl
 	/* its TTL went farther than it says: how far the answer has come is all that tells */
 	if (p->ttl_renewed)
 		r.from = r.to = (unsigned)distance + 1;
+	else if (p->answers_renewed)
+		r = (struct path_range){true, first - 1, first};
 	/* Behind one address a site may end one port on its edge and another on a host within: who
 	 * answers from the destination's own network is no interceptor (balancers, DNAT, gateways). */
 	if (connected && (places->place[r.to] == PLACE_DESTINATION_NETWORK ||
@@ -354,6 +385,14 @@ static void device_facts(const struct tracker *t, int port, const struct path_pl
 	bool known = !p->ttl_renewed || addr_is_set(&p->placed.to_addr);
 	place_device(places, !known ? SURE_BY_DISTANCE_ALONE : by_distance ? SURE_BY_DISTANCE : SURE_DEVICE,
 		     &p->placed);
+}
+
+bool facts_distance_holds(const struct tracker *t, int port, uint8_t arrival_ttl, int64_t now)
+{
+	unsigned hop = (unsigned)path_distance(arrival_ttl) + 1;
+
+	return path_last_hop(&t->path, &t->path.trace[port]) < hop &&
+	       path_may_reach(&t->path, port, hop, now - facts_answer_due_ns(t)) == hop;
 }
 
 void facts_place_by_distance(const struct tracker *t, int port_index, uint8_t arrival_ttl,
@@ -506,6 +545,16 @@ static void cut_facts(const struct tracker *t, int port, const struct path_place
 		place_between(t, places, port, p->control_trace, &s, &p->placed);
 }
 
+static bool rejects_alike(const struct path_trace *own, const struct addr *hop, const struct icmp_message *m)
+{
+	for (unsigned ttl = 1; ttl <= PLAN_MAX_HOPS; ttl++) {
+		const struct path_cell *c = &own->cell[ttl];
+		if (c->unreachable && addr_equal(&c->unreach_from, hop))
+			return c->unreach_type == m->type && c->unreach_code == m->code;
+	}
+	return false;
+}
+
 /* An ICMP error names its sender: find that among the hops. */
 static void icmp_hop_facts(const struct tracker *t, int port, const struct path_places *places,
 			   struct port_facts *p)
@@ -517,6 +566,17 @@ static void icmp_hop_facts(const struct tracker *t, int port, const struct path_
 		fact_note(p, F_PATH_ICMP_HOP, true, p->icmp->event);
 		p->placed.from = p->placed.to = ttl;
 		p->placed.from_addr = p->placed.to_addr = hop;
+		place_device(places, SURE_DEVICE, &p->placed);
+		return;
+	}
+	/* The socket's SYN and the traces' may take different branches (ECMP), on which neighbours do the same. */
+	for (unsigned ttl = 1; ttl <= PLAN_MAX_HOPS; ttl++) {
+		struct addr hop = path_hop_address(&t->path, ttl);
+		if (!addr_is_set(&hop) || !rejects_alike(&t->path.trace[port], &hop, &p->icmp->msg))
+			continue;
+		fact_note(p, F_PATH_ICMP_HOP, true, p->icmp->event);
+		p->placed.from = p->placed.to = ttl;
+		p->placed.from_addr = p->placed.to_addr = p->icmp->from;
 		place_device(places, SURE_DEVICE, &p->placed);
 		return;
 	}
@@ -565,7 +625,7 @@ static void traced_facts(const struct tracker *t, int port, int64_t now, struct 
 		nearer_facts(t, port, p);
 		return;
 	}
-	p->dest_ttl = destination_ttl(t, p);
+	p->dest_ttl = destination_ttl(t, p, now - facts_answer_due_ns(t));
 	renewal_facts(t, p);
 	path_assign_places(&t->path, p->dest_hop, &p->flow->local,
 			   t->has_link && t->link.tunnel, &places);

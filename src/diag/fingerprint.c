@@ -16,8 +16,6 @@
 #include "diag/words.h"
 #include "wire/decode.h"
 
-/* This host's own part in a round trip, and a tap's, on a busy machine. */
-#define FASTER_MIN_NS (5 * NS_PER_MS)
 /* The control's smallest round trip is one of so many at least: a single one may have waited
  * anywhere. */
 #define FASTER_MIN_SAMPLES 2
@@ -93,7 +91,7 @@ static struct control_prints controls_of(const struct tracker *t, int port,
 	return c;
 }
 
-void facts_of_synack(const struct tracker *t, int port_index, struct port_facts *p)
+void facts_of_synack(const struct tracker *t, int port_index, int64_t now, struct port_facts *p)
 {
 	const struct flow *f = p->flow;
 	const struct answer *own = &f->synack;
@@ -114,7 +112,8 @@ void facts_of_synack(const struct tracker *t, int port_index, struct port_facts 
 	fact_note(p, F_SYNACK_NEAR_SIDE, distance * 2 <= c.distance && !goes_on, own->event);
 	fact_set all = FACT_BIT(F_SYNACK_UNLIKE) | FACT_BIT(F_SYNACK_NEARER) |
 		       FACT_BIT(F_SYNACK_FASTER) | FACT_BIT(F_SYNACK_NEAR_SIDE);
-	if ((p->seen & all) == all && !p->placed.known)
+	if ((p->seen & all) == all && !p->placed.known &&
+	    facts_distance_holds(t, port_index, own->ttl, now))
 		facts_place_by_distance(t, port_index, own->ttl,
 					p->dest_hop ? p->dest_hop : (unsigned)c.distance + 1, p);
 }

@@ -10,6 +10,8 @@
 /* Probes of two traces that met a hop in the same moment: sent within this, and so many in between. */
 #define PAIR_NS	    (20 * NS_PER_MS)
 #define PAIR_WITHIN 128
+/* TTLs whose silence is less likely to be mere loss do not reach who answers larger ones. */
+#define MAY_REACH_PROBABILITY 0.05
 /* A hop limits its errors when it leaves out so much more than gets lost on the way to the target. */
 #define LIMIT_FACTOR 1.5
 #define LIMIT_SLACK  0.1
@@ -436,6 +438,21 @@ static struct loss_sample target_record(const struct path *p, int control, int64
 		record.sent += settled_sent(&t->cell[ttl], settled_before);
 	}
 	return record;
+}
+
+unsigned path_may_reach(const struct path *p, int trace, unsigned from, int64_t settled_before)
+{
+	unsigned first = path_first_arrival(&p->trace[trace], &p->target), silent = 0;
+	struct loss_sample record = target_record(p, trace, settled_before);
+
+	if (!first)
+		return from;
+	for (unsigned ttl = first; ttl > from; ttl--) {
+		silent += settled_sent(&p->trace[trace].cell[ttl - 1], settled_before);
+		if (loss_silence_probability(record, silent) < MAY_REACH_PROBABILITY)
+			return ttl;
+	}
+	return from;
 }
 
 /* A hop that answers fewer than get through to the target sends only so many errors in a second. */

@@ -143,6 +143,10 @@ unsigned path_first_unreachable(const struct path_trace *t);
 /* ... any answer that can only come from the target's end of the path (or who poses as it). */
 unsigned path_first_arrival(const struct path_trace *t, const struct addr *target);
 
+/* The smallest TTL, from `from` on, that may reach whoever answers this trace: smaller ones were sent, and that
+ * their silence is mere loss is too unlikely. `from` where nobody answers. */
+unsigned path_may_reach(const struct path *p, int trace, unsigned from, int64_t settled_before);
+
 /*
  * Where a silent port stops. The block lies behind hop j or in front of hop
  * j + 1, for some j from the last hop that answered this port on: the hops

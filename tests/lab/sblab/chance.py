@@ -251,13 +251,31 @@ table ip nat {{
                 self.set_limit(node, limit)
                 if mute:
                     self.nodes.setdefault(node, {})["silent"] = True
+        self.draw_renewal()
         # Where the provider's public routers are silent, the first public address seen is another's,
         # and the provider's by the rule.
         for router in self.routers[1:]:
-            hidden = router.name in self.silent or (self.family == "v4" and router.space in ("private", "cgn"))
+            hidden = self.renews == "out" or router.name in self.silent or (self.family == "v4" and router.space in ("private", "cgn"))
             if not hidden:
                 router.places.add("isp")
                 break
+
+    def draw_renewal(self):
+        """Sometimes the gateway sets the TTL of what it passes on, or of what it passes back, anew."""
+        rng = random.Random(f"{self.seed}:{self.index}:renewal")
+        self.renews = rng.choices((None, "out", "back"), (90, 7, 3))[0]
+        if self.renews:
+            hook = rng.choice(("prerouting", "forward"))
+            comes_by = ["client"] if self.renews == "out" else self.at(self.routers[1])
+            match = f"iifname {{ {', '.join(f'to-{node}' for node in comes_by)} }} meta l4proto tcp"
+            self.add_nft("gw", "".join(f"""
+table {family} renewal {{
+    chain renew {{
+        type filter hook {hook} priority mangle;
+        {match} {family} {field} set 64
+    }}
+}}
+""" for family, field in (("ip", "ttl"), ("ip6", "hoplimit"))))
 
     def set_limit(self, node, limit):
         if limit == "linux":
@@ -519,6 +537,8 @@ table inet own {{
         parts = [self.family, "-".join(hops), f"{self.rtt:.0f}ms"]
         if self.jitter and self.rtt:
             parts[-1] += f"±{self.jitter:.0f}"
+        if self.renews:
+            parts.append(f"ttl renewed {self.renews}")
         if any(self.loss):
             parts.append(f"loss {self.loss[0]}/{self.loss[1]}%@{self.loss_at}")
         if self.dup:
