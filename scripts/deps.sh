@@ -11,7 +11,7 @@ TEST_PACKAGES=(libcmocka-dev ninja-build valgrind libc6-dbg chromium dpkg-dev li
 LAB_PACKAGES=(
 	python3 python3-jsonschema iproute2 nftables iptables openssl util-linux
 	procps postfix libsasl2-modules ufw firewalld dbus bpftool knot knot-dnsutils unbound dns-root-data
-	sslsplit prometheus systemd
+	sslsplit prometheus
 )
 
 package_installed() {

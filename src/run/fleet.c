@@ -469,7 +469,7 @@ int fleet_watch(struct fleet *g, int fd, struct err *e)
 int fleet_run(struct fleet *g, int64_t until, struct err *e)
 {
 	struct epoll_event ready[4];
-	int64_t wake;
+	int64_t wake = until;
 
 	g->something_done = false;
 	if (dispatch(g, &wake, e) != 0)
