@@ -38,7 +38,7 @@ size_t reader_next(struct reader *r, struct frame *out, size_t max);
 
 /* For whoever wants to keep frames without copying them: the frames of reader_next() and of all reader_more()
  * that follow lie in one buffer, which reader_turn() exchanges for another one, so that they stay. */
-#define READER_BUFFER (READER_FRAME_MAX + 128 * 1024 + 64)
+#define READER_BUFFER (READER_FRAME_MAX + 256 * 1024 + 64)
 
 /* From now on the data is read into this buffer, of READER_BUFFER bytes; what is left of the old one goes there.
  * Borrowed until the next turn. */

@@ -11,7 +11,7 @@
 #include "model/packet.h"
 
 /* How much is asked of the kernel at a time: the buffers of a reader's owner fit the second-level cache. */
-#define READ_CHUNK (128 * 1024)
+#define READ_CHUNK (256 * 1024)
 /* Bytes before a frame, of either format. */
 #define HEAD_MAX 64
 _Static_assert(HEAD_MAX + READER_FRAME_MAX + READ_CHUNK <= READER_BUFFER, "reader.h promises it");

@@ -10,12 +10,12 @@
 
 /* What was read at a time, on its way to the first thread: its sifted frames, and the buffer that they lie in.
  * All that is used of them fits the second-level cache. */
-#define BLOCK_FRAMES 2048
+#define BLOCK_FRAMES 4096
 #define BLOCKS       4
 
 /* Records on their way to the second thread. A batch is handed over when it is full, and of a pipe
  * whenever all that came is used up. */
-#define BATCH_BYTES ((size_t)64 << 10)
+#define BATCH_BYTES ((size_t)256 << 10)
 #define BATCHES     4
 #define AHEAD_BYTES 4096 /* two or three records */
 
