@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "cli/check.h"
 #include "cli/compare.h"
 #include "cli/read.h"
@@ -94,6 +95,7 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	give_memory();
 	hold_standard_descriptors();
+	clock_wall_ns(); /* from now on: before there is a second process */
 	for (size_t i = 0; argc > 1 && i < sizeof(verbs) / sizeof(verbs[0]); i++)
 		if (strcmp(argv[1], verbs[i].name) == 0) {
 			verb = &verbs[i];

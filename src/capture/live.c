@@ -114,6 +114,8 @@ static void on_frame(u_char *user, const struct pcap_pkthdr *h, const u_char *fr
 	if (l->dump)
 		dump_write(l->dump, h, frame);
 	bool ok = capture_decode(c, h, frame, &p);
+	if (ok)
+		p.t_ns = clock_of_stamp(p.t_ns);
 
 	pthread_mutex_lock(&l->lock);
 	c->stats.received++;

@@ -173,6 +173,7 @@ static void confine(const struct options *o)
 	if (o->n_targets > SANDBOX_MAX_PATHS) /* too many to name: reading stays free */
 		sandbox.read[0] = "/";
 	sandbox_enter(&sandbox, &held);
+	terminal_tell_sandbox(&held);
 }
 
 static int compare_files(struct comparing *c, struct err *e)

@@ -70,10 +70,11 @@ static int read_files(struct options *o, int *status, struct err *e)
 	struct signatures signatures = {0};
 	struct read_totals totals = {0};
 	struct read_summary summary = {0};
+	struct sandbox_held held = {0};
 	struct read_job job = {
 		.engine = {.any_port = o->any_port, .n_ports = o->tested.n},
 		.paths = o->targets, .n_paths = o->n_targets,
-		.signatures = &signatures, .sink = print, .ctx = &out,
+		.signatures = &signatures, .sink = print, .ctx = &out, .held = &held,
 	};
 	int result = -1;
 
@@ -84,7 +85,9 @@ static int read_files(struct options *o, int *status, struct err *e)
 	out.text = text_connections_new(&text, stdout);
 	if (page_open_connections(&out.page, o->html_file, e) != 0)
 		goto out;
-	if (read_captures(&job, &summary, &totals, e) != 0)
+	int failed = read_captures(&job, &summary, &totals, e);
+	terminal_tell_sandbox(&held);
+	if (failed)
 		goto out;
 	*status = status_of(&summary);
 	result = finish(&out, &summary, e);

@@ -7,6 +7,7 @@
 #include "cli/output.h"
 #include "cli/page.h"
 #include "cli/save.h"
+#include "cli/terminal.h"
 #include "diag/diag.h"
 #include "run/replay.h"
 #include "run/sandbox.h"
@@ -69,6 +70,7 @@ static void confine(const struct options *o)
 	if (o->n_targets > SANDBOX_MAX_PATHS) /* too many to name: reading stays free */
 		sandbox.read[0] = "/";
 	sandbox_enter(&sandbox, &held);
+	terminal_tell_sandbox(&held);
 }
 
 int replay_main(int argc, char **argv, int *status, struct err *e)

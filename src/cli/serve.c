@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "cli/call.h"
+#include "cli/terminal.h"
 #include "run/fleet.h"
 #include "run/names.h"
 #include "run/share.h"
@@ -431,6 +432,8 @@ static int serve(struct exporter *x, struct err *e)
 	gethostname(c->hostname, sizeof(c->hostname) - 1);
 	if (call_open(c, SANDBOX_CONNECT | SANDBOX_LISTEN, e) != 0)
 		return -1;
+	if (!c->opt.no_sandbox)
+		terminal_tell_sandbox(&c->sandbox);
 	fleet.n_ports = call_all_ports(c, ports);
 	if (server_new(&x->server, &server, e) != 0 || names_new(&x->names, e) != 0 ||
 	    fleet_new(&x->fleet, c->live, &fleet, e) != 0 ||

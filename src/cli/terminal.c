@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "cli/terminal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -23,4 +24,10 @@ struct text_options terminal_text_options(const struct options *o)
 		.quiet = o->quiet,
 		.verbose = o->verbose,
 	};
+}
+
+void terminal_tell_sandbox(const struct sandbox_held *held)
+{
+	if (held->missing[0])
+		fprintf(stderr, "smtpblame: the sandbox does not hold: %s\n", held->missing);
 }

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "cli/call.h"
+#include "cli/terminal.h"
 #include "report/watch_lines.h"
 #include "run/history.h"
 
@@ -50,7 +51,7 @@ static int cannot_print(struct err *e)
 
 int watch_report(struct watching *w, const struct report *r, struct err *e)
 {
-	int64_t now = clock_wall_ns();
+	int64_t now = clock_set_ns();
 	struct watch_change change;
 	unsigned hour;
 	int64_t day;
@@ -152,6 +153,8 @@ int watch_main(int argc, char **argv, int *status, struct err *e)
 	c.watching = &w;
 	if (call_open(&c, SANDBOX_CONNECT, e) != 0)
 		goto out;
+	if (!c.opt.no_sandbox)
+		terminal_tell_sandbox(&c.sandbox);
 	take_signals();
 	if (look_and_look(&c, e) != 0 || tell_end(&w, e) != 0)
 		goto out;

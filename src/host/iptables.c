@@ -26,6 +26,12 @@
 
 /* ---- reading ---- */
 
+/* Without it the tables' list is not there either, which is how a kernel without tables looks. */
+bool iptables_can_be_seen(void)
+{
+	return access("/proc/thread-self/net/dev", F_OK) == 0;
+}
+
 bool iptables_present(enum addr_family family)
 {
 	const char *path = family == ADDR_V4 ? "/proc/thread-self/net/ip_tables_names"
@@ -34,7 +40,7 @@ bool iptables_present(enum addr_family family)
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0) /* unreadable: iptables_read() will say why */
-		return errno != ENOENT;
+		return errno != ENOENT || !iptables_can_be_seen();
 	bool some = read(fd, &c, 1) == 1;
 	close(fd);
 	return some;
@@ -60,6 +66,8 @@ int iptables_read(struct iptables **out, enum addr_family family, struct err *e)
 	struct child_output o;
 	size_t i = 0;
 
+	if (!iptables_can_be_seen())
+		return err_set(e, ERR_RUN, "/proc is not there, or tells nothing");
 	while (i + 1 < n && !child_exists(programs[i][0]))
 		i++;
 	if (child_run(programs[i], NULL, READ_MS, READ_BYTES, &o, e) != 0)

@@ -13,6 +13,9 @@
 
 struct iptables; /* one reading of all tables with their counters; opaque */
 
+/* False: /proc is not there, or hides it, so that nobody knows. */
+bool iptables_can_be_seen(void);
+
 /* Do legacy tables exist here? Without the right to know: yes, and iptables_read() says why it
  * can't. family: ADDR_V4 or ADDR_V6. */
 bool iptables_present(enum addr_family family);

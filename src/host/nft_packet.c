@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "host/host.h"
+#include "host/iptables.h"
 #include "host/rule.h"
 #include "model/packet.h"
 
@@ -71,7 +72,7 @@ static void read_legacy(struct nft_surroundings *s)
 	char name[64];
 
 	if (!f) {
-		s->legacy_unknown = errno != ENOENT;
+		s->legacy_unknown = errno != ENOENT || !iptables_can_be_seen();
 		return;
 	}
 	while (fscanf(f, "%63s", name) == 1)

@@ -14,6 +14,7 @@
 #include "model/connection.h"
 #include "model/signature.h"
 #include "run/read.h"
+#include "run/sandbox.h"
 
 /* Called for each connection, by a thread of read_captures()'s own; *c is valid during the call. False: nothing
  * more is wanted, and reading ends soon; the summary is of what was read until then. */
@@ -26,6 +27,7 @@ struct read_job {
 	const struct signatures *signatures; /* borrowed */
 	read_sink *sink;
 	void *ctx;
+	struct sandbox_held *held; /* out: what of the sandbox holds */
 };
 
 /* Reads them in their order, after privileges are given up. The summary's warnings are those of

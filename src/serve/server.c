@@ -449,7 +449,7 @@ int server_new(struct server **out, const struct server_options *opt, struct err
 	unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
 
 	s->opt = *opt;
-	s->started_ns = clock_wall_ns();
+	s->started_ns = clock_set_ns();
 	if (opt->listen.ss_family == AF_INET6)
 		flags |= MHD_USE_IPv6;
 	errno = 0;

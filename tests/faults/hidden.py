@@ -1,0 +1,105 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the program would look at is not there: /proc, /sys, the kernel's types, the sandbox's system calls.
+
+    lab exec host-legacy-drop -- tests/faults/hidden.py PROGRAM
+
+Each is said, and takes from the verdict no more than rests on it.
+"""
+import ctypes
+import errno
+import platform
+import struct
+
+import common
+from common import CAPTURE, CASE, TARGET
+
+PORTS = ("-p", "25,587")
+
+# linux/seccomp.h, linux/filter.h
+PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 38, 22, 2
+SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO = 0x7fff0000, 0x00050000
+LOAD_NUMBER, LOAD_ARGUMENT, JUMP_IF, RETURN = (0x20, 0), (0x20, 16), 0x15, 0x06
+LANDLOCK = (444, 445, 446)
+SECCOMP, PRCTL = {"x86_64": (317, 157), "aarch64": (277, 167)}.get(platform.machine(), (None, None))
+
+
+def without(numbers):
+    """For a child: these system calls are not there. Where seccomp() is one of them, so is the older way to it."""
+    lines = [(*LOAD_NUMBER, 0, 0)]
+    for i, number in enumerate(numbers):
+        lines.append((JUMP_IF, number, 0, 1))
+        lines.append((RETURN, SECCOMP_RET_ERRNO | errno.ENOSYS, 0, 0))
+    if SECCOMP in numbers:
+        lines += [(JUMP_IF, PRCTL, 0, 3), (*LOAD_ARGUMENT, 0, 0), (JUMP_IF, PR_SET_SECCOMP, 0, 1),
+                  (RETURN, SECCOMP_RET_ERRNO | errno.EINVAL, 0, 0)]
+    lines.append((RETURN, SECCOMP_RET_ALLOW, 0, 0))
+    code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", c, t, f, k) for c, k, t, f in lines))
+    program = ctypes.create_string_buffer(struct.pack("HxxxxxxP", len(lines), ctypes.addressof(code)))
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def enter():
+        if libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) or libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, program, 0, 0):
+            raise OSError(ctypes.get_errno(), "seccomp")
+        enter.keep = code
+    return enter
+
+
+class Hidden(common.Faults):
+    def hidden(self, folder, *words):
+        return self.run_to_its_end(*words, before=["unshare", "--mount", "sh", "-c",
+                                                   'mount -t tmpfs none "$0" && exec "$@"', folder])
+
+    def report(self, done):
+        self.assertEqual(done.stderr, "")
+        report, = self.documents(done.stdout)
+        return report, "\n".join(report["not_looked"])
+
+    def test_check(self):
+        """The socket and the tap tell who blocks; the rule's name is what it costs."""
+        for folder, named, not_looked in (("/proc", False, "legacy iptables: .*(?s:.*)eBPF programs of the cgroup"),
+                                          ("/sys", True, r"kernel's drop reasons: .*no type information \(BTF\)"),
+                                          ("/sys/kernel/btf", True, r"no type information \(BTF\)")):
+            with self.subTest(folder=folder):
+                done = self.hidden(folder, "check", "--json", *PORTS, TARGET)
+                report, missing = self.report(done)
+                self.assertEqual((done.returncode, self.states(report)), (1, {25: "blocked", 587: "open"}))
+                finding, = report["ports"][0]["findings"]
+                self.assertEqual((finding["mechanism"], finding["place"]), ("silent-drop", "host"))
+                self.assertEqual(finding["culprit"]["kind"] == "iptables-rule", named)
+                self.assertRegex(missing, not_looked)
+
+    def test_inspect(self):
+        """Where a rule may stand that could not be read, nothing passes."""
+        done = self.hidden("/proc", "inspect", "--json", *PORTS, TARGET)
+        report, missing = self.report(done)
+        self.assertEqual((done.returncode, [p["would"] for p in report["ports"]]), (4, ["unknown"] * 2))
+        self.assertRegex(missing, "legacy iptables: ")
+        done = self.hidden("/sys", "inspect", "--json", *PORTS, TARGET)
+        self.assertEqual([p["would"] for p in self.report(done)[0]["ports"]], ["stop", "pass"])
+
+    def test_readers(self):
+        """They need neither."""
+        for folder in ("/proc", "/sys"):
+            for words in (("read", CAPTURE), ("replay", "--json", CASE)):
+                whole, done = self.run_to_its_end(*words), self.hidden(folder, *words)
+                self.assertEqual((done.returncode, done.stdout, done.stderr), (whole.returncode, whole.stdout, ""))
+
+    def test_no_sandbox(self):
+        """An older kernel's; the results are the same, and it is said what does not hold."""
+        if SECCOMP is None:
+            self.skipTest("the numbers of this architecture's system calls are not known here")
+        for numbers, what in ((LANDLOCK, "landlock"), ((SECCOMP,), "seccomp"), ((SECCOMP, *LANDLOCK), "landlock.*seccomp")):
+            for words in (("read", CAPTURE), ("read", "--json", CAPTURE), ("replay", "--json", CASE)):
+                whole = self.run_to_its_end(*words)
+                done = self.run_to_its_end(*words, preexec_fn=without(numbers))
+                self.assertEqual((done.returncode, done.stdout), (whole.returncode, whole.stdout), words)
+                self.assert_says(done, whole.returncode, f"sandbox does not hold.*{what}")
+            done = self.run_to_its_end("check", "--json", *PORTS, TARGET, preexec_fn=without(numbers))
+            report, _ = self.report(done)
+            self.assertEqual(self.states(report), {25: "blocked", 587: "open"})
+            self.assertRegex(done.stdout, what)
+
+
+if __name__ == "__main__":
+    common.main(__doc__)
