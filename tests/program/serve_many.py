@@ -78,7 +78,9 @@ class ServeMany(unittest.TestCase):
                 self.assertEqual(len(findings), 0 if target in OPEN else 1)
                 for place, hop, confidence in findings:
                     if float(confidence) >= 0.8:
-                        self.assertEqual((place, hop), ("isp", "203.0.113.2"))
+                        # the hop is an end of the range, which is wider where answers were lost
+                        self.assertEqual(place, "isp")
+                        self.assertIn(hop, ("100.64.0.1", "203.0.113.2", "203.0.113.6"))
         counted = self.counters()
         self.assertEqual(counted['smtpblame_probes_total{outcome="open"}'], str(len(OPEN)))
         self.assertEqual(counted['smtpblame_probes_total{outcome="not_open"}'], str(len(DROPPED)))
