@@ -9,8 +9,13 @@ install(DIRECTORY ${PROJECT_SOURCE_DIR}/docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR
 
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_VENDOR "smtpblame")
-set(CPACK_PACKAGE_CONTACT "the smtpblame developers <smtpblame@localhost>"
-    CACHE STRING "The package's maintainer: NAME <ADDRESS>")
+# Who makes a package for others is whom they write to: as Debian's own tools are told
+if("$ENV{DEBFULLNAME}" STREQUAL "" OR "$ENV{DEBEMAIL}" STREQUAL "")
+  set(maintainer "the smtpblame developers <smtpblame@localhost>")
+else()
+  set(maintainer "$ENV{DEBFULLNAME} <$ENV{DEBEMAIL}>")
+endif()
+set(CPACK_PACKAGE_CONTACT "${maintainer}" CACHE STRING "The package's maintainer: NAME <ADDRESS>")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "says who stops your mail, with proof")
 set(CPACK_PACKAGE_DESCRIPTION
     "Connects to the SMTP ports of a server, watches from four places what

@@ -11,5 +11,8 @@ file(WRITE ${doc}/changelog "${CPACK_PACKAGE_NAME} (${CPACK_PACKAGE_VERSION}) un
 
  -- ${CPACK_PACKAGE_CONTACT}  Thu, 01 Jan 2026 00:00:00 +0000
 ")
+# deb-systemd-helper knows only what packages have switched on, and this one switches nothing on
+file(WRITE ${share}/lintian/overrides/${CPACK_PACKAGE_NAME}
+     "${CPACK_PACKAGE_NAME}: maintainer-script-calls-systemctl [prerm:*]\n")
 file(GLOB pages ${share}/man/man8/*.8)
 execute_process(COMMAND gzip -9 -n -f ${pages} ${doc}/changelog COMMAND_ERROR_IS_FATAL ANY)

@@ -108,6 +108,7 @@ static void ask_witness(const struct tracker *t, const struct port_facts *p, int
 /* A further connection, and each step on it, gets no longer than this. */
 #define HELD_MAX_NS (3 * NS_PER_S)
 #define HELD_PATIENCE_NS (20 * NS_PER_MS)
+#define HELD_STEP_MAX_NS (250 * NS_PER_MS)
 
 /* Words that can be said again, and that a device on the way can hear. */
 static bool can_say_again(enum session_stage stage)
@@ -142,13 +143,34 @@ static bool end_is_seen(const struct flow *f)
 					  : true;
 }
 
+/* How long the refusal took when it came the first time: it will take no less. */
+static int64_t refusal_took_ns(const struct flow *f)
+{
+	enum session_stage stage = facts_refused_in_clear(f);
+	int64_t before = f->result_ns;
+
+	if (stage == STAGE_COUNT)
+		return 0;
+	for (int i = 0; i < STAGE_COUNT; i++)
+		if (f->replies[i].code && f->replies[i].t_ns < f->replies[stage].t_ns)
+			before = later(before, f->replies[i].t_ns);
+	return f->replies[stage].t_ns - before;
+}
+
+static int64_t sooner(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
 /* The same words with growing TTLs, one after another: whoever resets the connection shows himself at
  * the smallest that reaches him, and the server only at its own. True while that goes on. */
-static bool step_held(const struct tracker *t, int port, const struct flow *held, unsigned dest,
-		      int64_t now, struct diag_advice *advice)
+static bool step_held(const struct tracker *t, const struct flow *first, const struct flow *held,
+		      unsigned dest, int64_t now, struct diag_advice *advice)
 {
+	int port = held->port_index;
 	const struct path_trace *trace = &t->path.trace[path_trace_of(&t->path, PROBE_DATA, port)];
 	int64_t rtt = held->synack.t_ns - held->first_syn_ns, since = held->held_ns;
+	int64_t took = refusal_took_ns(first) * 3 / 2;
 	unsigned ttl = 1;
 
 	if (held->has_end || held->rst.seen || held->drawn.words || held->drawn.fin ||
@@ -165,10 +187,12 @@ static bool step_held(const struct tracker *t, int port, const struct flow *held
 			ttl = i + 1 < dest ? i + 1 : HELD_FULL_TTL;
 	}
 	if (trace->cell[HELD_FULL_TTL].sent) {
-		wake_at(advice, since + facts_answer_due_ns(t));
-		return now - since < facts_answer_due_ns(t);
+		int64_t due = since + sooner(later(facts_answer_due_ns(t), took), HELD_MAX_NS);
+		wake_at(advice, due);
+		return now < due;
 	}
-	int64_t next = trace->sent ? since + rtt * 3 / 2 + HELD_PATIENCE_NS : now;
+	int64_t wait = later(rtt * 3 / 2, sooner(took, HELD_STEP_MAX_NS)) + HELD_PATIENCE_NS;
+	int64_t next = trace->sent ? since + wait : now;
 	if (now < next)
 		wake_at(advice, next);
 	else
@@ -205,7 +229,7 @@ static void advise_held(const struct tracker *t, int port, const struct port_fac
 		advice->held[advice->n_held].port_index = port;
 		advice->held[advice->n_held++].stage = stage;
 		advice->done = false;
-	} else if (held && step_held(t, port, held, dest, now, advice)) {
+	} else if (held && step_held(t, p->flow, held, dest, now, advice)) {
 		advice->done = false;
 	}
 }

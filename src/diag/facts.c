@@ -95,6 +95,7 @@ static const struct {
 	[F_REPLY_EARLY] = {"reply-early", "the same words draw an answer with a TTL that does not reach the target"},
 	[F_REPLY_OWN] = {"reply-own", "the same words draw an answer only with a TTL that reaches the target"},
 	[F_REPLY_NEARER] = {"reply-nearer", "the refusal came from nearer than the rest of the connection"},
+	[F_HELD_IN_VAIN] = {"held-in-vain", "the same words, said again with growing TTLs, leave open who answers them"},
 	[F_CLOSE_NEARER] = {"close-nearer", "the FIN came from nearer than the rest of the connection"},
 	[F_STALLED] = {"stalled", "the other side went silent before the dialogue was done"},
 	[F_PEER_ALIVE] = {"peer-alive", "its stack still answers, and nothing that it has sent is missing"},

@@ -109,6 +109,7 @@ enum fact {
 	F_REPLY_OWN,        /* ... only with one that does */
 	F_REPLY_NEARER,     /* the refusal came from fewer hops away than the rest of the connection */
 	F_CLOSE_NEARER,     /* the FIN did */
+	F_HELD_IN_VAIN,     /* the same words were tried again, and nothing showed who answers them */
 	F_STALLED,          /* and of those who are silent: */
 	F_PEER_ALIVE,       /* ... the other side's stack answers, and nothing that it has sent is missing */
 	F_PEER_GONE,        /* ... nothing of it comes any more, whatever we send */
@@ -230,6 +231,7 @@ struct port_facts {
 	unsigned dest_hop;
 	bool ttl_renewed;        /* on the way there: what the smaller TTLs reach tells no hop */
 	bool answers_renewed;    /* on the way back: no answer's TTL tells how far it has come */
+	bool drawn_at_end;       /* only TTLs that reach the target drew an answer, from there or next to it */
 	struct placed placed;
 	struct icmp_answer injected_icmp; /* what `icmp` points to in the facts of an injected SYN */
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What the traces say of one port, and where that puts the device. */
+#include <errno.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -26,6 +27,9 @@
 #define PLACE_NEAR_HOPS	 2
 /* The control's fastest is one of so many at least: one may have waited anywhere. */
 #define FASTER_MIN_ANSWERS 2
+/* An answer from nearer than the TTL that seems to have drawn it: it came late, or began with an unusual
+ * TTL. */
+#define LATE_BY_DISTANCE 0.75
 /* The silence of the first hop beyond, for packets of a connection that is known to be stuck. */
 #define CUT_PROBABILITY 0.02
 
@@ -140,6 +144,11 @@ static void renewal_facts(const struct tracker *t, struct port_facts *p)
 }
 
 /* ---- places ---- */
+
+static bool is_site(enum place place)
+{
+	return place == PLACE_DESTINATION_NETWORK || place == PLACE_DESTINATION;
+}
 
 static void add_weight(struct placed *out, enum place place, double weight)
 {
@@ -370,8 +379,7 @@ static void device_facts(const struct tracker *t, int port, const struct path_pl
 		r = (struct path_range){true, first - 1, first};
 	/* Behind one address a site may end one port on its edge and another on a host within: who
 	 * answers from the destination's own network is no interceptor (balancers, DNAT, gateways). */
-	if (connected && (places->place[r.to] == PLACE_DESTINATION_NETWORK ||
-			  places->place[r.to] == PLACE_DESTINATION)) {
+	if (connected && is_site(places->place[r.to])) {
 		p->seen &= ~FACT_BIT(F_PATH_SYNACK_EARLY);
 		return;
 	}
@@ -414,17 +422,19 @@ void facts_place_by_distance(const struct tracker *t, int port_index, uint8_t ar
 	place_device(&places, known ? SURE_BY_DISTANCE : SURE_BY_DISTANCE_ALONE, &p->placed);
 }
 
-/* Nothing tells the ends of the range apart but how readily such networks filter. */
-static void place_by_readiness(const struct path_places *places, struct placed *out)
+/* Nothing tells the ends of the range apart but how readily such networks filter, and (that much of it)
+ * that the answer has come from the near one. */
+static void place_by_readiness(const struct path_places *places, double near, struct placed *out)
 {
 	unsigned from = out->from ? out->from : 1;
 	double sum = 0;
 
+	add_weight(out, places->place[from], near);
 	for (unsigned ttl = from; ttl <= out->to; ttl++)
 		sum += readiness(places->place[ttl]);
 	for (unsigned ttl = from; ttl <= out->to; ttl++)
-		add_weight(out, places->place[ttl], readiness(places->place[ttl]) / sum);
-	finish_places(places, out, SURE_DEVICE);
+		add_weight(out, places->place[ttl], (1 - near) * readiness(places->place[ttl]) / sum);
+	finish_places(places, out, near > 0 ? SURE_BY_DISTANCE : SURE_DEVICE);
 }
 
 /* The words that a session was reset, closed or turned away for, once more with growing TTLs: who
@@ -455,14 +465,17 @@ static void drawn_facts(const struct tracker *t, int port, const struct path_pla
 	}
 	struct path_range r = path_device(&trace, first, false);
 	/* an answer that came late is laid to a later TTL than the one that drew it, never to an earlier */
-	unsigned nearest = (unsigned)path_distance(c->rst_ttl) + 1;
-	if (nearest < r.from)
+	unsigned nearest = p->answers_renewed ? r.to : (unsigned)path_distance(c->rst_ttl) + 1;
+	bool late = nearest < r.from;
+	if (late)
 		r.from = nearest;
-	enum place place = places->place[r.to];
-	/* a gateway in front of the server that turns us away does so for it */
-	bool gateway = early && !reset && !fact_seen(p, F_CLOSED) &&
-		       (place == PLACE_DESTINATION_NETWORK || place == PLACE_DESTINATION);
-	bool own = (!early && all_sent && like_server) || gateway;
+	/* A gateway in front of the server that turns us away does so for it. A late answer of somebody
+	 * nearer is laid to that TTL, too: its own TTL has to come from there as well. */
+	bool gateway = early && !reset && !fact_seen(p, F_CLOSED) && is_site(places->place[r.to]) &&
+		       is_site(places->place[nearest < r.to ? nearest : r.to]);
+	bool at_site = is_site(places->place[nearest < p->dest_ttl ? nearest : p->dest_ttl]);
+	p->drawn_at_end = !early && all_sent && (like_server || at_site);
+	bool own = (p->drawn_at_end && (like_server || !(reset || fact_seen(p, F_CLOSED)))) || gateway;
 	fact_note(p, reset ? F_RESET_EARLY : F_REPLY_EARLY, early && !gateway, NO_EVENT);
 	fact_note(p, reset ? F_RESET_OWN : F_REPLY_OWN,
 		  own && !fact_seen(p, reset ? F_RESET_NEARER : F_CLOSE_NEARER), NO_EVENT);
@@ -475,7 +488,7 @@ static void drawn_facts(const struct tracker *t, int port, const struct path_pla
 	p->placed.to = r.to;
 	p->placed.from_addr = path_hop_address(&t->path, r.from);
 	p->placed.to_addr = path_hop_address(&t->path, r.to);
-	place_by_readiness(places, &p->placed);
+	place_by_readiness(places, late ? LATE_BY_DISTANCE : 0, &p->placed);
 }
 
 /* Nothing but its distance tells of whom the refusal or the FIN is. A site's own gateways speak for it,
@@ -495,13 +508,32 @@ static void nearer_facts(const struct tracker *t, int port, struct port_facts *p
 				   t->has_link && t->link.tunnel, &places);
 		enum place place = distance < PLAN_MAX_HOPS ? places.place[distance + 1] : PLACE_UNKNOWN;
 		bool access = place == PLACE_GATEWAY || place == PLACE_ISP;
-		bool site = place == PLACE_DESTINATION_NETWORK || place == PLACE_DESTINATION ||
-			    (!access && distance * 2 > server);
+		bool site = is_site(place) || (!access && distance * 2 > server);
 		if (site || fact_seen(p, F_REPLY_OWN))
 			p->seen &= ~FACT_BIT(nearer[i]);
 		else
 			facts_place_by_distance(t, port, ttl, p->dest_hop, p);
 	}
+}
+
+/* What the further connection was opened for, and did not show. */
+static void held_in_vain(const struct tracker *t, int port, struct port_facts *p)
+{
+	const struct flow *f = p->flow, *held = tracker_held(t, port);
+	fact_set told = FACT_BIT(F_RESET_EARLY) | FACT_BIT(F_RESET_OWN) | FACT_BIT(F_REPLY_EARLY) |
+			FACT_BIT(F_REPLY_OWN);
+
+	if (!f || !f->has_end)
+		return;
+	bool refused = facts_refused_in_clear(f) != STAGE_COUNT;
+	/* with packets lost by the tap nobody opens one, and no answer's TTL is known for sure */
+	if (!held && refused && !tracker_capture_whole(t) && !t->plan->no_path && !t->plan->thrifty)
+		return;
+	/* who lets nobody in a second time does so himself */
+	bool limit = held && (held->replies[STAGE_GREETING].code >= 400 || held->error == ECONNREFUSED);
+	bool ended = fact_seen(p, F_RESET) || fact_seen(p, F_CLOSED) || refused;
+	fact_note(p, F_HELD_IN_VAIN, held && ended && !limit && !p->drawn_at_end && !(p->seen & told),
+		  NO_EVENT);
 }
 
 /* A session that stands still: how far do copies of its packets get? */
@@ -646,6 +678,7 @@ static void traced_facts(const struct tracker *t, int port, int64_t now, struct 
 void facts_of_path(const struct tracker *t, int port, int64_t now, struct port_facts *p)
 {
 	traced_facts(t, port, now, p);
+	held_in_vain(t, port, p);
 	if (t->alike[port])
 		alike_facts(t, port, now, p);
 }

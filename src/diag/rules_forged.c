@@ -77,6 +77,33 @@ static const struct rule rows[] = {
 		.remedy = {"Often an access list of the server, or a service that is just starting: try again, then ask its administrator about {source}.", REMEDY_SUBMISSION},
 		.why = "on a further connection the same words, with growing TTLs, drew an end only when they reached the target, from as far as its other packets",
 	},
+	{
+		.id = "session-reply-untold", .layer = LAYER_SESSION,
+		.need = B(F_CONNECTED) | B(F_GREETING_OK) | B(F_HELD_IN_VAIN), .absent = B(F_RESET) | B(F_CLOSED) | B(F_ANSWERED_ON_WAY) | B(F_PEER_DIFFERS),
+		.state = STATE_INCONCLUSIVE, .mechanism = MECH_POLICY_REJECT, .place = PLACE_UNKNOWN,
+		.culprit = CULPRIT_SERVER, .confidence = NOWHERE,
+		.summary = "Port {port} is turned away, by {target} or by somebody on the way in its name: the same words, said again, did not show by whom. It said: {server-words}",
+		.remedy = {"Try again; or compare from another network, where the server would say the same.", "{reply-meaning}", REMEDY_SUBMISSION},
+		.why = "on a further connection the words that it was turned away for went out with growing TTLs, and no answer of that kind came, or too late to tell for which",
+	},
+	{
+		.id = "session-reset-untold", .layer = LAYER_SESSION,
+		.need = B(F_CONNECTED) | B(F_RESET) | B(F_HELD_IN_VAIN), .absent = B(F_RULE_STOPS_SESSION) | B(F_PEER_DIFFERS),
+		.state = STATE_NO_SERVICE, .mechanism = MECH_SESSION_RESET, .place = PLACE_UNKNOWN,
+		.culprit = CULPRIT_UNKNOWN, .confidence = NOWHERE,
+		.summary = "Port {port} takes the connection and it is reset {stage}, by {target} or by somebody on the way: the same words, said again, did not show by whom.",
+		.remedy = {"Try again; or compare from another network, where the server would do the same.", "Often an access list of the server (TCP wrappers, connection limit): ask its administrator about {source}.", REMEDY_SUBMISSION},
+		.why = "on a further connection the words that it was reset for went out with growing TTLs, and no RST came, or too late to tell for which",
+	},
+	{
+		.id = "session-close-untold", .layer = LAYER_SESSION,
+		.need = B(F_CONNECTED) | B(F_CLOSED) | B(F_HELD_IN_VAIN), .absent = B(F_ANSWERED_ON_WAY) | B(F_PEER_DIFFERS),
+		.state = STATE_NO_SERVICE, .mechanism = MECH_SESSION_CLOSE, .place = PLACE_UNKNOWN,
+		.culprit = CULPRIT_UNKNOWN, .confidence = NOWHERE,
+		.summary = "Port {port} takes the connection and it is closed {stage}, by {target} or by somebody on the way: the same words, said again, did not show by whom.",
+		.remedy = {"Try again; or compare from another network, where the server would do the same.", "Often an access list of the server, or a service that is just starting: ask its administrator about {source}.", REMEDY_SUBMISSION},
+		.why = "on a further connection the words that it was closed for went out with growing TTLs, and no FIN came, or too late to tell for which",
+	},
 };
 /* clang-format on */
 

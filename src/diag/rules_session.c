@@ -17,7 +17,7 @@ static const struct rule rows[] = {
 	},
 	{
 		.id = "session-ehlo-rejected", .layer = LAYER_SESSION,
-		.need = B(F_CONNECTED) | B(F_GREETING_OK) | B(F_EHLO_REJECT), .absent = B(F_PEER_DIFFERS),
+		.need = B(F_CONNECTED) | B(F_GREETING_OK) | B(F_EHLO_REJECT), .absent = B(F_HELD_IN_VAIN) | B(F_PEER_DIFFERS),
 		.state = STATE_REJECTED, .mechanism = MECH_POLICY_REJECT, .place = PLACE_DESTINATION,
 		.culprit = CULPRIT_SERVER, .confidence = 0.9,
 		.summary = "The server greets, and turns us away at EHLO: {server-words}",
@@ -35,7 +35,7 @@ static const struct rule rows[] = {
 	},
 	{
 		.id = "session-mail-rejected", .layer = LAYER_SESSION,
-		.need = B(F_CONNECTED) | B(F_MAIL_REJECT), .absent = B(F_PEER_DIFFERS) | B(F_AUTH_REJECT),
+		.need = B(F_CONNECTED) | B(F_MAIL_REJECT), .absent = B(F_HELD_IN_VAIN) | B(F_PEER_DIFFERS) | B(F_AUTH_REJECT),
 		.state = STATE_REJECTED, .mechanism = MECH_POLICY_REJECT, .place = PLACE_DESTINATION,
 		.culprit = CULPRIT_SERVER, .confidence = 0.9,
 		.summary = "The server talks, and refuses this sender or recipient: {server-words}",
@@ -53,7 +53,7 @@ static const struct rule rows[] = {
 	},
 	{
 		.id = "session-starttls-rejected", .layer = LAYER_SESSION,
-		.need = B(F_CONNECTED) | B(F_STARTTLS_REJECT), .absent = B(F_PEER_DIFFERS),
+		.need = B(F_CONNECTED) | B(F_STARTTLS_REJECT), .absent = B(F_HELD_IN_VAIN) | B(F_PEER_DIFFERS),
 		.state = STATE_NO_SERVICE, .mechanism = MECH_TLS_FAILED, .place = PLACE_DESTINATION,
 		.culprit = CULPRIT_SERVER, .confidence = 0.8,
 		.summary = "The server offers STARTTLS on port {port} and then refuses it: {server-words}",

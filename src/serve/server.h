@@ -58,7 +58,7 @@ int server_new(struct server **out, const struct server_options *opt, struct err
 void server_free(struct server *s); /* what waits is answered with 503; NULL is fine */
 
 int server_fd(const struct server *s);
-/* Takes and answers what is there; *wake as in run/engine.h. */
+/* Takes and answers what is there; *wake as in run/fleet.h. */
 void server_dispatch(struct server *s, int64_t *wake);
 
 /* Reports (borrowed, may be none); with a trouble, what it is in one line. */

@@ -219,6 +219,69 @@ static inline void refused_late(struct scene *s)
 	refused_again(s, HELD_FULL_TTL, 64 - 2 + 1);
 }
 
+/* ... or so late that it is laid to the last router: that is no gateway of the site's. */
+static inline void refused_late_at_gateway(struct scene *s)
+{
+	refused_again(s, HOPS, 64 - 2 + 1);
+}
+
+/* Said again, and nothing comes of it. */
+static inline void refused_in_vain(struct scene *s)
+{
+	refusal(s, ehlo_said(s), FARTTL);
+	ehlo_held(s, HELD_FULL_TTL);
+	pass(s, 3000);
+}
+
+/* The further connection does not come about. */
+static inline void refused_and_shut_out(struct scene *s)
+{
+	refusal(s, ehlo_said(s), FARTTL);
+	two_traces(s, 25, HOPS, 443, HOPS, 2);
+	unsigned held = start(s, 25);
+	s->log.events[s->log.n - 1].flow = held;
+	for (size_t i = 0; i < s->log.n; i++)
+		if (s->log.events[i].kind == EV_FLOW_START && s->log.events[i].flow == held)
+			s->log.events[i].flow_start.role = FLOW_HELD;
+	pass(s, 3000);
+}
+
+/* ... for the server wants no more of us: its own words. */
+static inline void refused_and_limited(struct scene *s)
+{
+	refusal(s, ehlo_said(s), FARTTL);
+	two_traces(s, 25, HOPS, 443, HOPS, 2);
+	unsigned held = answered(s, 25, FARTTL);
+	for (size_t i = 0; i < s->log.n; i++)
+		if (s->log.events[i].kind == EV_FLOW_START && s->log.events[i].flow == held)
+			s->log.events[i].flow_start.role = FLOW_HELD;
+	ack(s, held);
+	they_say(s, held, FARTTL, 0, 40, 0);
+	greeting(s, held, 421, "too many connections");
+	session_end(s, held, STAGE_QUIT, SESSION_DONE, NULL);
+}
+
+static inline void reset_in_vain(struct scene *s)
+{
+	unsigned f = ehlo_said(s);
+
+	rst(s, f, FARTTL);
+	session_end(s, f, STAGE_EHLO, SESSION_RESET, NULL);
+	ehlo_held(s, HELD_FULL_TTL);
+	pass(s, 3000);
+}
+
+static inline void closed_in_vain(struct scene *s)
+{
+	unsigned f = ehlo_said(s);
+
+	fin(s, f, FARTTL);
+	pass(s, 1);
+	session_end(s, f, STAGE_EHLO, SESSION_CLOSED, NULL);
+	ehlo_held(s, HELD_FULL_TTL);
+	pass(s, 3000);
+}
+
 static inline void refused_by_server(struct scene *s)
 {
 	refused_again(s, HELD_FULL_TTL, FARTTL);
@@ -228,6 +291,12 @@ static inline void refused_by_server(struct scene *s)
 static inline void refused_by_gateway(struct scene *s)
 {
 	refused_again(s, HOPS, 64 - HOPS + 1);
+}
+
+/* ... which looks at the TTL before it does: only one that reaches the server draws its answer. */
+static inline void refused_in_front(struct scene *s)
+{
+	refused_again(s, HELD_FULL_TTL, 64 - HOPS + 1);
 }
 
 static inline void refused_nearer(struct scene *s)
@@ -363,10 +432,18 @@ static inline void open_goes_on(struct scene *s)
 	ROW("session-closed", closed_once, 0, NO_SERVICE, SESSION_CLOSE, DESTINATION, SERVER), \
 	ROW("session-reply-early", refused_early, 0, INTERCEPTED, SMTP_MANGLED, ISP, MIDDLEBOX), \
 	ROW("session-reply-early", refused_early, 1, INTERCEPTED, SMTP_MANGLED, ISP, MIDDLEBOX), \
+	ROW("session-reply-early", refused_late_at_gateway, 0, INTERCEPTED, SMTP_MANGLED, ISP, MIDDLEBOX), \
+	ROW("session-reply-early", refused_late_at_gateway, 1, INTERCEPTED, SMTP_MANGLED, ISP, MIDDLEBOX), \
+	ROW("session-reply-untold", refused_in_vain, 0, INCONCLUSIVE, POLICY_REJECT, UNKNOWN, SERVER), \
+	ROW("session-reply-untold", refused_and_shut_out, 0, INCONCLUSIVE, POLICY_REJECT, UNKNOWN, SERVER), \
+	ROW("session-ehlo-rejected", refused_and_limited, 0, REJECTED, POLICY_REJECT, DESTINATION, SERVER), \
+	ROW("session-reset-untold", reset_in_vain, 0, NO_SERVICE, SESSION_RESET, UNKNOWN, UNKNOWN), \
+	ROW("session-close-untold", closed_in_vain, 0, NO_SERVICE, SESSION_CLOSE, UNKNOWN, UNKNOWN), \
 	ROW("session-reply-nearer", refused_late, 0, INTERCEPTED, SMTP_MANGLED, ISP, MIDDLEBOX), \
 	ROW("session-reply-nearer", refused_nearer, 0, INTERCEPTED, SMTP_MANGLED, ISP, MIDDLEBOX), \
 	ROW("session-ehlo-rejected", refused_by_server, 0, REJECTED, POLICY_REJECT, DESTINATION, SERVER), \
 	ROW("session-ehlo-rejected", refused_by_gateway, 0, REJECTED, POLICY_REJECT, DESTINATION, SERVER), \
+	ROW("session-ehlo-rejected", refused_in_front, 0, REJECTED, POLICY_REJECT, DESTINATION, SERVER), \
 	ROW("session-ehlo-rejected", refused_nearer_at_site, 0, REJECTED, POLICY_REJECT, DESTINATION, SERVER), \
 	ROW("session-ehlo-rejected", refused_nearer_no_path, 0, REJECTED, POLICY_REJECT, DESTINATION, SERVER), \
 	ROW("path-answered-nearer", answered_nearer, 0, INTERCEPTED, INTERCEPTION, UNKNOWN, MIDDLEBOX), \

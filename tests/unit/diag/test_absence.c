@@ -189,6 +189,23 @@ static void test_promises_not_looked_up(void **state)
 	scene_free(silent);
 }
 
+/* A refusal is tried again to see who says it, which a tap that loses packets can't: that it is the
+ * server's is then not claimed. */
+static void test_refusal_with_losses(void **state)
+{
+	(void)state;
+	for (int lossy = 0; lossy < 2; lossy++) {
+		struct scene *s = scene_new(false);
+		refusal(s, ehlo_said(s), FARTTL);
+		two_traces(s, 25, HOPS, 443, HOPS, 2);
+		if (lossy)
+			lose_in_kernel(s);
+		const struct report *r = finish(s);
+		assert_int_equal(state_of(r, 25), lossy ? STATE_INCONCLUSIVE : STATE_REJECTED);
+		scene_free(s);
+	}
+}
+
 static void test_undecided_report(void **state)
 {
 	struct scene *s = scene_new(false);
@@ -364,6 +381,7 @@ int main(void)
 		cmocka_unit_test(test_what_was_seen_stands),
 		cmocka_unit_test(test_open_stays_open),
 		cmocka_unit_test(test_promises_not_looked_up),
+		cmocka_unit_test(test_refusal_with_losses),
 		cmocka_unit_test(test_undecided_report),
 		cmocka_unit_test(test_no_loss),
 		cmocka_unit_test(test_no_route_lookup),
