@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "diag/refusal.h"
 #include "diag/words.h"
 #include "model/report.h"
 
@@ -302,7 +303,7 @@ static void w_reply_meaning(struct writer *w, const struct capture_facts *f)
 	const struct conn_reply *r = refusal_of(f);
 
 	if (r)
-		writer_str(w, words_reply_meaning(r->code));
+		writer_str(w, refusal_meaning(r->code, NULL)); /* by words, each would cost its time */
 }
 
 static void w_first_bytes(struct writer *w, const struct capture_facts *f)

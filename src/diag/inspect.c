@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "diag/builder.h"
+#include "diag/named_private.h"
 #include "diag/remedy.h"
 
 /* That `place` is right: it is this host that the rule was read from. */
@@ -224,31 +225,15 @@ static void program_finding(struct inspected *i, const struct host_program *p, s
 	const struct tracker *t = &i->b->d->tracker;
 	bool inbound = p->hook == PROG_TC_INGRESS || p->hook == PROG_TCX_INGRESS ||
 		       p->hook == PROG_XDP || p->hook == PROG_CGROUP_INGRESS;
-	struct named n = {.proven = true, .event = event, .program = p};
+	struct named n = {.kind = named_kind_of_program(p->hook),
+			  .proven = true,
+			  .event = event,
+			  .program = p};
 
-	switch (p->hook) {
-	case PROG_TC_EGRESS:
-	case PROG_TC_INGRESS:
-	case PROG_TCX_EGRESS:
-	case PROG_TCX_INGRESS:
-	case PROG_QDISC:
-		n.kind = CULPRIT_TC;
-		break;
-	case PROG_XDP:
-		n.kind = CULPRIT_XDP;
-		break;
-	case PROG_CGROUP_CONNECT:
-	case PROG_CGROUP_EGRESS:
-	case PROG_CGROUP_INGRESS:
-		n.kind = CULPRIT_CGROUP_BPF;
-		break;
-	case PROG_NETFILTER: /* perhaps another namespace's */
-		i->maybe = true;
+	i->maybe |= p->hook == PROG_NETFILTER; /* perhaps another namespace's */
+	/* the latter two see no packet: the making of sockets, and calls */
+	if (p->hook == PROG_NETFILTER || p->hook == PROG_CGROUP_SOCK || p->hook == PROG_LSM)
 		return;
-	case PROG_CGROUP_SOCK: /* sees the making of sockets, no packet */
-	case PROG_LSM:
-		return;
-	}
 	if ((p->port && p->port != t->plan->ports[i->index].port) ||
 	    (p->interface[0] && t->has_link && strcmp(p->interface, t->link.name) != 0))
 		return;

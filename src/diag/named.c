@@ -148,7 +148,7 @@ static const struct host_kernel_drop *find_drop(const struct tracker *t, int por
 	return NULL;
 }
 
-static enum culprit_kind kind_of_program(enum program_hook h)
+enum culprit_kind named_kind_of_program(enum program_hook h)
 {
 	switch (h) {
 	case PROG_TC_EGRESS:
@@ -215,7 +215,7 @@ static bool name_program(const struct tracker *t, int port_index, unsigned hooks
 
 	if (!p)
 		return false;
-	*out = (struct named){.kind = kind_of_program(p->hook),
+	*out = (struct named){.kind = named_kind_of_program(p->hook),
 			      .proven = proven && !several,
 			      .event = event,
 			      .program = p};

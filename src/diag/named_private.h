@@ -24,6 +24,9 @@ static inline bool named_is_syn_ack(uint8_t flags)
 /* The attempt with this source port, of this port or (-1) of any; NULL: none of ours. */
 const struct flow *named_flow(const struct tracker *t, int port_index, uint16_t lport);
 
+/* The culprit's kind of what stands at that hook. */
+enum culprit_kind named_kind_of_program(enum program_hook h);
+
 bool named_same_program(const struct host_program *a, const struct host_program *b);
 
 #endif

@@ -239,24 +239,6 @@ static const char *w_greeting_wait(const struct words *w)
 	return arena_printf(w->arena, "%.1f s", s);
 }
 
-const char *words_reply_meaning(int code)
-{
-	switch (code) {
-	case 421:
-		return "421: the service is not available now; it may be overloaded, or limit connections from this address. Try again later; if it stays so, ask its administrator.";
-	case 450:
-	case 451:
-		return "A temporary refusal: try again later; greylisting or a block list that is checked anew may lift it.";
-	case 521:
-	case 556:
-		return "This host never accepts mail (RFC 7504): use the mail exchanger that DNS names for the domain.";
-	case 554:
-		return "554: this address is not welcome (RFC 5321 3.1), usually by a block list, a dynamic-address list or a missing reverse name: check the address on the lists that the words above name.";
-	}
-	return code >= 500 ? "A lasting refusal: its administrator can tell why; the words above are the server's own."
-			   : "A temporary refusal: try again later; the words above are the server's own.";
-}
-
 static const char *w_reply_meaning(const struct words *w)
 {
 	const struct stage_reply *r = w->facts->flow ? refusal_of(w->facts->flow) : NULL;

@@ -56,7 +56,4 @@ const char *words_odds(struct arena *a, double probability);
 /* The product that this text betrays, with "" for none. */
 const char *words_product(const struct tracker *t, enum signature_kind kind, const char *text);
 
-/* What a refusal with this code usually means. */
-const char *words_reply_meaning(int code);
-
 #endif
