@@ -21,7 +21,7 @@ import common
 from common import CAPTURE, CASE, TARGET
 
 SEED = 7
-RUNS = float(os.environ.get("FAULTS_RUNS", 1))
+RUNS = float(os.environ.get("FAULTS_RUNS", 0.7))
 PORTS = ("-p", "25,587")
 LISTEN = 9464
 

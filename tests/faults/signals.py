@@ -68,17 +68,17 @@ class Signals(common.Faults):
 
     def test_check(self):
         self.try_all(("check", "--json", *PORTS, TARGET), (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT),
-                     3, ENDED_BY.get)
+                     2, ENDED_BY.get)
 
     def test_check_as_another_user(self):
         """That user may not signal the process which asks the kernel: it ends with the pipe between the two."""
         self.try_all(("check", "--json", "--uid", "nobody", *PORTS, TARGET),
-                     (signal.SIGINT, signal.SIGTERM, signal.SIGHUP), 3, ENDED_BY.get)
-        self.try_all(("check", "--json", "--uid", "nobody", *PORTS, TARGET), (signal.SIGKILL,), 12, ENDED_BY.get)
+                     (signal.SIGINT, signal.SIGTERM, signal.SIGHUP), 2, ENDED_BY.get)
+        self.try_all(("check", "--json", "--uid", "nobody", *PORTS, TARGET), (signal.SIGKILL,), 8, ENDED_BY.get)
 
     def test_saving(self):
         """A case that was under way is no case, and none that is one is cut off."""
-        for i, after in enumerate(self.moments(1.5, 8)):
+        for i, after in enumerate(self.moments(1.5, 5)):
             case = self.folder / f"case{i}"
             status, _, err = self.end(self.start("check", "-q", *PORTS, "--save", case, TARGET), signal.SIGTERM, after)
             self.assertIn(status, (1, *ENDED_BY[signal.SIGTERM]), err)
@@ -116,16 +116,16 @@ class Signals(common.Faults):
     def test_watch(self):
         """Told to stop it does, between two looks at once, in one at its end; the status is that of the last one."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            for after in self.moments(3, 2):
-                child = self.start("watch", "--json", *PORTS, "--interval", "60", TARGET)
-                status, out, err = self.end(child, number, after)
-                self.assertIn(status, (0, 1, *(ENDED_BY[number] if after < 0.3 else ())), err)
-                self.assert_whole(out)
+            after = self.chance.uniform(0, 3)
+            child = self.start("watch", "--json", *PORTS, "--interval", "60", TARGET)
+            status, out, err = self.end(child, number, after)
+            self.assertIn(status, (0, 1, *(ENDED_BY[number] if after < 0.3 else ())), err)
+            self.assert_whole(out)
 
     def test_serve(self):
         """A probe under way is answered, if only with the news that the exporter stops."""
         for number in (signal.SIGINT, signal.SIGTERM):
-            for after in (0.0, 0.1, 0.5, 1.5):
+            for after in (0.1, 1.0):
                 child = self.start("serve", "--listen", f"127.0.0.1:{LISTEN}")
                 answers = []
 
