@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "base/text.h"
@@ -11,7 +12,7 @@
 #include "cli/terminal.h"
 #include "diag/compare.h"
 #include "report/comparison.h"
-#include "run/sandbox.h"
+#include "run/live.h"
 
 #define REPORTS_MAX 100000
 #define WHOLE_MAX   8 /* comparisons told as a whole; more of them in a few lines */
@@ -138,55 +139,73 @@ static FILE *open_reports(const char *path, struct err *e)
 	return in;
 }
 
-/* A file that can't be read to its end is said, and costs the status; what came before it counts.
- */
-static void read_file(struct comparing *c, const char *path)
+/* A file that can't be read to its end is said, and costs the status; what came before it counts. */
+static void say(struct comparing *c, const struct err *e)
+{
+	struct arena scratch = {0};
+
+	fprintf(stderr, "smtpblame: %s\n", text_clean(&scratch, e->text, strlen(e->text), sizeof(e->text)));
+	arena_clear(&scratch);
+	c->status = exit_status_worse(c->status, ERR_USAGE);
+}
+
+static void read_file(struct comparing *c, const char *path, FILE *in)
 {
 	struct err e;
-	FILE *in = open_reports(path, &e);
 	struct report_reader r = {.in = in, .path = path};
-
 	unsigned before = c->views.n;
-	int failed = !in ? -1 : take_reports(c, &r, &e);
 
-	if (!failed && c->views.n == before)
-		failed = err_set(&e, ERR_USAGE, "%.300s: no report in it", path);
-	if (failed) {
-		struct arena scratch = {0};
-		fprintf(stderr, "smtpblame: %s\n",
-			text_clean(&scratch, e.text, strlen(e.text), sizeof(e.text)));
-		arena_clear(&scratch);
-		c->status = exit_status_worse(c->status, ERR_USAGE);
-	}
-	if (in && in != stdin)
+	if (take_reports(c, &r, &e) != 0)
+		say(c, &e);
+	else if (c->views.n == before && err_set(&e, ERR_USAGE, "%.300s: no report in it", path))
+		say(c, &e);
+	if (in != stdin)
 		fclose(in);
 }
 
-/* What is read was made by somebody else. */
-static void confine(const struct options *o)
+/* A file for each machine of a fleet may be more than a shell's usual limit. */
+static void raise_limit(void)
 {
-	struct sandbox sandbox = {.uses = 0};
-	struct sandbox_held held;
+	struct rlimit limit;
 
-	for (unsigned i = 0; i < o->n_targets && i < SANDBOX_MAX_PATHS; i++)
-		sandbox.read[i] = o->targets[i];
-	if (o->n_targets > SANDBOX_MAX_PATHS) /* too many to name: reading stays free */
-		sandbox.read[0] = "/";
-	sandbox_enter(&sandbox, &held);
-	terminal_tell_sandbox(&held);
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/* All are open before privileges are given up, for what is in them was made by somebody else. */
+static int read_files(struct comparing *c, struct err *e)
+{
+	FILE **files = xcalloc(c->opt.n_targets, sizeof(FILE *));
+	struct sandbox_held held = {0};
+	struct err why;
+
+	raise_limit();
+	for (unsigned i = 0; i < c->opt.n_targets; i++) {
+		files[i] = open_reports(c->opt.targets[i], &why);
+		if (!files[i])
+			say(c, &why);
+	}
+	int failed = run_become_nobody(&held, e);
+	if (!failed)
+		terminal_tell_sandbox(&held);
+	for (unsigned i = 0; i < c->opt.n_targets; i++)
+		if (files[i] && !failed)
+			read_file(c, c->opt.targets[i], files[i]);
+	free(files);
+	return failed;
 }
 
 static int compare_files(struct comparing *c, struct err *e)
 {
 	unsigned n = 0;
 
-	confine(&c->opt);
-	for (unsigned i = 0; i < c->opt.n_targets; i++)
-		read_file(c, c->opt.targets[i]);
+	if (read_files(c, e) != 0)
+		return -1;
 	if (c->failed)
 		fprintf(stderr,
-			"smtpblame: %u target%s could not be judged by the runs that made these "
-			"reports\n",
+			"smtpblame: %u target%s could not be judged by the runs that made these reports\n",
 			c->failed, c->failed == 1 ? "" : "s");
 	if (compare_views(&c->opt, &c->page, &c->views, &n, e) != 0)
 		return -1;

@@ -46,7 +46,7 @@ const struct compare_rule compare_rule_table[] = {
 	/* one machine by one way, and two answers: nothing but time lies between */
 	{
 		.id = "changed", .need = B(SAME_VANTAGE), .absent = B(WAYS) | B(SERVER),
-		.summary = "Port {port} was {state} {from-these}, and at another time not, from the same machine by the same way: it has changed in between, or it comes and goes{gap}.",
+		.summary = "Port {port} was {state} {from-these}, and at another time not, {same-way}: it has changed in between, or it comes and goes{gap}.",
 		.next = {"Watch it: `smtpblame watch {target}` says when it changes, and tells limits and hours of the day."},
 		.why = "two reports by the same way differ in nothing but their time",
 	},

@@ -251,6 +251,12 @@ static const char *w_nat(const struct compare_words *w)
 	return address(w->arena, &view_at(w, w->these.at[0])->seen_as);
 }
 
+static const char *w_same_way(const struct compare_words *w)
+{
+	return w->these.n == 1 ? "from the same machine by the same way"
+			       : "from one of these machines by the same way";
+}
+
 /* ---- devices ---- */
 
 static const char *w_cleared(const struct compare_words *w)
@@ -484,6 +490,7 @@ static const struct {
 	{"Passing", w_passing},
 	{"passing-state", w_passing_state},
 	{"port", w_port},
+	{"same-way", w_same_way},
 	{"state", w_state},
 	{"target", w_target},
 	{"where", w_where},

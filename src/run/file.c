@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -265,20 +264,6 @@ static void sum_up(struct read_summary *s, const struct read_totals *t)
 	tally_finish(s);
 }
 
-#define NOBODY 65534
-
-/* Nothing is needed but the files, which are open: not even to be root. */
-static int give_up_privileges(struct sandbox_held *held, struct err *e)
-{
-	const struct run_user as_caller = {0};
-	const struct sandbox sandbox = {0};
-
-	/* a container may know no other user: then it stays root without capabilities */
-	if (geteuid() == 0 && setgroups(0, NULL) == 0 && setresgid(NOBODY, NOBODY, NOBODY) == 0)
-		(void)!setresuid(NOBODY, NOBODY, NOBODY);
-	return run_drop_privileges(&as_caller, &sandbox, held, e);
-}
-
 static void open_all(struct reading *r, int *fds, struct err *whys, struct arena *a)
 {
 	for (unsigned i = 0; i < r->job->n_paths; i++) {
@@ -299,7 +284,8 @@ int read_captures(const struct read_job *job, struct read_summary *out, struct r
 
 	r.names = xcalloc(job->n_paths, sizeof(*r.names));
 	open_all(&r, fds, whys, &totals->arena);
-	if (give_up_privileges(job->held, e) != 0)
+	/* nothing is needed but the files, which are open */
+	if (run_become_nobody(job->held, e) != 0)
 		goto out;
 	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed)) {
 		err_set(e, ERR_RUN, "no random numbers: %s", strerror(errno));

@@ -162,6 +162,19 @@ int run_drop_privileges(const struct run_user *user, const struct sandbox *sandb
 	return 0;
 }
 
+#define NOBODY 65534
+
+int run_become_nobody(struct sandbox_held *held, struct err *e)
+{
+	const struct run_user as_caller = {0};
+	const struct sandbox sandbox = {0};
+
+	/* a container may know no other user: then it stays root without capabilities */
+	if (geteuid() == 0 && setgroups(0, NULL) == 0 && setresgid(NOBODY, NOBODY, NOBODY) == 0)
+		(void)!setresuid(NOBODY, NOBODY, NOBODY);
+	return run_drop_privileges(&as_caller, &sandbox, held, e);
+}
+
 int run_check_interface(struct live *l, const char *name, struct err *e)
 {
 	struct host_link link;

@@ -55,6 +55,9 @@ int run_find_user(const char *name, struct run_user *out, struct err *e);
 int run_drop_privileges(const struct run_user *user, const struct sandbox *sandbox,
 			struct sandbox_held *held, struct err *e);
 
+/* For what reads files alone, which are open by now: not even to be root, and in the sandbox. */
+int run_become_nobody(struct sandbox_held *held, struct err *e);
+
 /* Judges one address. deadline_ns: clock_mono_ns() time at which everything is over. saved gets all
  * that the verdict was derived from (its plan borrows from *plan), or is NULL. */
 int run_judge(struct live *l, const struct plan *plan, int64_t deadline_ns,

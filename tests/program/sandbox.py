@@ -136,13 +136,15 @@ class Sandbox(unittest.TestCase):
         self.assert_confined(run)
         self.assert_agent(run)
 
-    def test_read_is_not_even_root(self):
-        run = self.start("read", "-", stdin=subprocess.PIPE)
-        status = self.assert_confined(run)
-        self.assertEqual(status["Uid"].split(), [str(NOBODY)] * 4)
-        self.assertEqual(status["Gid"].split(), [str(NOBODY)] * 4)
-        self.assertEqual(status["Groups"].split(), [])
-        run.stdin.close()
+    def test_read_and_compare_are_not_even_root(self):
+        for verb in ("read", "compare"):
+            with self.subTest(verb):
+                run = self.start(verb, "-", stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
+                status = self.assert_confined(run)
+                self.assertEqual(status["Uid"].split(), [str(NOBODY)] * 4)
+                self.assertEqual(status["Gid"].split(), [str(NOBODY)] * 4)
+                self.assertEqual(status["Groups"].split(), [])
+                run.stdin.close()
 
 
 if __name__ == "__main__":

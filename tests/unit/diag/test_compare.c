@@ -549,7 +549,7 @@ static void test_words(void **state)
 
 #define ROUTERS   14
 #define VANTAGES  6
-#define NETWORKS  4000
+#define NETWORKS  2000
 
 static uint32_t seed;
 
