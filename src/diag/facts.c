@@ -225,6 +225,20 @@ static void socket_facts(const struct tracker *t, int64_t now, struct port_facts
 	fact_note(p, F_PEER_DIFFERS, differs, f->result_event);
 }
 
+/* The kernel itself told the socket that nobody answers ARP or ND: it tries for about 3 s, and a reject rule
+ * for no time at all. The entry may look otherwise by then, for others ask for it anew. */
+static bool kernel_gave_up(const struct flow *f)
+{
+	for (unsigned i = 0; f && i < f->n_icmp; i++) {
+		const struct icmp_answer *a = &f->icmp[i];
+		bool v4 = a->from.family == ADDR_V4;
+		if (a->on_lo && a->msg.type == (v4 ? 3 : 1) && a->msg.code == (v4 ? 1 : 3) &&
+		    a->t_ns - f->start_ns >= NEIGHBOUR_GIVE_UP_NS)
+			return true;
+	}
+	return false;
+}
+
 static void host_facts(const struct tracker *t, int port_index, struct port_facts *p)
 {
 	bool looked = t->routes[port_index].has;
@@ -247,8 +261,10 @@ static void host_facts(const struct tracker *t, int port_index, struct port_fact
 	if (t->has_link)
 		fact_note(p, F_LINK_DOWN, !t->link.up || !t->link.carrier, t->link_event);
 	if (t->has_neighbour) {
-		bool silent = t->neighbour.exists && !neighbour_is_usable(&t->neighbour);
-		fact_note(p, F_NEXT_HOP_SILENT, silent, t->neighbour_event);
+		bool silent = neighbour_is_silent(&t->neighbour);
+		bool gave_up = !silent && t->neighbour_was_silent && kernel_gave_up(p->flow);
+		fact_note(p, F_NEXT_HOP_SILENT, silent || gave_up,
+			  gave_up ? t->neighbour_silent_event : t->neighbour_event);
 	} else if (t->has_link && !t->link.needs_neighbour) {
 		fact_note(p, F_NEXT_HOP_SILENT, false, NO_EVENT);
 	}

@@ -153,6 +153,9 @@ const char *fact_text(enum fact f);
 
 /* A SYN leaves within connect(); only a queue or an unresolved neighbour delays it. */
 #define SYN_DUE_NS (200 * NS_PER_MS)
+/* An unanswered ARP or ND request is repeated after a second at the earliest (net/core/neighbour.c, RETRANS_TIME),
+ * and thrice by default. */
+#define NEIGHBOUR_GIVE_UP_NS (900 * NS_PER_MS)
 /* Our kernel completes a handshake within microseconds of the SYN-ACK. */
 #define SYNACK_ACCEPT_NS (150 * NS_PER_MS)
 /* An answer is late after 3 round trips of the control, within these bounds: RFC 6298's initial

@@ -341,7 +341,7 @@ static const struct rule rows[] = {
 		.state = STATE_UNREACHABLE, .mechanism = MECH_LOCAL_ERROR, .place = PLACE_HOST,
 		.culprit = CULPRIT_ROUTE, .confidence = 0.95,
 		.summary = "This machine has no route to {target} by {link}: bound to that interface, it looks for the address on the link itself, and nobody there has it. That is no block of SMTP.",
-		.remedy = {"Look at the routes by that interface:", "ip {ip-family}route show dev {link}"},
+		.remedy = {"Leave out `-i`, or give that interface a route to {target} by its own router. Its routes:", "ip {ip-family}route show dev {link}"},
 		.why = "no table has a route by the interface that was asked for, and nobody on the link answers for the address",
 	},
 };

@@ -547,6 +547,10 @@ void tracker_feed(struct tracker *t, size_t index)
 		t->has_neighbour = true;
 		t->neighbour = ev->neighbour;
 		t->neighbour_event = index;
+		if (neighbour_is_silent(&t->neighbour)) {
+			t->neighbour_was_silent = true;
+			t->neighbour_silent_event = index;
+		}
 		break;
 	case EV_FLOW_START:
 		feed_flow_start(t, ev, index);

@@ -173,6 +173,8 @@ struct tracker {
 	bool has_neighbour;
 	struct host_neighbour neighbour; /* the latest look */
 	size_t neighbour_event;
+	bool neighbour_was_silent;
+	size_t neighbour_silent_event; /* the latest look that met it unanswered */
 	struct {
 		bool has;
 		const struct host_route *route; /* the log's; an empty one until `has` */

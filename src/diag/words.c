@@ -358,6 +358,9 @@ static const char *w_hop_words(const struct words *w)
 {
 	const struct placed *p = &w->facts->placed;
 
+	/* one device: it has answered, if not for an expired TTL */
+	if (p->from == p->to && p->from && !addr_is_set(&p->to_addr) && p->to != w->facts->dest_hop)
+		return arena_printf(w->arena, "hop %u (of unknown address)", p->to);
 	if (p->from == p->to)
 		return hop_words(w, p->to, &p->to_addr);
 	return arena_printf(w->arena, "after %s and at or before %s",

@@ -20,6 +20,11 @@ const char *neighbour_state_name(const struct host_neighbour *n)
 	return "none";
 }
 
+bool neighbour_is_silent(const struct host_neighbour *n)
+{
+	return n->exists && !neighbour_is_usable(n);
+}
+
 bool neighbour_is_usable(const struct host_neighbour *n)
 {
 	return n->exists && (n->state & (NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE |

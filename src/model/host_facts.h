@@ -73,4 +73,7 @@ const char *neighbour_state_name(const struct host_neighbour *n);
 /* False while or because the next hop's link-layer address is not known. */
 bool neighbour_is_usable(const struct host_neighbour *n);
 
+/* It was asked for its link-layer address, and has not answered. */
+bool neighbour_is_silent(const struct host_neighbour *n);
+
 #endif

@@ -237,6 +237,14 @@ static inline void destination_silent(struct scene *s)
 	neighbour_is(s, NUD_FAILED)->address = s->plan.target;
 }
 
+/* The entry of who does not answer is asked for anew by the time of the last look. */
+static inline void destination_silent_and_stale(struct scene *s)
+{
+	on_link_host(s, NUD_INCOMPLETE);
+	neighbour_fails(s);
+	neighbour_is(s, NUD_STALE)->address = s->plan.target;
+}
+
 static inline void host_reset(struct scene *s)
 {
 	usual_host(s);
@@ -1172,6 +1180,8 @@ static const struct rule_case rule_cases[] = {
 	ROW("host-neighbour-silent", gateway_silent, 1, UNREACHABLE, LOCAL_ERROR, GATEWAY, NEIGHBOUR),
 	ROW("host-neighbour-silent", gateway_not_yet, 0, UNREACHABLE, LOCAL_ERROR, GATEWAY, NEIGHBOUR),
 	ROW("host-destination-silent", destination_silent, 0, UNREACHABLE, LOCAL_ERROR, DESTINATION,
+	    NEIGHBOUR),
+	ROW("host-destination-silent", destination_silent_and_stale, 0, UNREACHABLE, LOCAL_ERROR, DESTINATION,
 	    NEIGHBOUR),
 	ROW("host-reset", host_reset, 0, BLOCKED, TCP_RESET, HOST, UNKNOWN),
 	ROW("host-reset", host_reset, 1, BLOCKED, TCP_RESET, HOST, UNKNOWN),
