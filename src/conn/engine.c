@@ -146,11 +146,11 @@ static void let_go(struct engine *e, struct track *t)
 /* Hands it over and forgets it. */
 static void finish(struct engine *e, struct track *t)
 {
-	e->finishing = true;
+	e->keeps_all = true; /* the last words of one that goes are not worth another one */
 	e->mark = track_mark(e, t);
 	if (t->body)
 		close_books(e, t);
-	e->finishing = false;
+	e->keeps_all = false;
 	if (t->proof == PROOF_LISTED || t->proof >= PROOF_GREETED) {
 		ghost_add(e, t);
 		e->stats.connections++;
@@ -326,8 +326,8 @@ static bool reclaim(struct engine *e)
 {
 	struct conn_mark mark = e->mark;
 
-	if (e->finishing)
-		return false; /* the last words of one that goes are not worth another one */
+	if (e->keeps_all)
+		return false;
 	bool done = give_up_one(e);
 
 	e->mark = mark;
@@ -362,11 +362,13 @@ static void look_for_twin(struct engine *e, struct track *t)
 
 	if (seen->first_packet && seen->key == key) {
 		struct track *other = table_at(&e->table, seen->track);
-		bool alive = other->first_packet == seen->first_packet && other->syns &&
-			     other->isn == t->isn && other->id != t->id;
+		bool alive = other->family != ADDR_NONE && other->first_packet == seen->first_packet &&
+			     other->syns && other->isn == t->isn && other->id != t->id;
 		if (alive && e->t_ns - other->start_ns < TWIN_NS) {
+			e->keeps_all = true; /* neither makes room for the other by going */
 			track_twin(e, t, other);
 			track_twin(e, other, t);
+			e->keeps_all = false;
 		}
 	}
 	*seen = (struct twin_seen){.first_packet = t->first_packet, .track = t->id, .key = key};

@@ -45,7 +45,7 @@ struct engine {
 	struct conn_mark mark;  /* it, as its track counts */
 	uint32_t at_hand; /* the track that it belongs to: not to be given up for memory */
 	char no_text[1];        /* what body.text is while there is none */
-	bool finishing;         /* a connection is being handed over */
+	bool keeps_all;         /* no connection is given up for memory */
 	/* the clock: packet times without their outliers */
 	int64_t now_ns;
 	int64_t jump_ns;

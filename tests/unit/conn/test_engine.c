@@ -362,6 +362,36 @@ static void count(void *ctx, const struct conn *c)
 	k->open += c->end == CONN_OPEN;
 }
 
+/* Whom a SYN looks like may be gone: one that turned out to be no mail leaves without a word. (A second one
+ * that leaves keeps its place from being taken by the SYN.) */
+static void twin_that_is_gone(void **state)
+{
+	static const struct pkt packets[] = {
+		{.flags = TCP_SYN},
+		{.server = true, .flags = TCP_SYN | TCP_ACK, .ack = 1},
+		{.flags = TCP_ACK, .seq = 1, .ack = 1},
+		{.server = true, .flags = TCP_ACK, .seq = 1, .ack = 1, .data = "HTTP/1.0 400 Bad Request\r\n"},
+	};
+	struct net n;
+
+	(void)state;
+	net_begin(&n, &(struct engine_options){.any_port = true, .seed = {1, 2}});
+	for (size_t i = 0; i < COUNT(packets); i++)
+		for (uint16_t k = 0; k < 2; k++) {
+			struct pkt p = packets[i];
+			p.port = (uint16_t)(40000 + k);
+			p.server_port = 8080;
+			p.isn = CLIENT_ISN + k;
+			net_add(&n, &p);
+		}
+	net_add(&n, &(struct pkt){.flags = TCP_SYN, .ms = 4, .port = 40002});
+	net_end(&n);
+	assert_int_equal(n.n, 1);
+	assert_int_equal(n.records[0]->server_port, 25);
+	assert_null(n.records[0]->twin);
+	net_clear(&n);
+}
+
 /* A flood of half-open connections: each is told, none twice, and the ceiling holds. */
 static void flood(void **state)
 {
@@ -483,6 +513,7 @@ int main(void)
 		cmocka_unit_test(not_smtp),
 		cmocka_unit_test(stuck_data),
 		cmocka_unit_test(any_port),
+		cmocka_unit_test(twin_that_is_gone),
 		cmocka_unit_test(flood),
 		cmocka_unit_test(fragments),
 		cmocka_unit_test(crowd),
