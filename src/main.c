@@ -32,6 +32,45 @@ static const struct verb {
 	{"watch", watch_main},
 };
 
+/* Letters to be put in, left out, changed, or two to be swapped: whether one will do, two in a longer
+ * word. */
+static bool looks_like(const char *word, const char *name)
+{
+	enum { MAX = 10 };
+	size_t n = strlen(word), m = strlen(name);
+	unsigned d[MAX + 1][MAX + 1];
+
+	if (n > MAX || m > MAX)
+		return false;
+	for (size_t i = 0; i <= n; i++)
+		for (size_t k = 0; k <= m; k++) {
+			if (i == 0 || k == 0) {
+				d[i][k] = (unsigned)(i + k);
+				continue;
+			}
+			unsigned least = d[i - 1][k - 1] + (word[i - 1] != name[k - 1]);
+			if (d[i - 1][k] + 1 < least)
+				least = d[i - 1][k] + 1;
+			if (d[i][k - 1] + 1 < least)
+				least = d[i][k - 1] + 1;
+			if (i > 1 && k > 1 && word[i - 1] == name[k - 2] && word[i - 2] == name[k - 1] &&
+			    d[i - 2][k - 2] + 1 < least)
+				least = d[i - 2][k - 2] + 1;
+			d[i][k] = least;
+		}
+	return d[n][m] <= (m > 5 ? 2U : 1U);
+}
+
+/* "raed x.pcap" has failed: as a host name, which it hardly was. */
+static void suggest_verb(const char *word)
+{
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		if (looks_like(word, verbs[i].name)) {
+			fprintf(stderr, "smtpblame: unknown command '%s'? Did you mean `%s`?\n", word, verbs[i].name);
+			return;
+		}
+}
+
 static void *crypto_malloc(size_t size, const char *file, int line)
 {
 	(void)file;
@@ -90,6 +129,7 @@ int main(int argc, char **argv)
 {
 	struct err e = {0};
 	const struct verb *verb = &verbs[0];
+	const char *word = argc > 1 ? argv[1] : "";
 	int status = 0;
 
 	signal(SIGPIPE, SIG_IGN);
@@ -101,11 +141,14 @@ int main(int argc, char **argv)
 			verb = &verbs[i];
 			argc--;
 			argv++;
+			word = "";
 			break;
 		}
 	if (verb->main(argc, argv, &status, &e) != 0 || flush_output(&e) != 0) {
 		fprintf(stderr, "smtpblame: %s\n", e.text);
-		return e.status;
+		status = e.status;
 	}
+	if (status == ERR_USAGE)
+		suggest_verb(word);
 	return status;
 }

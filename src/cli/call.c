@@ -234,6 +234,19 @@ unsigned call_choose(const struct options *o, const struct resolved *all, struct
 	return out->n;
 }
 
+const char *call_no_address(const struct options *o, const char *input)
+{
+	struct addr a;
+
+	if (!call_is_address(input, &a))
+		return CALL_NO_ADDRESS;
+	if (a.family == ADDR_V4 && o->only_v6 && !o->only_v4)
+		return "is an IPv4 address, and -6 was given";
+	if (a.family == ADDR_V6 && o->only_v4 && !o->only_v6)
+		return "is an IPv6 address, and -4 was given";
+	return CALL_NO_ADDRESS;
+}
+
 /* A domain whose exchangers can be looked up, or an address in brackets. */
 static const char *why_no_domain(const char *domain)
 {

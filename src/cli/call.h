@@ -104,6 +104,8 @@ int call_compare(struct call *c, struct err *e);
 /* Said on stderr, and as a line of JSON. */
 void call_target_failed(struct call *c, const char *input, const char *why);
 #define CALL_NO_ADDRESS "it has no address of the family that was asked for"
+/* Why none of the addresses of a target is taken. */
+const char *call_no_address(const struct options *o, const char *input);
 /* name: NULL where it is what was typed. */
 void call_unresolved(struct call *c, const char *input, const char *name, const char *why);
 void call_no_exchangers(struct call *c, const char *input, const char *why);

@@ -64,7 +64,7 @@ static int judge_addresses(struct call *c, const struct call_target *target,
 	struct resolved chosen;
 
 	if (call_choose(&c->opt, all, &chosen) == 0) {
-		call_target_failed(c, target->input, CALL_NO_ADDRESS);
+		call_target_failed(c, target->input, call_no_address(&c->opt, target->input));
 		return 0;
 	}
 	for (unsigned i = 0; i < chosen.n; i++)

@@ -106,7 +106,7 @@ static void add_addresses(struct crowd_call *cc, const struct call_target *targe
 	struct resolved chosen;
 
 	if (call_choose(&cc->c->opt, all, &chosen) == 0)
-		call_target_failed(cc->c, target->input, CALL_NO_ADDRESS);
+		call_target_failed(cc->c, target->input, call_no_address(&cc->c->opt, target->input));
 	for (unsigned i = 0; i < chosen.n; i++)
 		for (unsigned w = 0; w < call_n_ways(cc->c); w++) {
 			struct way way = call_way(cc->c, w);

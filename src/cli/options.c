@@ -428,12 +428,18 @@ static int take_option(struct options *o, const struct option_row *row, const ch
 	case OPT_FD:
 		return parse_fd(field, row, value, e);
 	case OPT_PORTS:
+		o->control_given |= field == &o->control;
 		return parse_ports(field, row, value, e);
 	case OPT_SOURCE:
 		if (o->n_sources == OPTIONS_MAX_WAYS)
 			return bad_value(row, value, "one address too many: 8 at most", e);
-		return addr_parse(&o->sources[o->n_sources++], value)
-			       ? 0 : bad_value(row, value, "no IP address", e);
+		if (!addr_parse(&o->sources[o->n_sources], value))
+			return bad_value(row, value, "no IP address", e);
+		for (unsigned i = 0; i < o->n_sources; i++)
+			if (addr_equal(&o->sources[i], &o->sources[o->n_sources]))
+				return bad_value(row, value, "given twice", e);
+		o->n_sources++;
+		return 0;
 	case OPT_COUNT:
 		return parse_count(field, FLEET_MAX_CONCURRENCY, "no number from 1 to 4096", row, value, e);
 	case OPT_RATE:
@@ -449,6 +455,9 @@ static int take_option(struct options *o, const struct option_row *row, const ch
 	case OPT_INTERFACE:
 		if (o->n_interfaces == OPTIONS_MAX_WAYS)
 			return bad_value(row, value, "one interface too many: 8 at most", e);
+		for (unsigned i = 0; i < o->n_interfaces; i++)
+			if (strcmp(o->interfaces[i], value) == 0)
+				return bad_value(row, value, "given twice", e);
 		o->interfaces[o->n_interfaces++] = value;
 		return 0;
 	case OPT_ALLOW:
@@ -514,8 +523,23 @@ static int compile_banner(struct options *o, struct err *e)
 		       why);
 }
 
-static int check_together(const struct options *o, struct err *e)
+/* A port that is judged itself is no control. */
+static bool controls_are_tested(const struct options *o)
 {
+	for (unsigned i = 0; i < o->control.n; i++) {
+		bool tested = false;
+		for (unsigned k = 0; k < o->tested.n; k++)
+			tested |= o->tested.ports[k] == o->control.ports[i];
+		if (!tested)
+			return false;
+	}
+	return true;
+}
+
+static int check_together(const struct option_table *t, const struct options *o, struct err *e)
+{
+	if (o->control_given && controls_are_tested(o))
+		return err_set(e, ERR_USAGE, "--control: a port that is judged itself (-p) is no control; give another one");
 	if (o->n_interfaces > 1 && o->n_sources > 1)
 		return err_set(e, ERR_USAGE, "several -i and several -s exclude each other");
 	if ((o->password_file || o->password_fd >= 0) && !o->auth_user)
@@ -533,7 +557,7 @@ static int check_together(const struct options *o, struct err *e)
 	if (o->json + o->quiet + o->ticket + o->nagios > 1)
 		return err_set(e, ERR_USAGE, "--json, --ticket, --nagios and -q exclude each other");
 	if (o->n_targets == 0)
-		return err_set(e, ERR_USAGE, "no target; try: smtpblame mx.example.com");
+		return err_set(e, ERR_USAGE, "no target; try: %s mx.example.com", t->program);
 	return 0;
 }
 
@@ -589,7 +613,7 @@ int options_parse(struct options *o, int argc, char **argv, struct err *e)
 		if (failed)
 			return -1;
 	}
-	if (check_together(o, e) != 0)
+	if (check_together(&check_table, o, e) != 0)
 		return -1;
 	return o->expect_banner ? compile_banner(o, e) : 0;
 }
@@ -690,7 +714,7 @@ int options_parse_watch(struct options *o, int argc, char **argv, struct err *e)
 	for (int i = first; i < argc; i++)
 		if ((strcmp(argv[i], "-") == 0 ? read_targets(o, "-", e) : add_target(o, argv[i], e)) != 0)
 			return -1;
-	return check_together(o, e);
+	return check_together(&watch_table, o, e);
 }
 
 void options_clear(struct options *o)
@@ -752,8 +776,8 @@ void options_print_help(FILE *out)
 	      "                                         (smtpblame watch --help)\n"
 	      "  smtpblame serve   [OPTIONS]            exporter for Prometheus\n"
 	      "                                         (smtpblame serve --help)\n\n"
-	      "TARGET is a host name or an address ([v6] too). Needs root, or cap_net_raw and\n"
-	      "cap_net_admin.\n\n",
+	      "TARGET is a host name or an address ([v6] too); @DOMAIN or user@DOMAIN stands for the\n"
+	      "mail exchangers of that domain. Needs root, or cap_net_raw and cap_net_admin.\n\n",
 	      out);
 	print_rows(&check_table, out);
 	fputs("\nExit status: 0 every port open, 1 something is not, 4 not decided,\n"

@@ -29,6 +29,7 @@ struct port_list {
 
 struct options {
 	struct port_list tested, control;
+	bool control_given; /* --control, which else has its default */
 	bool only_v4, only_v6, all_addresses;
 	const char *interfaces[OPTIONS_MAX_WAYS];
 	unsigned n_interfaces;

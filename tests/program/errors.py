@@ -98,6 +98,12 @@ class Errors(unittest.TestCase):
             (("-p", "25,,465", TARGET4), "25,,465"),
             (("-p", "99999999999999999999", TARGET4), "99999999999999999999"),
             (("--control", "smtp!", TARGET4), "smtp!"),
+            (("-p", "25", "--control", "25", TARGET4), "--control"),
+            (("-i", "lo", "-i", "lo", TARGET4), "'lo' is given twice"),
+            (("-s", "10.0.0.1", "-s", "10.0.0.1", TARGET4), "'10.0.0.1' is given twice"),
+            (("watch",), "smtpblame watch mx.example.com"),
+            (("-6", "198.51.100.25"), "is an IPv4 address, and -6 was given"),
+            (("-4", "2001:db8::25"), "is an IPv6 address, and -4 was given"),
             (("-t", "0", TARGET4), "-t"),
             (("-t", "nan", TARGET4), "nan"),
             (("-t", "5s", TARGET4), "5s"),
@@ -118,6 +124,13 @@ class Errors(unittest.TestCase):
         for words, says in wrong:
             with self.subTest(words=words):
                 self.assert_wrong(*words, says=says)
+
+    def test_mistyped_command(self):
+        done = self.call("raed", "--no-such-option")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("unknown command 'raed'? Did you mean `read`?", done.stderr)
+        self.assertNotIn("command", self.call("check", "--no-such-option").stderr)
+        self.assertNotIn("command", self.call("mail", "--no-such-option").stderr)
 
     def test_what_this_host_does_not_have(self):
         wrong = [
