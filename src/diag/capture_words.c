@@ -187,9 +187,20 @@ static void w_signature(struct writer *w, const struct capture_facts *f)
 		writer_str(w, "; ...");
 }
 
-static void w_rst_distance(struct writer *w, const struct capture_facts *f)
+static void put_hops(struct writer *w, int distance)
 {
-	put_distance(w, f->rst_distance);
+	put_distance(w, distance);
+	writer_str(w, distance == 1 ? " hop" : " hops");
+}
+
+static void w_rst_hops(struct writer *w, const struct capture_facts *f)
+{
+	put_hops(w, f->rst_distance);
+}
+
+static void w_server_hops(struct writer *w, const struct capture_facts *f)
+{
+	put_hops(w, f->server_distance);
 }
 
 static void w_server_distance(struct writer *w, const struct capture_facts *f)
@@ -315,8 +326,12 @@ static void w_first_bytes(struct writer *w, const struct capture_facts *f)
 		writer_str(w, "its first bytes begin no reply");
 		return;
 	}
+	const char *bytes = conn_text(c, t);
+	size_t len = t.len;
+	while (len > 0 && (bytes[len - 1] == '\r' || bytes[len - 1] == '\n'))
+		len--;
 	writer_put(w, "\"", 1);
-	writer_clean(w, conn_text(c, t), t.len, 60);
+	writer_clean(w, bytes, len, 60);
 	writer_put(w, "\"", 1);
 }
 
@@ -413,7 +428,8 @@ static const struct {
 	{"waited", w_waited},
 	{"stage", w_stage},
 	{"signature", w_signature},
-	{"rst-distance", w_rst_distance},
+	{"rst-hops", w_rst_hops},
+	{"server-hops", w_server_hops},
 	{"server-distance", w_server_distance},
 	{"other-distance", w_other_distance},
 	{"other-port", w_other_port},

@@ -379,6 +379,10 @@ struct finding build_undecided(struct builder *b, const struct words *w, fact_se
 	struct arena *a = w->arena;
 	const char *broken = why_nothing_told(&b->d->tracker), *why = broken, *text = "";
 
+	/* of one target alone there are no others that could have been traced */
+	int port = plan_port_index(b->d->tracker.plan, (uint16_t)w->port);
+	if (port < 0 || !b->d->tracker.alike[port])
+		missing &= ~FACT_BIT(F_ALIKE_STOPS);
 	for (int i = 0; i < F_COUNT; i++)
 		if (missing & FACT_BIT(i))
 			text = arena_printf(a, "%s%s%s", text, text[0] ? "; " : "",

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What this host would do with SMTP to the target, from its own rules: no packet was sent. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -334,12 +335,27 @@ static void inspect_port(struct builder *b, unsigned index, struct report_port *
 				 : "nothing on this machine stops it";
 }
 
-static const char *would_words(enum host_would w)
+/* Something could not be looked at, for lack of a privilege. */
+static bool lacks_privilege(const struct tracker *t)
+{
+	static const enum host_look looks[] = {HOST_LOOK_RULES, HOST_LOOK_IPTABLES, HOST_LOOK_PROGRAMS,
+					       HOST_LOOK_XFRM};
+
+	for (size_t i = 0; i < sizeof(looks) / sizeof(looks[0]); i++) {
+		const char *why = t->host_not_looked[looks[i]];
+		if (why && (strstr(why, "CAP_") || strstr(why, strerror(EPERM)) || strstr(why, strerror(EACCES))))
+			return true;
+	}
+	return false;
+}
+
+static const char *would_words(enum host_would w, bool for_root)
 {
 	switch (w) {
 	case WOULD_STOP: return "would be stopped on this machine";
 	case WOULD_REDIRECT: return "would be sent elsewhere by this machine";
-	case WOULD_MAYBE: return "can't be told without a packet";
+	case WOULD_MAYBE:
+		return for_root ? "can't be told without root (run it by sudo)" : "can't be told without a packet";
 	case WOULD_PASS: break;
 	}
 	return "would pass this machine";
@@ -354,14 +370,17 @@ static const char *inspect_summary(struct builder *b)
 	for (size_t k = 0; k < sizeof(order) / sizeof(order[0]); k++) {
 		const char *list = "";
 		unsigned n = 0;
+		bool for_root = lacks_privilege(&b->d->tracker);
 		for (unsigned i = 0; i < b->r->n_ports; i++)
-			if (b->r->ports[i].would == order[k])
+			if (b->r->ports[i].would == order[k]) {
 				list = arena_printf(a, "%s%s%u", list, n++ ? ", " : "",
 						    b->r->ports[i].port);
+				for_root &= b->r->ports[i].n_findings == 0;
+			}
 		if (n)
 			out = arena_printf(a, "%s%s%s%s %s %s", out, out[0] ? "; " : "",
 					   out[0] ? "port" : "Port", n > 1 ? "s" : "", list,
-					   would_words(order[k]));
+					   would_words(order[k], for_root));
 	}
 	return arena_printf(a, "%s. No packet was sent.", out);
 }

@@ -271,7 +271,8 @@ const char *named_record_words(struct arena *a, const struct tracker *t,
 		*port = r->sight.port;
 		return sight_words(a, &r->sight);
 	case HOST_NOT_LOOKED:
-		return is_told(t, r) ? NULL : arena_printf(a, "not looked: %s", r->not_looked.why);
+		return is_told(t, r) ? NULL : arena_printf(a, "not looked at %s: %s",
+							      words_host_look(r->not_looked.what), r->not_looked.why);
 	}
 	return NULL;
 }

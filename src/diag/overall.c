@@ -31,7 +31,8 @@ static const char *place_words(const struct report_port *p)
 	case PLACE_ISP: return " in the provider's network";
 	case PLACE_TRANSIT: return " in transit";
 	case PLACE_DESTINATION_NETWORK: return " in the destination's network";
-	case PLACE_DESTINATION: return " by the destination";
+	case PLACE_DESTINATION:
+		return p->state == STATE_UNREACHABLE ? " at the destination" : " by the destination";
 	case PLACE_UNKNOWN:
 		return p->state == STATE_BLOCKED && p->upstream_tested ? " beyond this machine" : "";
 	case PLACE_COUNT: break;
@@ -63,6 +64,8 @@ static const char *where_words(struct arena *a, const struct report_port *p)
 	if (*where && p->findings[0].place != PLACE_UNKNOWN &&
 	    p->findings[0].confidence < CONFIDENCE_SURE)
 		where = arena_printf(a, ", probably%s", where);
+	if (p->n_findings && p->state == STATE_REJECTED && p->findings[0].culprit.code / 100 == 4)
+		where = arena_printf(a, "%s for now", where);
 	if (!p->passed_first)
 		return where;
 	return arena_printf(a, "%s after %u connection%s that passed", where, p->passed_first,

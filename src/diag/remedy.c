@@ -416,7 +416,9 @@ static void setting_remedy(struct list *l)
 		say(l, "Give the table more room (an entry takes about 320 bytes):");
 		sysctl_commands(l, s->name, arena_printf(a, "%llu", max ? max * 4 : 262144), s->value);
 	} else if (strstr(s->name, "ip_local_port_range")) {
-		say(l, "A wider range helps for the moment; `ss -tan` tells who holds the ports:");
+		say(l, "See who holds the ports:");
+		say(l, "ss -tanp");
+		say(l, "A wider range helps for the moment:");
 		sysctl_commands(l, s->name, "1024 65535", s->value);
 	} else if (strstr(s->name, "disable_ipv6")) {
 		say(l, "IPv6 is turned off there; if it should not be:");

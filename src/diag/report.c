@@ -180,21 +180,6 @@ static void fill_controls(struct builder *b)
 	b->r->n_controls = n;
 }
 
-static const char *host_look_text(enum host_look look)
-{
-	static const char *const texts[HOST_LOOK_COUNT] = {
-		[HOST_LOOK_TRACE] = "the trace of nf_tables rules",
-		[HOST_LOOK_IPTABLES] = "legacy iptables",
-		[HOST_LOOK_PROGRAMS] = "tc, XDP and cgroup programs",
-		[HOST_LOOK_DROPS] = "the kernel's drop reasons",
-		[HOST_LOOK_CONNTRACK] = "connection tracking",
-		[HOST_LOOK_RULES] = "the nf_tables rules",
-		[HOST_LOOK_XFRM] = "IPsec policies",
-	};
-
-	return texts[look];
-}
-
 /* The DNS promises STARTTLS and a certificate: it is missed where these could have been compared. */
 static bool misses_promises(const struct tracker *t)
 {
@@ -216,7 +201,7 @@ void build_not_looked(struct builder *b)
 						 i == LOOK_CAPTURE ? ": nothing is claimed from what was not seen" : "");
 	for (int i = 0; i < HOST_LOOK_COUNT; i++)
 		if (t->host_not_looked[i])
-			list[n++] = arena_printf(&b->r->arena, "%s: %s", host_look_text((enum host_look)i),
+			list[n++] = arena_printf(&b->r->arena, "%s: %s", words_host_look((enum host_look)i),
 						 t->host_not_looked[i]);
 	if (t->not_looked[LOOK_DNS] && misses_promises(t))
 		list[n++] = arena_printf(&b->r->arena, "%s: %s", WORDS_DNS_PROMISES, t->not_looked[LOOK_DNS]);

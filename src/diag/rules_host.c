@@ -30,7 +30,7 @@ static const struct rule rows[] = {
 		.state = STATE_UNREACHABLE, .mechanism = MECH_LOCAL_ERROR, .place = PLACE_HOST,
 		.culprit = CULPRIT_LINK, .confidence = 0.98,
 		.summary = "The link {link} is {link-state}: connect() fails with {errno}.",
-		.remedy = {"Check the cable or the radio, then bring the link up:", "ip link set {link} up"},
+		.remedy = {"{link-remedy}", "{link-command}"},
 		.why = "the kernel refuses to send on a link that is down",
 	},
 	{
@@ -39,7 +39,7 @@ static const struct rule rows[] = {
 		.state = STATE_UNREACHABLE, .mechanism = MECH_SILENT_DROP, .place = PLACE_HOST,
 		.culprit = CULPRIT_LINK, .confidence = 0.98,
 		.summary = "The link {link} is {link-state}: this machine cannot send anything that way.",
-		.remedy = {"Check the cable or the radio, then bring the link up:", "ip link set {link} up"},
+		.remedy = {"{link-remedy}", "{link-command}"},
 		.why = "a link that is down or without carrier sends nothing, whatever a tap shows",
 	},
 	{
@@ -73,7 +73,7 @@ static const struct rule rows[] = {
 		.named = NAMED_PORTS,
 		.summary = "This machine has no free source port left for {target} port {port}: connect() fails with {errno}.",
 		.named_summary = "This machine has no free source port left for {target} port {port}: connect() fails with {errno}, by {named}.",
-		.remedy = {"See who holds them:", "ss -tan"},
+		.remedy = {"See who holds them:", "ss -tanp"},
 		.why = "neither bind() nor connect() finds a port, while the route gives a source address",
 	},
 	{

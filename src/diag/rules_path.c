@@ -131,7 +131,7 @@ static const struct rule rows[] = {
 		.need = B(F_SYN_LEFT) | B(F_RST) | B(F_RST_NEARER), .absent = B(F_SYNACK),
 		.state = STATE_BLOCKED, .mechanism = MECH_TCP_RESET, .place = PLACE_UNKNOWN,
 		.culprit = CULPRIT_MIDDLEBOX, .confidence = NOWHERE,
-		.summary = "A RST for port {port} came from {rst-distance} hops away, while {target} answers port {control-port} from {control-distance}: a device on the way sent it.",
+		.summary = "A RST for port {port} came from {rst-hops} away, while {target} answers port {control-port} from {control-distance}: a device on the way sent it.",
 		.remedy = {REMEDY_PROVIDER, REMEDY_SUBMISSION},
 		.why = "two answers of one host come the same number of hops; the initial TTL is taken as the nearest of 32, 64, 128, 255",
 	},

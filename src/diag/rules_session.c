@@ -106,7 +106,7 @@ static const struct rule rows[] = {
 		.state = STATE_NO_SERVICE, .mechanism = MECH_TLS_FAILED, .place = PLACE_DESTINATION,
 		.culprit = CULPRIT_SERVER, .confidence = 0.8,
 		.summary = "Port {port} takes the connection, but the TLS handshake fails: {server-words}",
-		.remedy = {"Look closer:", "openssl s_client -connect {target-brackets}:{port}", REMEDY_SUBMISSION},
+		.remedy = {"Look closer:", "openssl s_client -connect {target-brackets}:{port}{starttls-option}", REMEDY_SUBMISSION},
 		.why = "OpenSSL's own error on the server's answer to ClientHello",
 	},
 	{

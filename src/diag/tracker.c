@@ -27,14 +27,6 @@ void tracker_clear(struct tracker *t)
 	memset(t, 0, sizeof(*t));
 }
 
-static int plan_port_index(const struct plan *plan, uint16_t port)
-{
-	for (unsigned i = 0; i < plan->n_ports; i++)
-		if (plan->ports[i].port == port)
-			return (int)i;
-	return -1;
-}
-
 static struct flow *flow_by_id(struct tracker *t, uint16_t id)
 {
 	for (unsigned i = 0; i < t->n_flows; i++)

@@ -64,6 +64,13 @@ static const char *w_target_brackets(const struct words *w)
 	return is_v6(w) ? arena_printf(w->arena, "[%s]", w_target(w)) : w_target(w);
 }
 
+static const char *w_starttls_option(const struct words *w)
+{
+	int i = plan_port_index(w->tracker->plan, (uint16_t)w->port);
+
+	return i >= 0 && w->tracker->plan->ports[i].implicit_tls ? "" : " -starttls smtp";
+}
+
 static const char *w_port(const struct words *w)
 {
 	return arena_printf(w->arena, "%u", w->port);
@@ -115,6 +122,18 @@ static const char *w_link(const struct words *w)
 static const char *w_link_state(const struct words *w)
 {
 	return w->tracker->link.up ? "without carrier" : "down";
+}
+
+static const char *w_link_remedy(const struct words *w)
+{
+	return w->tracker->link.up ? "The link is set up, and nothing answers at its other end: check the cable or the "
+				     "radio, and whether the port of the switch, access point or virtual machine there is on."
+				   : "Bring the link up:";
+}
+
+static const char *w_link_command(const struct words *w)
+{
+	return w->tracker->link.up ? "" : arena_printf(w->arena, "ip link set %s up", w_link(w));
 }
 
 static const char *w_link_mtu(const struct words *w)
@@ -170,9 +189,11 @@ static const char *w_icmp_from(const struct words *w)
 	return w->facts->icmp ? words_addr(w->arena, &w->facts->icmp->from) : "";
 }
 
-static const char *w_rst_distance(const struct words *w)
+static const char *w_rst_hops(const struct words *w)
 {
-	return arena_printf(w->arena, "%d", w->facts->rst_distance);
+	int n = w->facts->rst_distance;
+
+	return arena_printf(w->arena, "%d hop%s", n, n == 1 ? "" : "s");
 }
 
 static const char *w_control_distance(const struct words *w)
@@ -190,6 +211,21 @@ static const char *w_control_port(const struct words *w)
 static const char *w_silent_syns(const struct words *w)
 {
 	return arena_printf(w->arena, "%u", w->facts->silent_syns);
+}
+
+const char *words_host_look(enum host_look look)
+{
+	static const char *const texts[HOST_LOOK_COUNT] = {
+		[HOST_LOOK_TRACE] = "the trace of nf_tables rules",
+		[HOST_LOOK_IPTABLES] = "legacy iptables",
+		[HOST_LOOK_PROGRAMS] = "tc, XDP and cgroup programs",
+		[HOST_LOOK_DROPS] = "the kernel's drop reasons",
+		[HOST_LOOK_CONNTRACK] = "connection tracking",
+		[HOST_LOOK_RULES] = "the nf_tables rules",
+		[HOST_LOOK_XFRM] = "IPsec policies",
+	};
+
+	return texts[look];
 }
 
 const char *words_stage(enum session_stage stage)
@@ -568,6 +604,7 @@ static const struct {
 	{"target", w_target},
 	{"target-brackets", w_target_brackets},
 	{"port", w_port},
+	{"starttls-option", w_starttls_option},
 	{"errno", w_errno},
 	{"ip-family", w_ip_family},
 	{"stop-text", w_stop_text},
@@ -575,6 +612,8 @@ static const struct {
 	{"stop-table", w_stop_table},
 	{"link", w_link},
 	{"link-state", w_link_state},
+	{"link-remedy", w_link_remedy},
+	{"link-command", w_link_command},
 	{"link-mtu", w_link_mtu},
 	{"gateway", w_gateway},
 	{"arp", w_arp},
@@ -583,7 +622,7 @@ static const struct {
 	{"peer", w_peer},
 	{"icmp", w_icmp},
 	{"icmp-from", w_icmp_from},
-	{"rst-distance", w_rst_distance},
+	{"rst-hops", w_rst_hops},
 	{"control-distance", w_control_distance},
 	{"control-port", w_control_port},
 	{"silent-syns", w_silent_syns},

@@ -39,6 +39,9 @@ const char *words_stall(struct arena *a, const struct port_facts *p, enum fact f
 const char *words_event(struct arena *a, const struct tracker *t, const struct event *ev,
 			enum source *source, unsigned *port);
 
+/* "the nf_tables rules" */
+const char *words_host_look(enum host_look look);
+
 /* "before a greeting", "after EHLO". */
 const char *words_stage(enum session_stage stage);
 

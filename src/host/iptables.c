@@ -251,7 +251,7 @@ static void compare_port(struct walk *w, const struct host_watch *watch, uint16_
 static void not_followed(host_emit *emit, void *arg)
 {
 	watch_not_looked(emit, arg, HOST_LOOK_IPTABLES,
-			 "legacy iptables: too many rules to follow them all");
+			 "too many rules to follow them all");
 }
 
 void iptables_compare(const struct iptables *a, const struct iptables *b,

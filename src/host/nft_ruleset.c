@@ -200,7 +200,7 @@ int nft_ruleset_open(struct nft_ruleset *r, int64_t deadline, struct err *e)
 	if (ask_generation(r, &r->generation, &answer, e) != 0)
 		return -1;
 	if (answer == EPERM)
-		return err_set(e, ERR_RUN, "nf_tables rules: needs CAP_NET_ADMIN");
+		return err_set(e, ERR_RUN, "needs CAP_NET_ADMIN");
 	if (answer == EINVAL || answer == EOPNOTSUPP)
 		return 1;
 	if (answer)

@@ -120,7 +120,7 @@ void translation_emit(const struct host_watch *w, uint16_t lport, uint16_t rport
 	int found = conntrack_find(w, lport, rport, &reply, &e);
 
 	if (found < 0)
-		watch_not_looked(emit, arg, HOST_LOOK_CONNTRACK, "connection tracking: %.200s",
+		watch_not_looked(emit, arg, HOST_LOOK_CONNTRACK, "%.200s",
 				 e.text);
 	if (found > 0 && (reply.sport != rport || !addr_equal(&reply.src, &w->remote)))
 		emit_translation(w, lport, rport, &reply, emit, arg);

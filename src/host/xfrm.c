@@ -5,6 +5,7 @@
  * repeated over its list of policies. Where the winner can't be told, none is
  * named.
  */
+#include <errno.h>
 #include <linux/xfrm.h>
 #include <netinet/in.h>
 #include <netlink/msg.h>
@@ -387,7 +388,7 @@ void xfrm_emit(const struct host_watch *w, host_emit *emit, void *arg)
 	if (!ask_possible(NETLINK_XFRM)) {
 		if (access("/proc/self/net/pfkey", F_OK) == 0)
 			watch_not_looked(emit, arg, HOST_LOOK_XFRM,
-					 "IPsec policies: the kernel tells them by PF_KEY only");
+					 "the kernel tells them by PF_KEY only");
 		return;
 	}
 	s.skip[XFRM_POLICY_IN] = exempt(&s, "disable_policy");
@@ -395,9 +396,10 @@ void xfrm_emit(const struct host_watch *w, host_emit *emit, void *arg)
 	struct nl_msg *msg =
 		netlink_request(XFRM_MSG_GETPOLICY, NLM_F_DUMP, &header, sizeof(header));
 	if (ask(NETLINK_XFRM, msg, XFRM_TIMEOUT_MS, on_policy, &s, &answer, &e) != 0)
-		watch_not_looked(emit, arg, HOST_LOOK_XFRM, "IPsec policies: %.200s", e.text);
+		watch_not_looked(emit, arg, HOST_LOOK_XFRM, "%.200s", e.text);
 	else if (answer != 0)
-		watch_not_looked(emit, arg, HOST_LOOK_XFRM, "IPsec policies: %s", strerror(answer));
+		watch_not_looked(emit, arg, HOST_LOOK_XFRM, "%s",
+				 answer == EPERM ? "needs CAP_NET_ADMIN" : strerror(answer));
 	else
 		judge_both(&s);
 	free(s.list);

@@ -23,3 +23,11 @@ const char *plan_banner_too_costly(const char *regex)
 			break;
 	return NULL;
 }
+
+int plan_port_index(const struct plan *plan, uint16_t port)
+{
+	for (unsigned i = 0; i < plan->n_ports; i++)
+		if (plan->ports[i].port == port)
+			return (int)i;
+	return -1;
+}

@@ -65,4 +65,7 @@ struct plan {
 	unsigned max_hops;       /* --max-hops, at most PLAN_MAX_HOPS */
 };
 
+/* -1: it is none of the plan's. */
+int plan_port_index(const struct plan *plan, uint16_t port);
+
 #endif

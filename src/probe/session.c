@@ -81,7 +81,10 @@ static const char *first_bytes(struct session *s)
 {
 	if (!s->first_len || s->auth != AUTH_NONE)
 		return NULL;
-	return text_clean(arena_of(s), s->first, s->first_len, sizeof(s->first));
+	size_t len = s->first_len;
+	while (len > 0 && (s->first[len - 1] == '\r' || s->first[len - 1] == '\n'))
+		len--;
+	return text_clean(arena_of(s), s->first, len, sizeof(s->first));
 }
 
 static void end_not_smtp(struct session *s)

@@ -39,13 +39,18 @@ const char *connection_candidates(struct arena *a, const struct finding *f)
 	return all;
 }
 
+static const char *count(struct arena *a, uint64_t n, const char *what)
+{
+	return arena_printf(a, "%llu %s%s", (unsigned long long)n, what, n == 1 ? "" : "s");
+}
+
 const char *connection_seen(struct arena *a, const struct connection *c)
 {
 	char start[CLOCK_TEXT_MAX];
 
-	return arena_printf(a, "%s from packet %llu on, %u packets of the client and %u of the server in %s, %s",
+	return arena_printf(a, "%s from packet %llu on, %s of the client and %u of the server in %s, %s",
 			    clock_utc_text(c->start_ns, start), (unsigned long long)c->first_packet,
-			    c->client.packets, c->server.packets, phrase_ms(a, c->duration_ms), c->end);
+			    count(a, c->client.packets, "packet"), c->server.packets, phrase_ms(a, c->duration_ms), c->end);
 }
 
 /* ---- lines ---- */
@@ -119,11 +124,6 @@ unsigned connection_other_point(struct arena *a, const struct connection_pair *p
 
 /* ---- all of them ---- */
 
-static const char *count(struct arena *a, uint64_t n, const char *what)
-{
-	return arena_printf(a, "%llu %s%s", (unsigned long long)n, what, n == 1 ? "" : "s");
-}
-
 const char *connection_count(struct arena *a, const struct read_summary *s)
 {
 	return count(a, s->connections, "SMTP connection");
@@ -163,7 +163,7 @@ const char *connection_undecodable(struct arena *a, const struct read_summary *s
 
 const char *connection_probes(struct arena *a, const struct read_summary *s)
 {
-	return s->path_probes ? arena_printf(a, "Left out: %s, such as traceroute and smtpblame send.",
+	return s->path_probes ? arena_printf(a, "Left out: %s of the kind that traceroute and smtpblame send.",
 					     count(a, s->path_probes, "path probe"))
 			      : NULL;
 }

@@ -86,7 +86,7 @@ static void places(struct html *h, const struct report_port *p)
 	if (last < 0) {
 		html(h, "<td class=\"nowhere\" colspan=\"%u\">%s</td>", (unsigned)PLACE_UNKNOWN,
 		     p->state == STATE_INCONCLUSIVE ? "the facts do not decide"
-						    : "where is not known");
+						    : "place not known");
 		return;
 	}
 	for (int i = 0; i < PLACE_UNKNOWN; i++) {

@@ -407,7 +407,7 @@ static const char *fate(struct arena *a, const struct report *r, const struct re
 	if (p->state == STATE_OPEN || !f)
 		return "";
 	if (f->place == PLACE_UNKNOWN)
-		return p->state == STATE_INCONCLUSIVE ? "" : ": where is not known";
+		return p->state == STATE_INCONCLUSIVE ? "" : ": place not known";
 	const char *hops = phrase_hops(a, f, false), *who = phrase_culprit_brief(a, &f->culprit);
 	const char *more = f->place == PLACE_HOST || f->culprit.kind == CULPRIT_SERVER ? who : hops;
 	return arena_printf(a, ": %s%s%s (%s)", phrase_place(a, &r->vantage, f->place),

@@ -95,9 +95,8 @@ static void print_evidence_line(struct page *pg, const struct report_evidence *e
 
 	pen_start(pen, 2, 6);
 	pen_text(pen, STYLE_PLAIN, "e%u", e->number);
-	pen_column(pen, 7);
-	if (!narrow && strlen(ms) < 8)
-		pen->next += 8 - (unsigned)strlen(ms);
+	size_t width = strlen(ms);
+	pen_column(pen, 7 + (!narrow && width < 8 ? 8 - (unsigned)width : 0));
 	pen_text(pen, STYLE_PLAIN, "%s ms", ms);
 	pen_column(pen, narrow ? 0 : 20);
 	pen_text(pen, STYLE_PLAIN, "%s", source_name(e->source));

@@ -47,7 +47,7 @@ static const char *fate(struct arena *a, const struct view_port *p)
 	if (p->state == STATE_OPEN || p->state == STATE_INCONCLUSIVE || !s)
 		return "";
 	if (s->place == PLACE_UNKNOWN)
-		return " (where is not known)";
+		return " (place not known)";
 	return arena_printf(a, " (%s, %s)", comparison_place(s->place),
 			    phrase_percent(a, s->confidence));
 }

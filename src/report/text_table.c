@@ -101,7 +101,7 @@ static const char *either(struct page *pg, const struct finding *f)
 		all = arena_printf(
 		    &pg->scratch, "%s%s%s", all, i ? " or " : "",
 		    phrase_place(&pg->scratch, &pg->r->vantage, f->candidates[i].place));
-	return *all ? all : "where is not known";
+	return *all ? all : "place not known";
 }
 
 static const char *where_brief(struct page *pg, const struct report_port *p,

@@ -466,8 +466,8 @@ static void test_not_looked_is_told_once(void **state)
 	add_record(s, &none);
 	const struct report *r = finish(s);
 	for (unsigned i = 0; i < r->n_evidence; i++) {
-		told += strstr(r->evidence[i].text, "not looked: eBPF programs") != NULL;
-		other += strstr(r->evidence[i].text, "not looked: tc filters") != NULL;
+		told += strstr(r->evidence[i].text, "not looked at tc, XDP and cgroup programs: eBPF programs") != NULL;
+		other += strstr(r->evidence[i].text, "not looked at tc, XDP and cgroup programs: tc filters") != NULL;
 	}
 	assert_int_equal(told, 1);
 	assert_int_equal(other, 1);

@@ -369,6 +369,30 @@ static void test_every_fact_has_words(void **state)
 
 /* ---- several ports, several layers ---- */
 
+/* A link that is set up already gains nothing by "ip link set ... up". */
+static void test_link_remedy(void **state)
+{
+	(void)state;
+	for (int up = 0; up < 2; up++) {
+		struct scene *s = scene_new(false);
+		struct host_link *l = link_is(s);
+		l->up = up;
+		l->carrier = false;
+		routes_are(s);
+		flow(s, 25);
+		flow(s, 443);
+		at(s, 3000);
+		const struct report *r = finish(s);
+		const struct finding *f = finding_of(r, 25, "host-link-down");
+		assert_non_null(f);
+		assert_int_equal(f->n_remedy, up ? 1 : 2);
+		assert_non_null(strstr(f->remedy[0], up ? "check the cable" : "Bring the link up"));
+		if (!up)
+			assert_string_equal(f->remedy[1], "ip link set eth0 up");
+		scene_free(s);
+	}
+}
+
 static void test_what_works_instead(void **state)
 {
 	struct scene *s = scene_new(false);
@@ -432,6 +456,7 @@ int main(void)
 		cmocka_unit_test(test_no_template_has_an_unknown_placeholder),
 		cmocka_unit_test(test_odds),
 		cmocka_unit_test(test_every_fact_has_words),
+		cmocka_unit_test(test_link_remedy),
 		cmocka_unit_test(test_what_works_instead),
 		cmocka_unit_test(test_two_blocks_give_two_findings),
 	};

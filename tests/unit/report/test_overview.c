@@ -228,7 +228,7 @@ static void test_row(void **state)
 	EXPECT(text, "25, 587 open\n");
 	free(text);
 	text = row_of(sample(&s, PLACE_UNKNOWN, NULL, CONFIDENCE_NONE));
-	EXPECT(text, "25 blocked: where is not known; 587 open\n");
+	EXPECT(text, "25 blocked: place not known; 587 open\n");
 	free(text);
 }
 
