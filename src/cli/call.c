@@ -194,6 +194,8 @@ struct plan call_plan(const struct call *c, struct arena *a, const struct call_t
 		.mail_from = c->opt.mail_from,
 		.rcpt_to = c->opt.rcpt_to,
 		.user = c->user.name,
+		.repeat = c->opt.repeat,
+		.interval_ns = c->opt.interval_ns,
 		.packets = c->page.page != NULL || c->opt.ticket,
 		.sandbox = c->sandbox.missing[0] ? c->sandbox.missing : NULL,
 		.max_hops = c->opt.max_hops < PLAN_MAX_HOPS ? c->opt.max_hops : PLAN_MAX_HOPS,

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "diag/refusal.h"
 #include "diag/words.h"
+#include "model/complaint.h"
 #include "model/report.h"
 
 #define QUOTE_MAX 240 /* bytes of foreign words in one sentence */
@@ -148,7 +149,7 @@ static void w_stage(struct writer *w, const struct capture_facts *f)
 {
 	bool stood = capture_fact_seen(f, CF_ESTABLISHED) || capture_fact_seen(f, CF_SERVER_SPOKE);
 
-	writer_str(w, stood ? words_stage(f->stage) : "in the handshake");
+	writer_str(w, stood ? complaint_stage(f->stage) : "in the handshake");
 }
 
 /* The name of a connection's fate in Raman et al.: what was seen, and what ended it. */

@@ -335,6 +335,9 @@ struct finding build_finding(struct builder *b, int port_index, const struct rul
 
 	named_find(&b->d->tracker, port_index, p, rule->named, &named);
 	w->named = named_has(&named) ? &named : NULL;
+	w->rule = rule;
+	f.session = words_session(w);
+	f.ticket = words_ticket(w);
 	fill_place(rule, p, &f);
 	f.summary = words_expand(w, w->named && rule->named_summary ? rule->named_summary
 								    : rule->summary);

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "diag/again.h"
+
 #define UNDO "To undo that:"
 
 struct list {
@@ -210,6 +212,14 @@ static void firewalld_commands(struct list *l, const char *policy)
 
 /* ---- hints that a rule's text gives ---- */
 
+static const char *as_mail_user(const struct list *l)
+{
+	struct again again = {.plan = l->q->tracker->plan, .user = "USER", .target = target(l)};
+	const char *command = again_command(l->q->arena, &again);
+
+	return command ? arena_printf(l->q->arena, "`%s`", command) : "`--uid USER`, run again";
+}
+
 static void rule_hints(struct list *l, const struct host_rule *r)
 {
 	struct arena *a = l->q->arena;
@@ -222,12 +232,12 @@ static void rule_hints(struct list *l, const struct host_rule *r)
 		say(l, arena_printf(a, "Hosting panels do this on purpose (\"SMTP restrictions\"): everybody's "
 				       "mail but that of the mail server's users is sent to the local mail "
 				       "server. Send through that, or look at what the mail server's own user "
-				       "meets: `smtpblame --uid USER %s`",
-				    target(l)));
+				       "meets: %s",
+				    as_mail_user(l)));
 	else if (by_user)
 		say(l, arena_printf(a, "The rule looks at the user: another one may fare otherwise. Look "
-				       "at what the mail server's user meets: `smtpblame --uid USER %s`",
-				    target(l)));
+				       "at what the mail server's user meets: %s",
+				    as_mail_user(l)));
 	if (strstr(r->text, "cgroup"))
 		say(l, "The rule looks at the cgroup of the sender: a service may fare otherwise than "
 		       "this shell.");

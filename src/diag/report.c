@@ -90,7 +90,7 @@ static void build_port(struct builder *b, unsigned i, const char *instead, struc
 	const struct port_facts *p = &b->facts[i];
 	const struct port_verdict *v = &b->verdicts[i];
 	unsigned port = t->plan->ports[i].port;
-	struct words w = {&b->r->arena, t, p, port, NULL, instead};
+	struct words w = {.arena = &b->r->arena, .tracker = t, .facts = p, .port = port, .works_instead = instead};
 	struct finding *findings = arena_alloc(&b->r->arena, LAYER_COUNT * sizeof(*findings));
 
 	*out = (struct report_port){.port = port, .service = service_name(port), .state = v->state};

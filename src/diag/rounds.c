@@ -147,6 +147,22 @@ static const char *count_words(const struct merge *m, unsigned port, enum change
 			    passed > 1 ? "connections" : "connection", number, m->n - passed, m->n);
 }
 
+/* "Ask your provider to open TCP port 25 ...": but it is open, for a while. */
+static bool asks_with_ticket(const struct finding *f, const char *remedy)
+{
+	size_t n = strlen(remedy), end = f->ticket ? strlen(f->ticket) : 0;
+
+	return end && n >= end && strcmp(remedy + n - end, f->ticket) == 0;
+}
+
+static bool has_ticket(const struct finding *f)
+{
+	for (unsigned i = 0; i < f->n_remedy; i++)
+		if (asks_with_ticket(f, f->remedy[i]))
+			return true;
+	return false;
+}
+
 static void take_remedies(struct merge *m, struct finding *f, const char *const *first,
 			  unsigned n_first, bool keep)
 {
@@ -158,7 +174,8 @@ static void take_remedies(struct merge *m, struct finding *f, const char *const 
 		n++;
 	}
 	for (unsigned i = 0; keep && i < f->n_remedy && n < REMEDIES_MAX; i++)
-		list[n++] = f->remedy[i];
+		if (!asks_with_ticket(f, f->remedy[i]))
+			list[n++] = f->remedy[i];
 	f->remedy = list;
 	f->n_remedy = n;
 }
@@ -189,7 +206,7 @@ static void cite(struct merge *m, struct finding *f, unsigned number)
 
 static void tell_limit(struct merge *m, unsigned port, unsigned evidence, struct report_port *out)
 {
-	static const char *const advice[] = {
+	const char *advice[] = {
 		"Open fewer connections to it, farther apart, and send several mails on one (most mail servers can be told so for a destination); such a limit lets go by itself, after minutes or an hour.",
 		"If that many connections are needed, ask whoever sets the limit to raise it for this address, with the times below.",
 	};
@@ -209,6 +226,8 @@ static void tell_limit(struct merge *m, unsigned port, unsigned evidence, struct
 		      f->place == PLACE_UNKNOWN;
 	if (refused || silent)
 		out->state = STATE_BLOCKED;
+	if (has_ticket(f))
+		advice[1] = arena_printf(&m->r->arena, "%s %s", advice[1], f->ticket);
 	take_remedies(m, f, advice, sizeof(advice) / sizeof(advice[0]), !refused);
 	if (evidence)
 		cite(m, f, evidence);

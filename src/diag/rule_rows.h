@@ -46,6 +46,6 @@ extern const struct rule_rows rules_session; /* the rest of what may become of a
 	"code 4 (IPv6: packet too big) pass everywhere. Where it is not your own link that is smaller, " \
 	"only who runs the server's side of the way can mend that."
 #define REMEDY_PROVIDER \
-	"Ask the provider of this connection whether it filters TCP port {port}. {ticket}"
+	"{ask-provider}"
 
 #endif

@@ -4,9 +4,12 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "diag/again.h"
 #include "diag/mtu.h"
 #include "diag/refusal.h"
 #include "diag/remedy.h"
+#include "diag/rules.h"
+#include "model/complaint.h"
 #include "model/report.h"
 
 const char *words_addr(struct arena *a, const struct addr *addr)
@@ -228,21 +231,6 @@ const char *words_host_look(enum host_look look)
 	return texts[look];
 }
 
-const char *words_stage(enum session_stage stage)
-{
-	static const char *const words[STAGE_COUNT] = {
-		[STAGE_GREETING] = "before a greeting", [STAGE_EHLO] = "after EHLO",
-		[STAGE_STARTTLS] = "after STARTTLS",    [STAGE_TLS] = "in the TLS handshake",
-		[STAGE_EHLO_TLS] = "after EHLO inside TLS", [STAGE_AUTH] = "after AUTH",
-		[STAGE_MAIL] = "after MAIL FROM",       [STAGE_RCPT] = "after RCPT TO",
-		[STAGE_DATA] = "after DATA",            [STAGE_MESSAGE] = "after the message",
-		[STAGE_QUIT] = "after QUIT",
-		[STAGE_UNOFFERED] = "after QUIT",
-	};
-
-	return words[stage];
-}
-
 /* The last reply that turned us away, NULL none. */
 static const struct stage_reply *refusal_of(const struct flow *f)
 {
@@ -304,15 +292,61 @@ static const char *w_other_family(const struct words *w)
 		    : "";
 }
 
-/* "`smtpblame --ticket -4 mx.example.com` writes ...": the end of a sentence about whom to ask. */
+/* The sentence with the command that writes the text for whoever is asked. */
 static const char *w_ticket(const struct words *w)
 {
 	const char *name = safe_name(w);
+	struct again again = {.plan = w->tracker->plan,
+			      .ticket = true,
+			      .target = name ? name : w_target(w),
+			      .family = name != NULL};
+	const char *command = again_command(w->arena, &again);
 
+	if (!command)
+		return "The text for that, with addresses, times, hops and packets, comes with "
+		       "`--ticket`";
 	return arena_printf(w->arena,
-			    "The text for that, with addresses, times, hops and packets: "
-			    "`smtpblame --ticket %s%s`",
-			    name ? is_v6(w) ? "-6 " : "-4 " : "", name ? name : w_target(w));
+			    "The text for that, with addresses, times, hops and packets: `%s`", command);
+}
+
+const char *words_ticket(const struct words *w)
+{
+	return w_ticket(w);
+}
+
+struct session_point words_session(const struct words *w)
+{
+	const struct flow *f = w->facts->flow;
+	const struct rule *r = w->rule;
+
+	if (!f || !r || r->layer != LAYER_SESSION || f->end_stage >= STAGE_COUNT)
+		return (struct session_point){0};
+	struct session_point s = {.known = true, .stage = f->end_stage};
+	const struct plan *plan = w->tracker->plan;
+	for (unsigned i = 0; i < plan->n_ports; i++)
+		s.tls_first |= plan->ports[i].port == w->port && plan->ports[i].implicit_tls;
+	s.by_size = r->mechanism == MECH_SESSION_STALL &&
+		    ((r->need & FACT_BIT(F_LARGE_LOST)) || (r->need & FACT_BIT(F_SMALL_PASSES)));
+	return s;
+}
+
+static struct complaint complaint_of(const struct words *w)
+{
+	return (struct complaint){
+		.mechanism = w->rule ? w->rule->mechanism : MECH_UNKNOWN,
+		.session = words_session(w),
+		.port = w->port,
+		.target = w->tracker->plan->target,
+		.ports = arena_printf(w->arena, "TCP port %u", w->port),
+	};
+}
+
+/* "To see it: `telnet ...`, then EHLO. " */
+static const char *how_to_see(const struct words *w, const struct complaint *c)
+{
+	const char *command = complaint_command(w->arena, c);
+
+	return *command ? arena_printf(w->arena, " To see it: `%s`%s.", command, complaint_then(c)) : "";
 }
 
 static enum place placed_at(const struct words *w)
@@ -422,13 +456,41 @@ static const char *w_reach(const struct words *w)
 
 static const char *w_ask_owner(const struct words *w)
 {
-	if (placed_at(w) == PLACE_GATEWAY)
+	struct complaint c = complaint_of(w);
+	bool gateway = placed_at(w) == PLACE_GATEWAY;
+
+	if (!complaint_is_block(&c) && gateway)
+		return arena_printf(w->arena,
+				    "Look at the gateway's own firewall and mail filter first: %s; let it %s.%s",
+				    complaint_what(w->arena, &c), complaint_request(&c),
+				    how_to_see(w, &c));
+	if (!complaint_is_block(&c))
+		return arena_printf(w->arena, "Tell %s that %s, and ask them to %s.%s %s", w_place_owner(w),
+				    complaint_what(w->arena, &c), complaint_request(&c),
+				    how_to_see(w, &c), w_ticket(w));
+	if (gateway)
 		return arena_printf(w->arena,
 				    "Look at the gateway's own firewall first: outgoing TCP port %u "
 				    "must be allowed for %s.", w->port, w_source(w));
 	return arena_printf(w->arena,
 			    "Ask %s to open TCP port %u for %s. %s", w_place_owner(w), w->port,
 			    w_source(w), w_ticket(w));
+}
+
+/* Where nothing shows that it is the provider. */
+static const char *w_ask_provider(const struct words *w)
+{
+	struct complaint c = complaint_of(w);
+
+	if (complaint_is_block(&c))
+		return arena_printf(w->arena,
+				    "Ask the provider of this connection whether it filters TCP port %u. %s",
+				    w->port, w_ticket(w));
+	return arena_printf(w->arena,
+			    "Tell the provider of this connection that %s; ask them whether a device of "
+			    "theirs does that, and to %s.%s %s",
+			    complaint_what(w->arena, &c), complaint_request(&c), how_to_see(w, &c),
+			    w_ticket(w));
 }
 
 static const char *w_named(const struct words *w)
@@ -470,7 +532,7 @@ static const char *w_answer_link(const struct words *w)
 
 static const char *w_stage(const struct words *w)
 {
-	return w->facts->flow ? words_stage(w->facts->flow->end_stage) : "";
+	return w->facts->flow ? complaint_stage(w->facts->flow->end_stage) : "";
 }
 
 static const char *w_missing_bytes(const struct words *w)
@@ -655,6 +717,7 @@ static const struct {
 	{"place-owner", w_place_owner},
 	{"hop-words", w_hop_words},
 	{"ask-owner", w_ask_owner},
+	{"ask-provider", w_ask_provider},
 	{"reach", w_reach},
 };
 

@@ -18,6 +18,7 @@ struct words {
 	const struct port_facts *facts; /* of the port in question */
 	unsigned port;
 	const struct named *named; /* who on this host did it, NULL: nobody is named */
+	const struct rule *rule; /* whose templates these are, NULL none */
 	const char *works_instead; /* what to use in its place, "" when nothing is known */
 };
 
@@ -42,8 +43,11 @@ const char *words_event(struct arena *a, const struct tracker *t, const struct e
 /* "the nf_tables rules" */
 const char *words_host_look(enum host_look look);
 
-/* "before a greeting", "after EHLO". */
-const char *words_stage(enum session_stage stage);
+/* How far the session came, for a rule about sessions. */
+struct session_point words_session(const struct words *w);
+
+/* The sentence with the command that writes the ticket. */
+const char *words_ticket(const struct words *w);
 
 /* "192.0.2.1"; "192.0.2.1 port 25"; "admin-prohibited (type 3 code 13)". */
 const char *words_addr(struct arena *a, const struct addr *addr);

@@ -2,6 +2,7 @@
 /* Evidence in words: what an event says, and what many of them say together. Pure. */
 #include "diag/words.h"
 
+#include "model/complaint.h"
 #include "model/report.h"
 #include "wire/decode.h"
 
@@ -119,7 +120,7 @@ static const char *connect_words(struct arena *a, const struct event *ev, const 
 
 static const char *session_end_words(struct arena *a, const struct event *ev)
 {
-	const char *where = words_stage(ev->session_end.stage);
+	const char *where = complaint_stage(ev->session_end.stage);
 	const char *text = ev->session_end.text ? ev->session_end.text : "";
 
 	switch (ev->session_end.end) {

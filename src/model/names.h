@@ -36,6 +36,23 @@ enum mechanism {
 	MECH_COUNT,
 };
 
+/* How far the conversation got, in its order. */
+enum session_stage {
+	STAGE_GREETING, /* waiting for the server's first words; on a port with TLS first, inside it */
+	STAGE_EHLO,     /* said EHLO, or HELO where EHLO is not known */
+	STAGE_STARTTLS, /* said STARTTLS */
+	STAGE_TLS,      /* in a TLS handshake, at once or after STARTTLS */
+	STAGE_EHLO_TLS, /* said EHLO again, inside TLS */
+	STAGE_AUTH,
+	STAGE_MAIL,
+	STAGE_RCPT,
+	STAGE_DATA,     /* said DATA or BDAT */
+	STAGE_MESSAGE,  /* sent the message's end; captures only, we never send one */
+	STAGE_QUIT,     /* said goodbye: whatever ends it now is fine */
+	STAGE_UNOFFERED, /* after the dialogue: STARTTLS all the same, see ev_session_end.more */
+	STAGE_COUNT,
+};
+
 /* In the order of a packet's way out. */
 enum place {
 	PLACE_HOST,

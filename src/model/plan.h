@@ -60,6 +60,8 @@ struct plan {
 	const char *expect_name;      /* --expect-name: a host, or a domain of hosts */
 	const char *mail_from, *rcpt_to; /* --mail-from, --rcpt-to, or NULL: not asked */
 	const char *user;        /* --uid: as whom the connections are made, or NULL: the caller */
+	unsigned repeat;         /* --repeat, 0 or 1: once; each round is a run of its own, no case holds it */
+	int64_t interval_ns;     /* --interval, of these */
 	const char *sandbox;     /* what of the sandbox does not hold, and why; NULL: all does */
 	bool packets;            /* the report is to hold its packets, for a page or a ticket */
 	unsigned max_hops;       /* --max-hops, at most PLAN_MAX_HOPS */

@@ -60,6 +60,14 @@ struct culprit {
 	const char *reason, *function; /* kernel-drop */
 };
 
+/* How far a session came that was stopped. Not in the JSON report: it is in the words. */
+struct session_point {
+	bool known;
+	enum session_stage stage;
+	bool tls_first; /* TLS before the greeting */
+	bool by_size;   /* only large packets get lost */
+};
+
 struct finding {
 	enum mechanism mechanism;
 	enum place place;
@@ -80,6 +88,8 @@ struct finding {
 	 * report gives each command a line of its own, whole, for copying. */
 	const char *const *remedy;
 	unsigned n_remedy;
+	struct session_point session;
+	const char *ticket;         /* the sentence with the command that writes the ticket; ends a remedy, or NULL */
 	const char *rule;           /* id of the rule-table row that made it */
 };
 

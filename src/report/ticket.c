@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/stream.h"
 #include "base/text.h"
+#include "model/complaint.h"
 #include "report/group.h"
 #include "report/pen.h"
 #include "report/phrase.h"
@@ -34,6 +35,7 @@ struct writer {
 	unsigned findings; /* bits: the indices of those that go to this desk */
 	const struct finding *f; /* the first of them: it says where */
 	enum desk desk;
+	struct complaint complaint; /* of f */
 	struct pen pen;
 };
 
@@ -120,6 +122,70 @@ static const char *place(const struct writer *w, enum place p)
 
 /* --- what is asked for ------------------------------------------------------ */
 
+/* Ports of one fate may still differ in how far they came: then that is left out. */
+static struct complaint complaint_of(const struct writer *w)
+{
+	const struct report_port *first = w->g->ports[0];
+	struct complaint c = {.mechanism = w->f->mechanism,
+			      .session = w->f->session,
+			      .passed_first = first->passed_first,
+			      .port = first->port,
+			      .target = w->r->target,
+			      .ports = ports(w),
+			      .several = w->g->n_ports > 1};
+
+	for (unsigned i = 1; i < w->g->n_ports; i++) {
+		const struct report_port *p = w->g->ports[i];
+		const struct session_point *s = &p->findings[w->f - first->findings].session;
+		c.session.known &= s->known && s->stage == c.session.stage;
+		c.session.by_size &= s->by_size;
+		if (p->passed_first < c.passed_first)
+			c.passed_first = p->passed_first;
+	}
+	return c;
+}
+
+/* "our mail to mx.example.com does not get through: sessions on TCP port 25 are reset after EHLO,
+ * probably in your network, as far as we can see. The port is open ... Please ..." */
+static const char *ask_by_mechanism(const struct writer *w)
+{
+	const struct complaint *c = &w->complaint;
+	const char *likely = w->f->confidence < CONFIDENCE_SURE ? "probably " : "", *where = "", *then;
+
+	switch (w->desk) {
+	case DESK_GATEWAY:
+		where = addr_is_set(&w->r->vantage.gateway)
+				? arena_printf(w->a, ", %sat the gateway %s", likely,
+					       address(w->a, &w->r->vantage.gateway))
+				: arena_printf(w->a, ", %sat the gateway", likely);
+		break;
+	case DESK_PROVIDER: where = arena_printf(w->a, ", %sin your network", likely); break;
+	case DESK_CARRIER: where = arena_printf(w->a, ", %sbehind your network", likely); break;
+	case DESK_DESTINATION: where = arena_printf(w->a, ", %sin your network", likely); break;
+	case DESK_ANY:
+	case DESK_NONE: break;
+	}
+	if (w->desk == DESK_CARRIER)
+		then = arena_printf(w->a,
+				    "Please take this up with the network that carries our packets there, "
+				    "and ask it to %s.",
+				    complaint_request(c));
+	else if (w->desk == DESK_ANY)
+		then = arena_printf(w->a,
+				    "From our side it cannot be seen where. Please check whether a device "
+				    "in your network does that, and if so, %s.",
+				    complaint_request(c));
+	else
+		then = arena_printf(w->a,
+				    "Please check which device does that, and %s, or tell us what we have "
+				    "to do for that.",
+				    complaint_request(c));
+	const char *passes = complaint_passes(c);
+	return arena_printf(w->a, "our mail to %s does not get through as it should: %s%s%s. %s%s%s",
+			    destination(w), complaint_what(w->a, c), where,
+			    *where ? ", as far as we can see" : "", passes, *passes ? " " : "", then);
+}
+
 static const char *ask_destination(const struct writer *w)
 {
 	const char *where = arena_printf(w->a, "%s (%s)", destination(w), address(w->a, &w->r->target));
@@ -148,6 +214,8 @@ static const char *ask_destination(const struct writer *w)
 	case STATE_COUNT:
 		break;
 	}
+	if (!complaint_is_block(&w->complaint))
+		return ask_by_mechanism(w);
 	return arena_printf(w->a,
 			    "we cannot reach your server %s on %s: as far as we can see, the packets "
 			    "get as far as your network and are stopped there. Please check whether a "
@@ -159,7 +227,7 @@ static const char *ask_provider(const struct writer *w)
 {
 	const char *likely = w->f->confidence < CONFIDENCE_SURE ? "probably " : "";
 
-	if (w->g->ports[0]->state == STATE_INTERCEPTED)
+	if (w->f->mechanism == MECH_INTERCEPTION)
 		return arena_printf(w->a,
 				    "a device in your network, as far as we can see, answers or alters "
 				    "our connections to %s in the place of the server that we call, %s. "
@@ -174,6 +242,10 @@ static const char *ask_provider(const struct writer *w)
 
 static const char *ask(const struct writer *w)
 {
+	bool taken = w->desk == DESK_PROVIDER && w->f->mechanism == MECH_INTERCEPTION;
+
+	if (!complaint_is_block(&w->complaint) && w->desk != DESK_DESTINATION && !taken)
+		return ask_by_mechanism(w);
 	switch (w->desk) {
 	case DESK_GATEWAY:
 		return arena_printf(w->a,
@@ -218,6 +290,11 @@ static const char *subject(const struct writer *w)
 	const struct addr *own = outside ? &v->seen_as : &v->source;
 	const char *from = addr_is_set(own) ? arena_printf(w->a, " from %s", address(w->a, own)) : "";
 
+	const char *what = complaint_subject(w->a, &w->complaint);
+
+	if (what)
+		return arena_printf(w->a, "%s: %s,%s to %s", ports(w), what, from,
+				    address(w->a, &w->r->target));
 	return arena_printf(w->a, "%s %s%s to %s", ports(w), state_name(w->g->ports[0]->state), from,
 			    address(w->a, &w->r->target));
 }
@@ -323,6 +400,13 @@ static const char *what_happens(const struct writer *w)
 		if (w->findings & (1u << i))
 			all = arena_printf(w->a, "%s%s%s", all, *all ? "; " : "",
 					   phrase_mechanism(p->findings[i].mechanism));
+	const struct complaint *c = &w->complaint;
+	if (c->passed_first)
+		return complaint_what(w->a, c);
+	bool session = c->mechanism == MECH_SESSION_RESET || c->mechanism == MECH_SESSION_CLOSE ||
+		       c->mechanism == MECH_SESSION_STALL;
+	if (session && c->session.known)
+		all = arena_printf(w->a, "%s (%s)", all, complaint_stage(c->session.stage));
 	if (w->f->direction == DIR_INBOUND && w->f->mechanism == MECH_SILENT_DROP)
 		all = arena_printf(w->a, "%s, on the way back to us", all);
 	return all;
@@ -339,6 +423,9 @@ static void facts(struct writer *w)
 	fact(w, "When (UTC)", arena_printf(w->a, "%s to %s", utc(w->a, r->started_ns, false),
 					   utc(w->a, after(r, r->elapsed_ms), false) + 11));
 	fact(w, "What happens", what_happens(w));
+	const char *command = complaint_command(w->a, &w->complaint);
+	if (*command)
+		fact(w, "To see it", arena_printf(w->a, "%s%s", command, complaint_then(&w->complaint)));
 	if (f->has_icmp)
 		fact(w, "ICMP",
 		     arena_printf(w->a, "%s (type %u code %u)%s%s", f->icmp.name ? f->icmp.name : "other",
@@ -568,6 +655,7 @@ static unsigned tickets_of_group(struct arena *a, const struct report *r, const 
 		while (++i < p->n_findings &&
 		       (desk_of(p, &p->findings[i]) == w.desk ||
 			(w.desk != DESK_NONE && p->findings[i].place == PLACE_UNKNOWN)));
+		w.complaint = complaint_of(&w);
 		if (w.desk != DESK_NONE)
 			out[n++] = (struct ticket){
 				.desk = desk_name(w.desk),

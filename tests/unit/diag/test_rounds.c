@@ -45,6 +45,22 @@ static struct report *round_with(unsigned number, enum state state, enum mechani
 	return r;
 }
 
+#define TICKET "The text for that: `smtpblame --ticket 198.51.100.25`"
+
+static void asks_to_open(struct report *r)
+{
+	const char **remedy = arena_alloc(&r->arena, 2 * sizeof(*remedy));
+	struct finding *f = arena_alloc(&r->arena, sizeof(*f));
+
+	remedy[0] = "Ask your provider to open TCP port 25. " TICKET;
+	remedy[1] = "Port 587 works.";
+	*f = r->ports[0].findings[0];
+	f->remedy = remedy;
+	f->n_remedy = 2;
+	f->ticket = TICKET;
+	((struct report_port *)(uintptr_t)r->ports)->findings = f;
+}
+
 static struct report *passed(unsigned number)
 {
 	return round_with(number, STATE_OPEN, MECH_UNKNOWN, PLACE_UNKNOWN);
@@ -153,12 +169,37 @@ static void test_time_too_short_is_said(void **state)
 	report_free(last);
 }
 
+/* What passes for a while is not to be opened, but its limit raised. */
+static void test_nobody_is_asked_to_open_what_is_limited(void **state)
+{
+	struct report *first = passed(0), *last = round_with(1, STATE_BLOCKED, MECH_SILENT_DROP, PLACE_ISP);
+	unsigned tickets = 0, others = 0;
+
+	(void)state;
+	asks_to_open(last);
+	rounds_merge(last, &first, 1, 2);
+	const struct finding *f = &last->ports[0].findings[0];
+	for (unsigned i = 0; i < f->n_remedy; i++) {
+		assert_null(strstr(f->remedy[i], "to open"));
+		if (strstr(f->remedy[i], TICKET)) {
+			assert_non_null(strstr(f->remedy[i], "raise it"));
+			tickets++;
+		}
+		others += strcmp(f->remedy[i], "Port 587 works.") == 0;
+	}
+	assert_int_equal(tickets, 1);
+	assert_int_equal(others, 1);
+	report_free(first);
+	report_free(last);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_states),
 		cmocka_unit_test(test_own_reset_is_less_sure),
 		cmocka_unit_test(test_times_count_from_the_first_round),
+		cmocka_unit_test(test_nobody_is_asked_to_open_what_is_limited),
 		cmocka_unit_test(test_time_too_short_is_said),
 	};
 

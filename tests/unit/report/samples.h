@@ -491,6 +491,30 @@ static const struct report inspected = {
 	.evidence = firewall_evidence, .n_evidence = 1, .summary = "Port 25 is stopped; 465 passes.",
 };
 
+/* --- what is no plain block: the port answers --------------------------------- */
+
+#define TROUBLE(name, at, how, where, ...)                                              \
+	static const struct finding name##_finding[] = {                                \
+		{.mechanism = how, .place = where, .direction = DIR_OUTBOUND,           \
+		 .confidence = where == PLACE_UNKNOWN ? CONFIDENCE_NONE : 0.98,         \
+		 .culprit = {.kind = CULPRIT_MIDDLEBOX, .text = "somebody"},            \
+		 .summary = "Something is wrong.", .rule = "some-rule", __VA_ARGS__}};  \
+	static const struct report name = {                                             \
+		MX, .elapsed_ms = 800, .n_ports = 1, .summary = "Something is wrong.",  \
+		.ports = (const struct report_port[]){                                  \
+			{.port = 25, .service = "smtp", .state = at,                    \
+			 .findings = name##_finding, .n_findings = 1,                   \
+			 .summary = "Something is wrong.", .upstream_tested = true,     \
+			 .passed_first = (how) == MECH_SILENT_DROP ? 4 : 0}}}
+
+TROUBLE(reset_in_tls, STATE_BLOCKED, MECH_SESSION_RESET, PLACE_ISP,
+	.session = {.known = true, .stage = STAGE_TLS});
+TROUBLE(masked, STATE_INTERCEPTED, MECH_SMTP_MANGLED, PLACE_UNKNOWN,
+	.session = {.known = true, .stage = STAGE_QUIT});
+TROUBLE(limited, STATE_BLOCKED, MECH_SILENT_DROP, PLACE_ISP, .n_candidates = 0);
+TROUBLE(stalled, STATE_NO_SERVICE, MECH_SESSION_STALL, PLACE_GATEWAY,
+	.session = {.known = true, .stage = STAGE_EHLO, .by_size = true});
+
 struct sample {
 	const char *name;
 	const struct report *report;
@@ -501,7 +525,8 @@ static const struct sample samples[] = {
 	{"local-error", &local_error}, {"intercepted", &intercepted}, {"undecided", &undecided},
 	{"hostile", &hostile},         {"bare", &bare},               {"kinds", &kinds},
 	{"unreachable", &unreachable}, {"nothing", &nothing},         {"rejected", &rejected},
-	{"inspected", &inspected},
+	{"inspected", &inspected},     {"reset-in-tls", &reset_in_tls}, {"masked", &masked},
+	{"limited", &limited},         {"stalled", &stalled},
 };
 
 static inline const struct report *find_sample(const char *name)

@@ -27,7 +27,8 @@ static int render(const struct report *r, const void *unused, FILE *out)
 }
 
 static const char *const names[] = {"blocked", "healthy", "firewall", "local-error", "intercepted",
-				    "undecided", "unreachable", "rejected", "hostile", "bare"};
+				    "undecided", "unreachable", "rejected", "hostile", "bare", "reset-in-tls", "masked",
+				    "limited", "stalled"};
 
 static void texts_are_golden(void **state)
 {
@@ -85,6 +86,23 @@ static void a_desk_for_each_finding_elsewhere(void **state)
 	}
 }
 
+/* The desk calls the port, is greeted, and closes what said "blocked". */
+static void an_open_port_is_not_called_blocked(void **state)
+{
+	static const char *const some[] = {"reset-in-tls", "masked", "limited", "stalled"};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(some); i++) {
+		const struct ticket *tickets;
+		struct arena a = {0};
+		assert_int_equal(ticket_all(&a, find_sample(some[i]), &tickets), 1);
+		assert_null(strstr(tickets->text, "blocked"));
+		assert_null(strstr(tickets->text, "please open"));
+		assert_non_null(strstr(tickets->text, "To see it"));
+		arena_clear(&a);
+	}
+}
+
 static void a_full_disk_is_told(void **state)
 {
 	FILE *full = fopen("/dev/full", "w");
@@ -102,6 +120,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(texts_are_golden),
 		cmocka_unit_test(lines_fit_a_mail),
 		cmocka_unit_test(a_desk_for_each_finding_elsewhere),
+		cmocka_unit_test(an_open_port_is_not_called_blocked),
 		cmocka_unit_test(a_full_disk_is_told),
 	};
 
