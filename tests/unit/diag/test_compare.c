@@ -595,7 +595,7 @@ static void draw_network(struct network *n)
 /* A view from behind router `first`; its path and how it fares. Returns the TTL of the blocker, 0 none. */
 static unsigned draw_view(struct bench *b, struct network *n, unsigned first, unsigned number)
 {
-	char *label = (char *)(uintptr_t)("a\0b\0c\0d\0e\0f" + 2 * number);
+	char *label = (char *)(uintptr_t)&"a\0b\0c\0d\0e\0f"[2 * number];
 	char source[32];
 	unsigned from = 20 + number, ttl = 0, stop = 0;
 
@@ -603,7 +603,8 @@ static unsigned draw_view(struct bench *b, struct network *n, unsigned first, un
 	struct view *v = add_view(b, label, source, NULL);
 	for (unsigned r = first;; from = r, r = n->parent[r]) {
 		struct view_hop *h = &b->hops[number][v->n_path++];
-		*h = (struct view_hop){.ttl = ++ttl, .address = router_address(n, r, from),
+		ttl++;
+		*h = (struct view_hop){.ttl = ttl, .address = router_address(n, r, from),
 				       .place = r == ROUTERS ? PLACE_DESTINATION : ttl == 1 ? PLACE_GATEWAY
 					      : ttl == 2 ? PLACE_ISP : PLACE_TRANSIT};
 		if (r == n->blocker && (n->link_from < 0 || n->link_from == (int)from))
