@@ -206,7 +206,9 @@ void build_not_looked(struct builder *b)
 	if (t->not_looked[LOOK_DNS] && misses_promises(t))
 		list[n++] = arena_printf(&b->r->arena, "%s: %s", WORDS_DNS_PROMISES, t->not_looked[LOOK_DNS]);
 	if (!t->not_looked[LOOK_CAPTURE] && !tracker_capture_whole(t))
-		list[n++] = "the capture lost packets: nothing is claimed from what was not seen";
+		list[n++] = arena_printf(&b->r->arena,
+					 "the capture lost packets (%llu): nothing is claimed from what was not seen",
+					 (unsigned long long)tracker_capture_lost(t));
 	b->r->not_looked = list;
 	b->r->n_not_looked = n;
 }

@@ -667,8 +667,12 @@ const struct flow *tracker_tls_try(const struct tracker *t, int port_index)
 	return NULL;
 }
 
+uint64_t tracker_capture_lost(const struct tracker *t)
+{
+	return t->has_stats ? t->stats.dropped_kernel + t->stats.dropped_queue : t->log->overflow;
+}
+
 bool tracker_capture_whole(const struct tracker *t)
 {
-	return !t->not_looked[LOOK_CAPTURE] && t->log->overflow == 0 &&
-	       (!t->has_stats || (t->stats.dropped_kernel == 0 && t->stats.dropped_queue == 0));
+	return !t->not_looked[LOOK_CAPTURE] && t->log->overflow == 0 && tracker_capture_lost(t) == 0;
 }

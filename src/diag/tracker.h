@@ -222,4 +222,7 @@ const struct flow *tracker_tls_try(const struct tracker *t, int port_index);
 /* Did packets get lost on their way to us? Then nothing that was not seen counts as absent. */
 bool tracker_capture_whole(const struct tracker *t);
 
+/* How many did. */
+uint64_t tracker_capture_lost(const struct tracker *t);
+
 #endif

@@ -8,6 +8,10 @@ What fails because of it is no block of anybody's: the report says that somethin
 claims nothing from silence.
 """
 import json
+import re
+import signal
+import socket
+import struct
 import subprocess
 import time
 
@@ -24,6 +28,65 @@ def ip(*words):
 
 def told_by(command):
     return json.loads(subprocess.run(["ip", "-j", *command.split()], capture_output=True, text=True, check=True).stdout)
+
+
+class Burst(common.Faults):
+    """More packets at once than the tap's buffer holds, while the program gets no processor."""
+    RING = 2064     # packets that it holds: src/capture/live.c
+
+    def setUp(self):
+        super().setUp()
+        ip(*"link add burst0 type veth peer name burst1".split())
+        self.addCleanup(ip, "link", "del", "burst0")
+        for name in ("burst0", "burst1"):
+            ip("link", "set", name, "up")
+        self.out = self.enterContext_(socket.socket(socket.AF_PACKET, socket.SOCK_RAW))
+        self.out.bind(("burst0", 0))
+
+    def burst(self, n):
+        """TCP between here and the target, of nobody's connection, on a wire that ends right here: each is seen twice."""
+        source = next(a for a in told_by("-4 address show eth0")[0]["addr_info"] if a["scope"] == "global")["local"]
+        segment = struct.pack("!HHIIBBHHH", 1023, 25, 1, 1, 0x50, 0x10, 1000, 0, 0)
+        header = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(segment), 1, 0, 64, 6, 0, socket.inet_aton(source),
+                             socket.inet_aton(TARGET))
+        frame = b"\x02\0\0\0\0\x01" * 2 + b"\x08\0" + header + segment
+        for _ in range(n):
+            self.out.send(frame)
+
+    def reports_of_run(self, *words):
+        child = self.start("check", "--json", *PORTS, *words)
+        for after in (0.1, 0.05, 0.05):     # the connections; the probes of the path
+            time.sleep(after)
+            self.assertIsNone(child.poll(), "the run was over before its midst")
+            child.send_signal(signal.SIGSTOP)
+            self.burst(3 * self.RING)
+            child.send_signal(signal.SIGCONT)
+        out, err = child.communicate(timeout=common.TIMEOUT_SECONDS)
+        self.assertEqual(err, "")
+        return [d for d in self.documents(out) if d["schema"] == "smtpblame.report/1"]
+
+    def lost(self, report):
+        return [int(n) for text in report["not_looked"]
+                for n in re.findall(r"the capture lost packets \((\d+)\): nothing is claimed", text)]
+
+    def test_one(self):
+        """It says how many it lost. What came is known; the silence is nobody's fault."""
+        report, = self.reports_of_run(TARGET)
+        lost, = self.lost(report)
+        self.assertGreater(lost, self.RING)
+        self.assertRegex("\n".join(e["text"] for e in report["evidence"]), fr"\d+ packets captured, {lost} lost")
+        self.assertEqual(self.states(report), {25: "inconclusive", 587: "open"})
+        finding, = report["ports"][0]["findings"]
+        self.assertEqual((finding["place"], finding["confidence"]), ("unknown", None))
+        self.assertRegex(finding["summary"], "the capture lost packets, so that what was not seen tells nothing")
+
+    def test_many(self):
+        """Only the runs whose packets it may have been know less."""
+        reports = self.reports_of_run(*[TARGET] * 2)
+        losers = [bool(self.lost(report)) for report in reports]
+        self.assertEqual(losers, [True, False])
+        for report, lost in zip(reports, losers):
+            self.assertEqual(self.states(report), {25: "inconclusive" if lost else "blocked", 587: "open"})
 
 
 class Changes(common.Faults):

@@ -222,7 +222,7 @@ static void test_undecided_report(void **state)
 	assert_true(f->confidence == CONFIDENCE_NONE);
 	assert_true(f->n_evidence > 0 && f->n_remedy > 0);
 	assert_string_equal(r->not_looked[0],
-			    "the capture lost packets: nothing is claimed from what was not seen");
+			    "the capture lost packets (1): nothing is claimed from what was not seen");
 	scene_free(s);
 }
 
