@@ -70,8 +70,6 @@ void capture_known_clear(struct capture_known *k)
 {
 	memset(k->server_keys, 0, sizeof(k->server_keys));
 	memset(k->client_keys, 0, sizeof(k->client_keys));
-	memset(k->servers, 0, sizeof(k->servers));
-	memset(k->clients, 0, sizeof(k->clients));
 	memset(k->probers, 0, sizeof(k->probers));
 }
 
@@ -119,35 +117,37 @@ static const struct client *find_client(const struct capture_known *k, uint64_t 
 	return way < WAYS ? &k->clients[key % SETS][way] : NULL;
 }
 
-/* Its entry, or that of the one seen longest ago in its place. */
+/* Its entry: a free one, or that of the one seen longest ago in its place. */
 static struct server *take_server(struct capture_known *k, uint64_t key)
 {
 	struct server *set = k->servers[key % SETS];
-	unsigned way = way_of(k->server_keys[key % SETS], key), oldest = 0;
+	uint64_t *keys = k->server_keys[key % SETS];
+	unsigned way = way_of(keys, key), place = 0;
 
 	if (way < WAYS)
 		return &set[way];
-	for (unsigned i = 1; i < WAYS; i++)
-		if (set[i].used_ns < set[oldest].used_ns)
-			oldest = i;
-	k->server_keys[key % SETS][oldest] = key;
-	set[oldest] = (struct server){0};
-	return &set[oldest];
+	for (unsigned i = 1; i < WAYS && keys[place]; i++)
+		if (!keys[i] || set[i].used_ns < set[place].used_ns)
+			place = i;
+	keys[place] = key;
+	set[place] = (struct server){0};
+	return &set[place];
 }
 
 static struct client *take_client(struct capture_known *k, uint64_t key)
 {
 	struct client *set = k->clients[key % SETS];
-	unsigned way = way_of(k->client_keys[key % SETS], key), oldest = 0;
+	uint64_t *keys = k->client_keys[key % SETS];
+	unsigned way = way_of(keys, key), place = 0;
 
 	if (way < WAYS)
 		return &set[way];
-	for (unsigned i = 1; i < WAYS; i++)
-		if (set[i].used_ns < set[oldest].used_ns)
-			oldest = i;
-	k->client_keys[key % SETS][oldest] = key;
-	set[oldest] = (struct client){0};
-	return &set[oldest];
+	for (unsigned i = 1; i < WAYS && keys[place]; i++)
+		if (!keys[i] || set[i].used_ns < set[place].used_ns)
+			place = i;
+	keys[place] = key;
+	set[place] = (struct client){0};
+	return &set[place];
 }
 
 /* NULL where all places are taken by other ports. */
