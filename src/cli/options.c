@@ -99,7 +99,7 @@ static const struct option_row check_rows[] = {
 	{"starttls-required", 0, OPT_FLAG, AT(starttls_required), NULL,
 	 "a server without STARTTLS (or TLS first) is no service"},
 	{"auth", 0, OPT_WORD, AT(auth_user), "USER",
-	 "try a login, over TLS only; asks for the password"},
+	 "try a login, over TLS and with a trusted certificate only; asks for the password"},
 	{"password-file", 0, OPT_STRING, AT(password_file), "FILE", "its first line is the password"},
 	{"password-fd", 0, OPT_FD, AT(password_fd), "N", "the same, from an open file descriptor"},
 	{"mail-from", 0, OPT_WORD, AT(mail_from), "ADDR", "go on to MAIL FROM:<ADDR>, then reset"},

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "diag/builder.h"
+#include "diag/login.h"
 #include "smtp/ehlo.h"
 
 #define NOTES_MAX 64
@@ -171,14 +171,12 @@ static void note_session(struct builder *b, const char **list, unsigned i)
 static void note_asked(struct builder *b, const char **list, unsigned i)
 {
 	const struct flow *f = b->facts[i].flow;
-	const struct stage_reply *login = f ? &f->replies[STAGE_AUTH] : NULL,
-				 *mail = f ? &f->replies[STAGE_MAIL] : NULL;
+	const struct stage_reply *mail = f ? &f->replies[STAGE_MAIL] : NULL;
 	struct arena *a = &b->r->arena;
+	const char *login = login_note(a, b->r, i);
 
-	if (login && login->t_ns && !login->code)
-		add_note(b, list, arena_printf(a, "login on port %u %s", port_of(b, i), login->text));
-	else if (login && login->code >= 200 && login->code < 300)
-		add_note(b, list, arena_printf(a, "the login works on port %u", port_of(b, i)));
+	if (login)
+		add_note(b, list, login);
 	if (mail && mail->t_ns && !mail->code)
 		add_note(b, list, arena_printf(a, "mail on port %u %s", port_of(b, i), mail->text));
 }

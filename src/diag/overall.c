@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "diag/login.h"
 #include "model/plan.h"
 
 static const char *port_list(struct arena *a, const struct report *r, const bool *in)
@@ -95,7 +96,7 @@ const char *report_overall(struct report *r)
 				   port_list(a, r, in), n > 1 ? "are" : "is", state_words(p),
 				   where_words(a, p));
 	}
-	char *text = arena_printf(a, "%s.", out);
+	char *text = arena_printf(a, "%s%s.", out, login_overall(a, r));
 	if (text[0] == 'p')
 		text[0] = 'P';
 	return text;

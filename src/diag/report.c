@@ -5,6 +5,7 @@
 
 #include "diag/builder.h"
 #include "diag/client.h"
+#include "diag/login.h"
 #include "diag/overall.h"
 
 static double since_start_ms(const struct builder *b, int64_t t_ns)
@@ -114,6 +115,7 @@ static void build_port(struct builder *b, unsigned i, const char *instead, struc
 	out->upstream_tested = tested || !(v->rules[LAYER_HOST] && !fact_seen(p, F_SYN_LEFT));
 	build_smtp(b, p, out);
 	client_settings(b->r, out);
+	login_of_port(b, p, out);
 }
 
 static const char *control_outcome(const struct tracker *t, int port_index)

@@ -121,6 +121,13 @@ struct report_client {
 	const char *certificate_error;
 };
 
+/* What became of the login that was asked for (--auth), where the port is open. */
+struct report_login {
+	bool asked, works;
+	const char *why; /* it was not tried: why */
+	const char *how; /* ... and what makes it possible; or NULL */
+};
+
 /* One of several connections to the same port (--repeat). */
 struct report_round {
 	double t_ms;      /* when it began, since `started` */
@@ -142,6 +149,7 @@ struct report_port {
 	double connect_ms, banner_ms, tls_ms; /* all since connect() was called; TIME_NONE */
 	bool has_client; /* it is open, and for mail programs */
 	struct report_client client;
+	struct report_login login;
 	const struct report_round *rounds; /* the last is what the rest of this struct is about */
 	unsigned n_rounds;                 /* 0: it was tried once */
 	unsigned passed_first; /* so many rounds passed before the first that did not; 0: no such change */

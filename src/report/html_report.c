@@ -112,14 +112,14 @@ static void verdict(struct html *h)
 	html(h, "</tr></thead><tbody>\n");
 	for (unsigned i = 0; i < h->r->n_ports; i++) {
 		const struct report_port *p = &h->r->ports[i];
-		const char *tone = html_tone(h->r, p);
+		const char *tone = html_tone(h->r, p), *login = phrase_login_brief(p);
 		html(h, "<tr><th scope=\"row\">%u <small>%s</small></th><td>", p->port, p->service);
 		if (p->n_findings)
 			html(h, "<a class=\"state %s\" href=\"#r%u-p%u\">%s</a></td>", tone, h->number,
 			     p->port, phrase_state(h->r, p));
 		else
-			html(h, "<span class=\"state %s\">%s</span></td>", tone,
-			     phrase_state(h->r, p));
+			html(h, login ? "<span class=\"state %s\">%s</span> <small>%s</small></td>"
+				      : "<span class=\"state %s\">%s</span></td>", tone, phrase_state(h->r, p), login);
 		places(h, p);
 		html(h, "</tr>\n");
 	}
@@ -172,6 +172,8 @@ static void works(struct html *h)
 		if (p->has_smtp && p->smtp.n_auth)
 			html(h, ", login by <bdi>%s</bdi>",
 			     phrase_list(&h->scratch, p->smtp.auth, p->smtp.n_auth));
+		if (phrase_login(&h->scratch, p))
+			html(h, "; <bdi>%s</bdi>", phrase_login(&h->scratch, p));
 		if (program)
 			html(h, "<br><bdi>%s</bdi>", program);
 		html(h, "</li>\n");

@@ -298,6 +298,16 @@ static json_t *client(struct doc *d, const struct report_port *p)
 	return o;
 }
 
+static json_t *login(struct doc *d, const struct report_login *l)
+{
+	json_t *o = json_object();
+
+	put(d, o, "state", json_string(l->works ? "works" : "not-tried"));
+	put(d, o, "reason", text(d, l->why));
+	put(d, o, "advice", text(d, l->how));
+	return o;
+}
+
 static json_t *rounds(struct doc *d, const struct report_port *p)
 {
 	json_t *array = json_array();
@@ -330,6 +340,8 @@ static json_t *port(struct doc *d, const struct report_port *p)
 	put(d, timing, "tls", real(p->tls_ms));
 	put(d, o, "timing_ms", timing);
 	put(d, o, "client", p->has_client ? client(d, p) : json_null());
+	if (p->login.asked)
+		put(d, o, "login", login(d, &p->login));
 	if (p->n_rounds)
 		put(d, o, "repeats", rounds(d, p));
 	return o;

@@ -81,7 +81,8 @@ static enum nagios_status status_of_port(const struct report_port *p)
 
 	switch (p->state) {
 	case STATE_OPEN:
-		return NAGIOS_OK;
+		/* who asks for a login is not to read OK of one that nobody tried */
+		return p->login.asked && !p->login.works ? NAGIOS_WARNING : NAGIOS_OK;
 	case STATE_INCONCLUSIVE:
 		return NAGIOS_UNKNOWN;
 	case STATE_REJECTED:

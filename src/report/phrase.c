@@ -405,6 +405,19 @@ const char *phrase_mail_program(struct arena *a, const struct report *r,
 			    security_words(c), login_words(&p->smtp), warning);
 }
 
+const char *phrase_login(struct arena *a, const struct report_port *p)
+{
+	if (!p->login.asked)
+		return NULL;
+	return p->login.works ? phrase_login_brief(p)
+			      : arena_printf(a, "%s: %s", phrase_login_brief(p), p->login.why);
+}
+
+const char *phrase_login_brief(const struct report_port *p)
+{
+	return !p->login.asked ? NULL : p->login.works ? "login works" : "login not tried";
+}
+
 bool phrase_cited(const struct report *r, unsigned evidence)
 {
 	for (unsigned i = 0; i < r->n_ports; i++)

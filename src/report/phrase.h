@@ -58,6 +58,11 @@ const char *phrase_mail_program_brief(struct arena *a, const struct report *r);
 const char *phrase_mail_program(struct arena *a, const struct report *r,
 				const struct report_port *p);
 
+/* "login works", "login not tried: the certificate is not trusted"; NULL: none was asked for. And without
+ * the reason. */
+const char *phrase_login(struct arena *a, const struct report_port *p);
+const char *phrase_login_brief(const struct report_port *p);
+
 /* Does any finding cite this evidence? */
 bool phrase_cited(const struct report *r, unsigned evidence);
 

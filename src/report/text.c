@@ -60,6 +60,9 @@ static void print_working(struct page *pg, const struct report_port *p)
 	if (p->has_smtp && s->n_auth > 0)
 		pen_text(pen, STYLE_PLAIN, ", login by %s",
 			 phrase_list(&pg->scratch, s->auth, s->n_auth));
+	const char *login = phrase_login(&pg->scratch, p);
+	if (login)
+		pen_text(pen, STYLE_PLAIN, "; %s", login);
 	pen_end(pen);
 	const char *program = phrase_mail_program(&pg->scratch, pg->r, p);
 	if (program)
@@ -244,6 +247,8 @@ static void print_quiet(struct page *pg)
 			else
 				pen_text(pen, STYLE_PLAIN, " -");
 			pen_text(pen, STYLE_PLAIN, " %s", f->culprit.text ? f->culprit.text : "");
+		} else if (phrase_login(&pg->scratch, p)) {
+			pen_text(pen, STYLE_PLAIN, " - - - %s", phrase_login(&pg->scratch, p));
 		}
 		pen_end(pen);
 	}

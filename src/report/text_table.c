@@ -92,6 +92,18 @@ static const char *open_line(struct page *pg, const struct report_port *p, unsig
 	return arena_printf(a, "%s%s%s", head, *head ? ", " : "", cut(a, banner, room - used));
 }
 
+static void print_open(struct page *pg, const struct report_port *p, unsigned room)
+{
+	const char *login = phrase_login_brief(p);
+
+	if (login) {
+		pen_text(&pg->pen, p->login.works ? STYLE_GREEN : STYLE_YELLOW, "%s", login);
+		pen_text(&pg->pen, STYLE_PLAIN, ", ");
+		room -= (unsigned)strlen(login) + 2;
+	}
+	pen_text(&pg->pen, STYLE_PLAIN, "%s", open_line(pg, p, room));
+}
+
 /* "your gateway 10.0.0.1 or your provider": for a place that could not be decided. */
 static const char *either(struct page *pg, const struct finding *f)
 {
@@ -138,7 +150,7 @@ static void print_row(struct page *pg, const struct report_port *p, const struct
 	if (pg->r->inspect && p->n_findings == 0)
 		pen_text(pen, STYLE_PLAIN, "%s", p->summary);
 	else if (p->state == STATE_OPEN)
-		pen_text(pen, STYLE_PLAIN, "%s", open_line(pg, p, pen->width - c->text));
+		print_open(pg, p, pen->width - c->text);
 	for (unsigned i = 0; i < p->n_findings; i++) {
 		if (i > 0) {
 			pen_end(pen);

@@ -48,6 +48,15 @@ class Nagios(unittest.TestCase):
         values = self.values(lines[0])
         self.assertEqual([values[f"{TARGET} {port} open"] for port in (25, 465, 587)], [0, 1, 1])
 
+    def test_login(self):
+        """The port is open, and the server shows no certificate to which a password could be given."""
+        with tempfile.NamedTemporaryFile("w") as password:
+            password.write("secret\n")
+            password.flush()
+            status, lines, err = plugin("--nagios", "-p", "587", "--auth", "me", "--password-file", password.name, TARGET)
+        self.assertEqual((status, len(lines), err), (1, 1, ""))
+        self.assertRegex(lines[0], r"^SMTPBLAME WARNING - .* is open; the login was not tried: the certificate is not trusted")
+
     def test_several(self):
         status, lines, err = plugin("--nagios", "-p", "25,587", TARGET, "no|such'host.invalid")
         self.assertEqual((status, err), (2, ""))

@@ -230,25 +230,43 @@ static void test_match(void **state)
 
 /* ---- notes ---- */
 
-static void expect_note(int code, const char *text, const char *note)
+static void expect_login(int code, const char *text, bool tls, const char *note, const char *summary)
 {
 	struct scene *s = scene_new(false);
-	unsigned f = greeted(s, "mx.example.com ESMTP", 250, bare_ehlo);
 
+	s->plan.auth_user = "me";
+	unsigned f = greeted(s, "mx.example.com ESMTP", 250, tls ? plain_ehlo : bare_ehlo);
+	if (tls) {
+		said(s, f, STAGE_STARTTLS, 220, "go ahead", NULL);
+		shown(s, f, "CN=mx.example.com", "CN=mx.example.com", "aa", false);
+	}
 	said(s, f, STAGE_AUTH, code, text, NULL);
 	session_end(s, f, STAGE_QUIT, SESSION_DONE, NULL);
 	const struct report *r = finish(s);
+	assert_int_equal(r->ports[0].state, STATE_OPEN); /* it is about the port */
 	assert_int_equal(r->n_notes, 1);
 	assert_string_equal(r->notes[0], note);
+	assert_string_equal(r->summary, summary);
+	assert_true(r->ports[0].login.asked);
+	assert_int_equal(r->ports[0].login.works, code == 235);
 	scene_free(s);
 }
 
+/* In the sentence above all, too: "open" alone would be taken for a login that works. */
 static void test_login_is_told(void **state)
 {
 	(void)state;
-	expect_note(235, "ok", "the login works on port 25");
-	expect_note(0, "not tried: the certificate is not trusted",
-		    "login on port 25 not tried: the certificate is not trusted");
+	expect_login(235, "ok", false, "the login works on port 25", "Port 25 is open; the login works.");
+	expect_login(0, "not tried: the connection is not encrypted", false,
+		     "the login on port 25 was not tried, and open says nothing of it: the connection is not "
+		     "encrypted; to try it, try a port with TLS (-p 465,587): the password is never sent in the clear",
+		     "Port 25 is open; the login was not tried: the connection is not encrypted.");
+	expect_login(0, "not tried: the certificate is not trusted", true,
+		     "the login on port 25 was not tried, and open says nothing of it: the certificate is not trusted "
+		     "(unable to get local issuer certificate); to try it, give the certificate of the authority that has "
+		     "signed it by --ca-file FILE, if you know that it is the right one",
+		     "Port 25 is open; the login was not tried: the certificate is not trusted (unable to get local "
+		     "issuer certificate).");
 }
 
 /* A greeting that proves nothing is told where no certificate vouches for the server. */

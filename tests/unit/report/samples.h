@@ -515,6 +515,27 @@ TROUBLE(limited, STATE_BLOCKED, MECH_SILENT_DROP, PLACE_ISP, .n_candidates = 0);
 TROUBLE(stalled, STATE_NO_SERVICE, MECH_SESSION_STALL, PLACE_GATEWAY,
 	.session = {.known = true, .stage = STAGE_EHLO, .by_size = true});
 
+/* --- a login that was asked for ------------------------------------------------ */
+
+#define NO_LOGIN(reason, advice) {.asked = true, .why = reason, .how = advice}
+static const struct report_port login_ports[] = {
+	{.port = 465, .service = "submissions", .state = STATE_OPEN, .summary = "Mail submission works.",
+	 .upstream_tested = true, .has_smtp = true,
+	 .smtp = {.code = 220, .banner = "mx.example.com ESMTP Postfix (Debian)", .has_tls = true,
+		  .tls = {.version = "TLSv1.3", .error = "self-signed certificate"}},
+	 .login = NO_LOGIN("the certificate is not trusted (self-signed certificate)",
+			   "give the server's certificate by --ca-file FILE"),
+	 .connect_ms = 12.3, .banner_ms = 72.55, .tls_ms = 43.55},
+	{.port = 587, .service = "submission", .state = STATE_OPEN, .summary = "Mail submission works.",
+	 .upstream_tested = true, .login = {.asked = true, .works = true}, .connect_ms = 12.2,
+	 .banner_ms = TIME_NONE, .tls_ms = TIME_NONE},
+	{.port = 2525, .state = STATE_REFUSED, .summary = "Nothing listens.", .upstream_tested = true, NO_TIMES},
+};
+static const struct report logins = {
+	MX, .elapsed_ms = 180.25, .ports = login_ports, .n_ports = COUNT(login_ports),
+	.summary = "Ports 465 and 587 are open; port 2525 is refused.",
+};
+
 struct sample {
 	const char *name;
 	const struct report *report;
@@ -526,7 +547,7 @@ static const struct sample samples[] = {
 	{"hostile", &hostile},         {"bare", &bare},               {"kinds", &kinds},
 	{"unreachable", &unreachable}, {"nothing", &nothing},         {"rejected", &rejected},
 	{"inspected", &inspected},     {"reset-in-tls", &reset_in_tls}, {"masked", &masked},
-	{"limited", &limited},         {"stalled", &stalled},
+	{"limited", &limited},         {"stalled", &stalled},         {"logins", &logins},
 };
 
 static inline const struct report *find_sample(const char *name)

@@ -55,6 +55,8 @@ static const struct golden {
 	{"unreachable", {.width = 50}},
 	{"nothing", {.width = 80, .verbose = true}},
 	{"rejected", {.width = 80}},
+	{"logins", {.width = 80}},
+	{"logins", {.width = 80, .quiet = true}},
 };
 
 static const char *suffix(const struct golden *g, char *out, size_t size)
