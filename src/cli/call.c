@@ -151,6 +151,16 @@ struct way call_way(const struct call *c, unsigned i)
 	return way;
 }
 
+/* By what it is told from the others; NULL: it is the only one. */
+static const char *way_name(const struct call *c, struct arena *a, const struct way *way)
+{
+	char text[ADDR_TEXT_MAX];
+
+	if (c->opt.n_interfaces > 1)
+		return way->interface;
+	return c->opt.n_sources > 1 ? arena_strdup(a, addr_text(&way->source, text)) : NULL;
+}
+
 /* "mx.example.net." is absolute for a resolver; certificates, SNI and mail programs know no such
  * dot. */
 static const char *host_name(struct arena *a, const char *name)
@@ -176,6 +186,7 @@ struct plan call_plan(const struct call *c, struct arena *a, const struct call_t
 			addr_equal(address, &target->sibling_address) ? NULL : target->sibling_greeting,
 		.address_words = target->name ? target->address_words : NULL,
 		.source = way->source,
+		.way = way_name(c, a, way),
 		.netns = c->opt.netns,
 		.hostname = c->hostname,
 		.timeout_ns = c->opt.timeout_ns,

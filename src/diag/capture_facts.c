@@ -17,7 +17,7 @@ static const struct {
 	[CF_ONE_SIDED] = {"one-sided", "the capture shows one side's packets only"},
 	[CF_NO_BEGINNING] = {"no-beginning", "the connection began before the capture"},
 	[CF_CUT_OFF] = {"cut-off", "the capture ends while the connection goes on"},
-	[CF_PROBES] = {"probes", "the SYNs have different TTLs, or few hops left: a path probe"},
+	[CF_PROBES] = {"probes", "the SYNs have different TTLs, or few hops left, or belong to some that do: a path probe"},
 	[CF_SYN] = {"syn", "the SYN was seen"},
 	[CF_SILENT] = {"silent", "nothing came back"},
 	[CF_SILENT_LONG] = {"silent-long", "loss alone does not explain the silence"},

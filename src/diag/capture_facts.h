@@ -168,7 +168,8 @@ const char *capture_fact_text(unsigned f);
 /* What the capture's other connections tell; filled from capture_known.h. */
 struct capture_context {
 	bool alive, other_port_alive, all_ports_silent, port_dead, client_alive;
-	bool prober;           /* the client's very port sent probes of a path */
+	bool prober;           /* the client's very port sent probes of a path, or the client at that time of the
+				* path to this very port, and nothing answers this SYN */
 	bool far_seen;         /* some server answered this client from beyond its link */
 	int distance;          /* hops from the tap to the server, -1 unknown */
 	int64_t rtt_ns;        /* shortest to the server, 0 unknown */

@@ -43,6 +43,11 @@ struct client {
 	struct client_port ports[PORTS_MAX];
 };
 
+struct probed {
+	uint64_t key;
+	int64_t t_ns; /* of the latest probe */
+};
+
 struct capture_known {
 	uint64_t seed;
 	/* those of a set side by side, so that who is looked for costs a line of the cache, or two; 0: free */
@@ -51,6 +56,8 @@ struct capture_known {
 	struct client clients[SETS][WAYS];
 	uint64_t probers[PROBERS]; /* the latest addresses with ports that probed a path; 0 none */
 	unsigned next_prober;
+	struct probed probed[PROBERS]; /* the latest clients with the server's port that they probed; key 0: none */
+	unsigned next_probed;
 };
 
 struct capture_known *capture_known_new(uint64_t seed)
@@ -71,6 +78,7 @@ void capture_known_clear(struct capture_known *k)
 	memset(k->server_keys, 0, sizeof(k->server_keys));
 	memset(k->client_keys, 0, sizeof(k->client_keys));
 	memset(k->probers, 0, sizeof(k->probers));
+	memset(k->probed, 0, sizeof(k->probed));
 }
 
 /* Good enough that nobody who does not know the seed finds two addresses of one key. */
@@ -264,9 +272,29 @@ static bool is_prober(const struct capture_known *k, const struct conn *c)
 	return false;
 }
 
+static uint64_t probed_key(const struct capture_known *k, const struct conn *c)
+{
+	uint64_t key = mix(key_of(k, &c->client) ^ 0xe7037ed1a0b428db, key_of(k, &c->server) ^ c->server_port);
+
+	return key ? key : 1;
+}
+
+static void learn_probed(struct capture_known *k, const struct conn *c)
+{
+	uint64_t key = probed_key(k, c);
+	unsigned i = 0;
+
+	while (i < PROBERS && k->probed[i].key != key)
+		i++;
+	if (i == PROBERS)
+		i = k->next_probed++ % PROBERS;
+	k->probed[i] = (struct probed){key, c->last_ns};
+}
+
 void capture_known_learn(struct capture_known *k, const struct conn *c)
 {
 	if (capture_is_probe(c)) {
+		learn_probed(k, c);
 		if (!is_prober(k, c))
 			k->probers[k->next_prober++ % PROBERS] = prober_key(k, c);
 		return; /* what it meets tells of the path's routers, not of the server */
@@ -297,6 +325,20 @@ static bool is_near(int64_t t_ns, const struct conn *c)
 {
 	return t_ns && t_ns >= c->start_ns - CAPTURE_CONTROL_NEAR_NS &&
 	       t_ns <= c->until_ns + CAPTURE_CONTROL_NEAR_NS;
+}
+
+/* Whoever probes the path to a port looks whether the port answers, too. Only unheard SYNs ask. */
+static bool is_probed(const struct capture_known *k, const struct conn *c)
+{
+	const struct conn_half *server = &c->half[CONN_SERVER];
+
+	if (!k->probed[0].key || c->syns != 1 || server->packets || server->rsts || c->n_icmp)
+		return false;
+	uint64_t key = probed_key(k, c);
+	for (unsigned i = 0; i < PROBERS && k->probed[i].key; i++)
+		if (k->probed[i].key == key)
+			return is_near(k->probed[i].t_ns, c);
+	return false;
 }
 
 static void tell_server(const struct server *s, const struct conn *c, struct capture_context *out)
@@ -348,7 +390,7 @@ void capture_known_context(const struct capture_known *k, const struct conn *c,
 	const struct server *server = find_server(k, key_of(k, &c->server));
 	const struct client *client = find_client(k, key_of(k, &c->client));
 
-	*out = (struct capture_context){.distance = -1, .other_distance = -1, .prober = is_prober(k, c)};
+	*out = (struct capture_context){.distance = -1, .other_distance = -1, .prober = is_prober(k, c) || is_probed(k, c)};
 	if (server)
 		tell_server(server, c, out);
 	if (client)

@@ -240,6 +240,7 @@ struct report *build_begin(struct builder *b, const struct diag *d, const char *
 	r->target_input = arena_strdup(&r->arena, t->plan->input);
 	r->target_name = arena_strdup(&r->arena, t->plan->name);
 	r->target = t->plan->target;
+	r->way = arena_strdup(&r->arena, t->plan->way);
 	fill_vantage(b);
 	events_as_evidence(b);
 	return r;

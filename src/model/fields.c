@@ -123,6 +123,7 @@ FIELDS(plan, REQUIRED(plan, input), FIELD(plan, name), FIELD(plan, target), FIEL
        FIELD(plan, rcpt_to), FIELD(plan, user), FIELD(plan, sandbox), FIELD(plan, packets),
        FIELD(plan, max_hops));
 NOT_SAVED(plan, auth_secret)
+NOT_SAVED(plan, way)                 /* a case is one run, and is replayed alone */
 NOT_SAVED(plan, repeat)              /* a round is a run of its own */
 NOT_SAVED(plan, interval_ns)
 NOT_SAVED(plan, signatures)          /* a line each */

@@ -39,6 +39,7 @@ struct plan {
 	const char *sibling, *sibling_greeting;
 	const char *interface;   /* -i, or NULL: by route */
 	struct addr source;      /* -s, or ADDR_NONE: by route */
+	const char *way;         /* of several -i or -s, by each of which the target is judged, this one; or NULL */
 	const char *netns;       /* --netns, or NULL */
 	const char *hostname;    /* of this machine */
 	struct plan_port ports[PLAN_MAX_PORTS]; /* tested ones first, in the order given */

@@ -220,6 +220,7 @@ struct report {
 	int64_t started_ns;  /* wall clock */
 	double elapsed_ms;
 	const char *target_input, *target_name;
+	const char *way; /* plan.way: it tells this report from those of the other ways; or NULL */
 	struct addr target;
 	struct report_vantage vantage;
 	const struct report_port *ports;

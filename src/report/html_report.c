@@ -299,7 +299,7 @@ void html_report(struct html *h)
 
 	html(h, "<article id=\"r%u\" aria-labelledby=\"r%u-t\">\n<header><h2 id=\"r%u-t\"><bdi>%s</bdi>"
 		"</h2>\n<p class=\"lead\"><bdi>%s</bdi></p>\n",
-	     h->number, h->number, h->number, phrase_target(&h->scratch, r), r->summary);
+	     h->number, h->number, h->number, phrase_target_and_way(&h->scratch, r), r->summary);
 	if (r->n_ports)
 		verdict(h);
 	vantage(h);

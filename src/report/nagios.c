@@ -128,9 +128,14 @@ void nagios_add(struct nagios *n, const struct report *r)
 	const char *input = r->target_input ? r->target_input : address;
 	bool same = strcmp(input, address) == 0;
 	const char *who = same ? address : arena_printf(a, "%s [%s]", plain(a, input), address);
+	const char *values = same ? address : arena_printf(a, "%s %s", input, address);
+	if (r->way) {
+		who = arena_printf(a, "%s by %s", who, r->way);
+		values = arena_printf(a, "%s %s", values, r->way);
+	}
 	for (unsigned i = 0; i < r->n_ports; i++) {
 		s = worse(s, status_of_port(&r->ports[i]));
-		add_perf(n, label(a, same ? address : arena_printf(a, "%s %s", input, address)), &r->ports[i]);
+		add_perf(n, label(a, values), &r->ports[i]);
 	}
 	add_line(n, s, arena_printf(a, "%s: %s", who, plain(a, r->summary ? r->summary : "")));
 }

@@ -422,7 +422,7 @@ int render_row(const struct report *r, const struct text_options *opt, FILE *out
 	const char *before = "";
 
 	pen_start(&pen, 0, 4);
-	pen_text(&pen, STYLE_PLAIN, "%s  ", phrase_target(&a, r));
+	pen_text(&pen, STYLE_PLAIN, "%s  ", phrase_target_and_way(&a, r));
 	for (unsigned i = 0; i < r->n_ports && i < PORTS_MAX; i++) {
 		const struct report_port *p = &r->ports[i];
 		const char *own = fate(&a, r, p), *ports = "";

@@ -327,6 +327,16 @@ const char *phrase_target(struct arena *a, const struct report *r)
 	return one;
 }
 
+const char *phrase_target_and_way(struct arena *a, const struct report *r)
+{
+	const char *target = phrase_target(a, r);
+	struct addr source;
+
+	if (!r->way)
+		return target;
+	return arena_printf(a, "%s %s %s", target, addr_parse(&source, r->way) ? "from" : "through", r->way);
+}
+
 const char *phrase_encryption(struct arena *a, const struct report_port *p)
 {
 	const struct report_smtp *s = &p->smtp;

@@ -37,7 +37,7 @@ static const char *overall(struct page *pg)
 static void print_title(struct page *pg)
 {
 	pen_start(&pg->pen, 0, 2);
-	pen_text(&pg->pen, STYLE_BOLD, "%s:", phrase_target(&pg->scratch, pg->r));
+	pen_text(&pg->pen, STYLE_BOLD, "%s:", phrase_target_and_way(&pg->scratch, pg->r));
 	pen_text(&pg->pen, STYLE_PLAIN, " %s", overall(pg));
 	pen_end(&pg->pen);
 }
@@ -228,9 +228,12 @@ static void print_page(struct page *pg)
 
 static void print_quiet(struct page *pg)
 {
-	char target[ADDR_TEXT_MAX];
+	char address[ADDR_TEXT_MAX];
+	const char *target = addr_text(&pg->r->target, address);
 
-	addr_text(&pg->r->target, target);
+	/* one field, as ss(8) writes an address on an interface */
+	if (pg->r->way)
+		target = arena_printf(&pg->scratch, "%s%%%s", target, pg->r->way);
 	for (unsigned i = 0; i < pg->r->n_ports; i++) {
 		const struct report_port *p = &pg->r->ports[i];
 		struct pen *pen = &pg->pen;

@@ -742,16 +742,16 @@ int render_ticket(const struct report *r, FILE *out)
 	if (all_open(r))
 		pen_paragraph(&pen, 0, STYLE_PLAIN,
 			      arena_printf(&a, "%s: no ticket is needed, all ports are open.",
-					   phrase_target(&a, r)));
+					   phrase_target_and_way(&a, r)));
 	for (unsigned i = 0; i < n_remarks; i++)
 		pen_paragraph(&pen, 0, STYLE_PLAIN,
-			      arena_printf(&a, "%s: %s", phrase_target(&a, r), remarks[i]));
+			      arena_printf(&a, "%s: %s", phrase_target_and_way(&a, r), remarks[i]));
 	for (unsigned i = 0; i < n; i++) {
 		if (i || n_remarks)
 			pen_blank(&pen);
 		pen_paragraph(&pen, 0, STYLE_PLAIN,
 			      arena_printf(&a, "--- For %s: %s of %s", tickets[i].desk,
-					   tickets[i].about, phrase_target(&a, r)));
+					   tickets[i].about, phrase_target_and_way(&a, r)));
 		pen_blank(&pen);
 		fputs(tickets[i].text, out);
 	}

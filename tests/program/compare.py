@@ -136,6 +136,14 @@ class Machines(Case):
         # what check prints compare takes, too, and passes over the comparison
         again = self.compare("-", status=1, stdin=done.stdout)
         self.assertEqual(len(again), 1)
+        quiet = run("-q", "--no-path", "-i", "eth0", "-i", "eth1", "-p", "587", TARGET).stdout.decode().splitlines()
+        self.assertEqual(quiet[:2], [f"{TARGET}%eth0 587 open", f"{TARGET}%eth1 587 open"])
+        told = run("--nagios", "--no-path", "-i", "eth0", "-i", "eth1", "-p", "587", TARGET).stdout.decode()
+        for name in ("eth0", "eth1"):
+            self.assertIn(f"{TARGET} by {name}: Port 587 is open.", told)
+            self.assertIn(f"'{TARGET} {name} 587 open'=1", told)
+        text = run("--no-path", "-t", "1", "-s", "10.0.0.2", "-s", "10.9.0.2", "-p", "587", TARGET).stdout.decode()
+        self.assertIn(f"{TARGET} from 10.9.0.2: ", text)
         ticket = run("--ticket", "--no-path", "-i", "eth0", "-i", "eth1", "-p", "25", TARGET).stdout
         self.assertIn(b"through eth1", ticket)
         quiet = run("-q", "--no-path", "-i", "eth0", "-i", "eth1", "-p", "25", TARGET).stdout.decode().splitlines()

@@ -286,6 +286,9 @@ def probes(f):
     other = Flow(f.capture, server="192.0.2.200")
     other.c(SYN, at=2.6, window=64240, options=f.SYN_OPTIONS)
     Flow(f.capture, server="192.0.2.201", sport=40001, at=2.7).healthy()
+    # whether the port answers at all, the prober asks from a port of its own; nobody probed the way to 587
+    for sport, dport in ((40002, 25), (40003, 587)):
+        Flow(f.capture, sport=sport, dport=dport).c(SYN, at=3.0, window=64240, options=f.SYN_OPTIONS)
 
 
 @case

@@ -20,7 +20,7 @@ sys.path.insert(0, str(HERE))
 import validate  # noqa: E402
 
 # Additions of the project to the contract's fields: a document without them is good.
-OPTIONAL = {"controls", "not_looked", "notes", "rule", "seen_as", "tunnel", "user"}
+OPTIONAL = {"controls", "login", "not_looked", "notes", "rule", "seen_as", "tunnel", "user"}
 
 FINDING = {
     "mechanism": "tcp-reset", "place": "host", "direction": "inbound", "confidence": 0.9,
