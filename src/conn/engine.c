@@ -80,7 +80,7 @@ void engine_revive(struct engine *e, struct track *t)
 
 static struct ghost *ghost_of(const struct engine *e, const struct key *k)
 {
-	return &e->ghosts[k->hash % GHOST_COUNT];
+	return &e->ghosts[table_key_plain(k) % GHOST_COUNT];
 }
 
 static void ghost_add(struct engine *e, const struct track *t)

@@ -139,6 +139,15 @@ void table_key_of(const struct table *t, const struct track *track, struct key *
 			    : hash_v6(t, out, ports_of(out));
 }
 
+uint64_t table_key_plain(const struct key *k)
+{
+	uint64_t ports = ports_of(k) ^ 0x9e3779b97f4a7c15;
+
+	if (k->family == ADDR_V4)
+		return mix((uint64_t)get32(k->addr[0]) << 32 | get32(k->addr[1]), ports);
+	return mix(mix(get64(k->addr[0]), get64(k->addr[0] + 8) ^ ports) ^ get64(k->addr[1]), get64(k->addr[1] + 8) ^ ports);
+}
+
 bool table_matches(const struct track *t, const struct key *k)
 {
 	const uint8_t *a = t->addr[0], *b = k->addr[0];

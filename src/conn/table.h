@@ -42,6 +42,9 @@ void table_clear(struct table *t);
 void table_key(const struct table *t, uint8_t family, const uint8_t *src, uint16_t sport,
 	       const uint8_t *dst, uint16_t dport, struct key *out);
 void table_key_of(const struct table *t, const struct track *track, struct key *out);
+/* A hash without the seed: for a table of fixed size whose entries push each other out, so that the same file
+ * has the same ones pushed out in every run. */
+uint64_t table_key_plain(const struct key *k);
 
 struct track *table_find(const struct table *t, const struct key *k); /* NULL: none */
 /* A zeroed track with its ends filled; the key must not be there. NO_TRACK: no room. */

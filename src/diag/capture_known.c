@@ -89,17 +89,18 @@ static uint64_t mix(uint64_t a, uint64_t b)
 	return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
+/* Its set does not depend on the seed: who is forgotten when a set is full is the same in every run, and so is
+ * what the same file says. Who fills a set on purpose makes no more forgotten than who fills all of them. */
 static uint64_t key_of(const struct capture_known *k, const struct addr *a)
 {
 	uint64_t half[2];
 
 	memcpy(half, a->bytes, sizeof(half));
+	uint64_t set = mix(mix(half[0] ^ a->family, half[1] ^ 0x9e3779b97f4a7c15), 0xd6e8feb86659fd93) % SETS;
 	uint64_t key = mix(half[0] ^ k->seed ^ a->family, half[1] ^ 0x9e3779b97f4a7c15);
-	key = mix(key ^ k->seed, 0xd6e8feb86659fd93);
-	return key ? key : 1;
+	key = mix(key ^ k->seed, 0xd6e8feb86659fd93) / SETS;
+	return (key ? key : 1) * SETS + set;
 }
-
-/* ---- lookup ---- */
 
 /* WAYS: none. */
 static unsigned way_of(const uint64_t set[WAYS], uint64_t key)

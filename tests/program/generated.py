@@ -109,11 +109,13 @@ def main():
     with tempfile.TemporaryDirectory() as directory:
         capture, truth = pathlib.Path(directory, "made.pcap"), pathlib.Path(directory, "made.truth")
         subprocess.run([options.gencap, "-n", options.connections, "-s", options.seed, capture, truth], check=True)
-        done = subprocess.run([options.smtpblame, "read", "--json", capture], stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, check=False)
+        done, again = (subprocess.run([options.smtpblame, "read", "--json", capture], stdin=subprocess.DEVNULL,
+                                      stdout=subprocess.PIPE, check=False) for _ in range(2))
         wrong, table = compare(read_truth(truth), done.stdout.decode().splitlines())
     for kind in sorted(table, key=str):
         print(f"{kind}: {dict(table[kind])}")
+    if again.stdout != done.stdout:
+        wrong.append("a second run says something else")
     if done.returncode != 1:
         wrong.append(f"exit status {done.returncode}, not 1")
     print("\n".join(wrong[:20]))
