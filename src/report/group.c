@@ -5,6 +5,25 @@
 
 #include "report/phrase.h"
 
+/* --- sentences that differ in nothing but the port ---------------------------- */
+
+/* With a mark in place of the port's number. */
+static const char *without_port(struct arena *a, const char *text, unsigned port)
+{
+	const char *out = "", *at, *word = arena_printf(a, "ort %u", port);
+
+	for (; text && (at = strstr(text, word)); text = at + strlen(word)) {
+		bool longer = at[strlen(word)] >= '0' && at[strlen(word)] <= '9';
+		out = arena_printf(a, "%s%.*s%s", out, (int)(at - text), text, longer ? word : "ort #");
+	}
+	return arena_printf(a, "%s%s", out, text ? text : "");
+}
+
+static bool same_but_port(struct arena *a, const char *x, unsigned x_port, const char *y, unsigned y_port)
+{
+	return same_text(x, y) || (x && y && strcmp(without_port(a, x, x_port), without_port(a, y, y_port)) == 0);
+}
+
 /* --- the same fate ---------------------------------------------------------- */
 
 static bool same_end(const struct hop_end *a, const struct hop_end *b)
@@ -14,7 +33,7 @@ static bool same_end(const struct hop_end *a, const struct hop_end *b)
 
 static bool same_culprit(const struct culprit *a, const struct culprit *b)
 {
-	return a->kind == b->kind && same_text(a->text, b->text) && a->error == b->error &&
+	return a->kind == b->kind && a->error == b->error &&
 	       same_text(a->type, b->type) && same_text(a->table, b->table) &&
 	       same_text(a->chain, b->chain) && same_text(a->hook, b->hook) &&
 	       same_text(a->verdict, b->verdict) && same_text(a->family, b->family) &&
@@ -53,6 +72,15 @@ static bool same_hops(const struct finding *a, const struct finding *b)
 	return same_end(&a->hop_from, &b->hop_from) && same_end(&a->hop_to, &b->hop_to);
 }
 
+/* A culprit without words of its own has the summary's, which are told of each port. */
+static bool same_words(struct arena *a, const struct finding *x, unsigned x_port, const struct finding *y,
+		       unsigned y_port)
+{
+	bool echo = same_text(x->culprit.text, x->summary) && same_text(y->culprit.text, y->summary);
+
+	return echo || same_but_port(a, x->culprit.text, x_port, y->culprit.text, y_port);
+}
+
 static bool same_finding(const struct finding *a, const struct finding *b)
 {
 	return a->mechanism == b->mechanism && a->place == b->place &&
@@ -61,13 +89,14 @@ static bool same_finding(const struct finding *a, const struct finding *b)
 	       same_culprit(&a->culprit, &b->culprit);
 }
 
-static bool same_fate(const struct report_port *a, const struct report_port *b)
+static bool same_fate(struct arena *arena, const struct report_port *a, const struct report_port *b)
 {
 	if (a->state != b->state || a->would != b->would || a->n_findings != b->n_findings ||
 	    a->upstream_tested != b->upstream_tested)
 		return false;
 	for (unsigned i = 0; i < a->n_findings; i++)
-		if (!same_finding(&a->findings[i], &b->findings[i]))
+		if (!same_finding(&a->findings[i], &b->findings[i]) ||
+		    !same_words(arena, &a->findings[i], a->port, &b->findings[i], b->port))
 			return false;
 	return a->n_findings > 0 || same_text(a->summary, b->summary);
 }
@@ -94,7 +123,7 @@ unsigned group_all(struct arena *a, const struct report *r, const struct group *
 		n++;
 		g->ports = ports;
 		for (unsigned k = i; k < r->n_ports; k++) {
-			if (k != i && (told[k] || !same_fate(&r->ports[i], &r->ports[k])))
+			if (k != i && (told[k] || !same_fate(a, &r->ports[i], &r->ports[k])))
 				continue;
 			told[k] = true;
 			ports[g->n_ports++] = &r->ports[k];
@@ -115,19 +144,6 @@ const char *group_ports(struct arena *a, const struct group *g)
 
 /* --- sentences and evidence ------------------------------------------------- */
 
-/* The summary with a mark in place of its port's number. */
-static const char *without_port(struct arena *a, const struct report_port *p, unsigned index)
-{
-	const char *text = p->findings[index].summary, *out = "", *at;
-	const char *word = arena_printf(a, "ort %u", p->port);
-
-	for (; text && (at = strstr(text, word)); text = at + strlen(word)) {
-		bool longer = at[strlen(word)] >= '0' && at[strlen(word)] <= '9';
-		out = arena_printf(a, "%s%.*s%s", out, (int)(at - text), text, longer ? word : "ort #");
-	}
-	return arena_printf(a, "%s%s", out, text ? text : "");
-}
-
 unsigned group_summaries(struct arena *a, const struct group *g, unsigned index,
 			 const char *const **out)
 {
@@ -141,11 +157,11 @@ unsigned group_summaries(struct arena *a, const struct group *g, unsigned index,
 		if (told[i] || !text)
 			continue;
 		for (unsigned k = i + 1; k < g->n_ports; k++) {
-			if (told[k] || strcmp(without_port(a, g->ports[i], index),
-					      without_port(a, g->ports[k], index)) != 0)
+			const char *other = g->ports[k]->findings[index].summary;
+			if (told[k] || !same_but_port(a, text, g->ports[i]->port, other, g->ports[k]->port))
 				continue;
 			told[k] = true;
-			if (!same_text(text, g->ports[k]->findings[index].summary))
+			if (!same_text(text, other))
 				others = arena_printf(a, "%s%s%u", others, *others ? ", " : "",
 						      g->ports[k]->port);
 		}
@@ -175,16 +191,31 @@ bool group_is_command(const char *remedy)
 
 struct steps {
 	struct group_step *list;
+	struct {
+		const char *sentence; /* as the first port has it */
+		unsigned port;        /* that one */
+		const char *others;   /* "465, 587": that have the like */
+	} *origins;                   /* of each step */
 	unsigned n, n_ports_remedies; /* the second: of all ports together, a bound for all lists */
 };
 
-static struct group_step *step_of(struct arena *a, struct steps *s, const char *sentence)
+static struct group_step *step_of(struct arena *a, struct steps *s, const char *sentence, unsigned port)
 {
 	struct group_step *step;
 
-	for (unsigned i = 0; i < s->n; i++)
-		if (sentence && same_text(s->list[i].sentence, sentence))
-			return &s->list[i];
+	for (unsigned i = 0; i < s->n && sentence; i++) {
+		const char *first = s->origins[i].sentence;
+		if (!first || !same_but_port(a, first, s->origins[i].port, sentence, port))
+			continue;
+		const char *others = s->origins[i].others;
+		if (!same_text(first, sentence)) {
+			s->origins[i].others = arena_printf(a, "%s%s%u", others ? others : "", others ? ", " : "", port);
+			s->list[i].sentence = arena_printf(a, "%s (Likewise %s.)", first, s->origins[i].others);
+		}
+		return &s->list[i];
+	}
+	s->origins[s->n].sentence = sentence;
+	s->origins[s->n].port = port;
 	step = &s->list[s->n++];
 	step->sentence = sentence;
 	step->commands = arena_alloc(a, s->n_ports_remedies * sizeof(*step->commands));
@@ -210,6 +241,7 @@ unsigned group_steps(struct arena *a, const struct group *g, unsigned index,
 	for (unsigned i = 0; i < g->n_ports; i++)
 		s.n_ports_remedies += g->ports[i]->findings[index].n_remedy;
 	s.list = arena_alloc(a, (s.n_ports_remedies + 1) * sizeof(*s.list));
+	s.origins = arena_alloc(a, (s.n_ports_remedies + 1) * sizeof(*s.origins));
 	*out = s.list;
 	for (unsigned i = 0; i < g->n_ports; i++) {
 		const struct finding *f = &g->ports[i]->findings[index];
@@ -217,7 +249,7 @@ unsigned group_steps(struct arena *a, const struct group *g, unsigned index,
 		for (unsigned k = 0; k < f->n_remedy; k++) {
 			bool command = group_is_command(f->remedy[k]);
 			if (!step || !command)
-				step = step_of(a, &s, command ? NULL : f->remedy[k]);
+				step = step_of(a, &s, command ? NULL : f->remedy[k], g->ports[i]->port);
 			if (command)
 				add_command(&s, step, f->remedy[k]);
 		}

@@ -112,8 +112,8 @@ static void session(struct html *h, const struct group *g)
 
 	for (unsigned i = 0; i < n; i++)
 		fact(h, lines[i].label,
-		     lines[i].ports ? arena_printf(&h->scratch, "%s (port %s)", lines[i].text,
-						   lines[i].ports)
+		     lines[i].ports ? arena_printf(&h->scratch, "%s (port%s %s)", lines[i].text,
+						   strchr(lines[i].ports, ',') ? "s" : "", lines[i].ports)
 				    : lines[i].text);
 }
 

@@ -13,8 +13,8 @@ void text_session(struct page *pg, const struct group *g)
 
 	for (unsigned i = 0; i < n; i++)
 		page_labelled(pg, lines[i].label,
-			      lines[i].ports ? arena_printf(&pg->scratch, "%s (port %s)",
-							    lines[i].text, lines[i].ports)
+			      lines[i].ports ? arena_printf(&pg->scratch, "%s (port%s %s)", lines[i].text,
+							    strchr(lines[i].ports, ',') ? "s" : "", lines[i].ports)
 					     : lines[i].text);
 }
 

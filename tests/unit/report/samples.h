@@ -536,6 +536,24 @@ static const struct report logins = {
 	.summary = "Ports 465 and 587 are open; port 2525 is refused.",
 };
 
+/* --- the same of each port, but for its number ----------------------------------- */
+
+#define CLOSED(n, name, more)                                                           \
+	{.port = n, .service = name, .state = STATE_REFUSED, .summary = "It refuses port " #n ".", \
+	 .upstream_tested = true, NO_TIMES, .n_findings = 1,                            \
+	 .findings = (const struct finding[]){                                          \
+		{.mechanism = MECH_TCP_RESET, .place = PLACE_DESTINATION, .confidence = 0.95, \
+		 .culprit = {.kind = CULPRIT_SERVER, .text = "It refuses port " #n more "."}, \
+		 .summary = "It refuses port " #n more ".", .rule = "some-rule",        \
+		 .remedy = (const char *const[]){"Check the port: nobody is at port " #n ".", "Ask the operator."}, \
+		 .n_remedy = 2}}}
+static const struct report_port closed_ports[] = {
+	CLOSED(25, "smtp", ""), CLOSED(465, "submissions", ""), CLOSED(587, "submission", " for now")};
+static const struct report closed = {
+	MX, .elapsed_ms = 180.25, .ports = closed_ports, .n_ports = 3,
+	.summary = "Ports 25, 465 and 587 are refused.",
+};
+
 struct sample {
 	const char *name;
 	const struct report *report;
@@ -548,6 +566,7 @@ static const struct sample samples[] = {
 	{"unreachable", &unreachable}, {"nothing", &nothing},         {"rejected", &rejected},
 	{"inspected", &inspected},     {"reset-in-tls", &reset_in_tls}, {"masked", &masked},
 	{"limited", &limited},         {"stalled", &stalled},         {"logins", &logins},
+	{"closed", &closed},
 };
 
 static inline const struct report *find_sample(const char *name)

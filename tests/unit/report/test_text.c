@@ -56,6 +56,7 @@ static const struct golden {
 	{"nothing", {.width = 80, .verbose = true}},
 	{"rejected", {.width = 80}},
 	{"logins", {.width = 80}},
+	{"closed", {.width = 80}},
 	{"logins", {.width = 80, .quiet = true}},
 };
 

@@ -225,7 +225,7 @@ def exit_status(text, *args):
 def named(lines):
     names = ["healthy", "blocked", "firewall", "local-error", "intercepted", "undecided", "hostile",
              "bare", "kinds", "unreachable", "rejected", "inspected", "reset-in-tls", "masked",
-             "limited", "stalled", "logins", "error"]
+             "limited", "stalled", "logins", "closed", "error"]
     docs = [json.loads(line) for line in lines]
     assert len(names) == len(docs), "samples.h has other samples"
     return dict(zip(names, docs)) | dict(enumerate(OTHERS))
