@@ -173,8 +173,9 @@ static void take_remedies(struct merge *m, struct finding *f, const char *const 
 		list[n] = first[n];
 		n++;
 	}
+	/* nor is anybody told to count by --repeat what that has just counted */
 	for (unsigned i = 0; keep && i < f->n_remedy && n < REMEDIES_MAX; i++)
-		if (!asks_with_ticket(f, f->remedy[i]))
+		if (!asks_with_ticket(f, f->remedy[i]) && !strstr(f->remedy[i], "`--repeat "))
 			list[n++] = f->remedy[i];
 	f->remedy = list;
 	f->n_remedy = n;

@@ -142,14 +142,6 @@ static void finding(struct html *h, const struct group *g, unsigned index)
 	steps(h, g, index);
 }
 
-/* Without a packet nothing has vanished yet. */
-static const char *what_happens(const struct html *h, const struct report_port *p, unsigned index)
-{
-	return h->r->inspect && p->would == WOULD_MAYBE
-		       ? "only a packet can tell"
-		       : phrase_mechanism(p->findings[index].mechanism);
-}
-
 static void group(struct html *h, const struct group *g)
 {
 	const struct report_port *p = g->ports[0];
@@ -160,13 +152,13 @@ static void group(struct html *h, const struct group *g)
 	html(h, "%s %s <span class=\"state %s\">%s</span>", g->n_ports > 1 ? "Ports" : "Port",
 	     group_ports(&h->scratch, g), html_tone(h->r, p), phrase_state(h->r, p));
 	if (p->n_findings == 1)
-		html(h, " %s", what_happens(h, p, 0));
+		html(h, " %s", phrase_what(h->r, p, 0));
 	html(h, "</h4>\n");
 	if (p->n_findings != 1 && p->summary && !(p->n_findings && same_text(p->summary, p->findings[0].summary)))
 		html(h, "<p><bdi>%s</bdi></p>\n", p->summary);
 	for (unsigned i = 0; i < p->n_findings; i++) {
 		if (p->n_findings > 1)
-			html(h, "<h5 class=\"layer\">%u. %s</h5>\n", i + 1, what_happens(h, p, i));
+			html(h, "<h5 class=\"layer\">%u. %s</h5>\n", i + 1, phrase_what(h->r, p, i));
 		finding(h, g, i);
 	}
 	html(h, "</section>\n");

@@ -36,6 +36,19 @@ const char *phrase_mechanism(enum mechanism m)
 	return "";
 }
 
+const char *phrase_what(const struct report *r, const struct report_port *p, unsigned index)
+{
+	enum mechanism m = p->findings[index].mechanism;
+
+	if (r->inspect && p->would == WOULD_MAYBE)
+		return "only a packet can tell"; /* without one nothing has vanished yet */
+	if (p->state == STATE_REFUSED && m == MECH_TCP_RESET)
+		return "nothing listens there, the destination itself answers so (RST)";
+	if (p->state == STATE_REFUSED && m == MECH_ICMP_UNREACHABLE)
+		return "nothing listens there, the destination itself answers so (ICMP)";
+	return phrase_mechanism(m);
+}
+
 const char *phrase_percent(struct arena *a, double confidence)
 {
 	int percent = (int)(confidence * 100 + 0.5);

@@ -8,6 +8,9 @@
 /* "packets vanish without an answer": goes on after "Port 25, blocked: ". */
 const char *phrase_mechanism(enum mechanism m);
 
+/* The same as the heading of a port's finding, with what the port's state adds. */
+const char *phrase_what(const struct report *r, const struct report_port *p, unsigned index);
+
 /* "very likely (90%)"; "not known" for CONFIDENCE_NONE. */
 const char *phrase_confidence(struct arena *a, double confidence);
 

@@ -187,20 +187,12 @@ static void group_heading(struct page *pg, const struct group *g, const char *me
 	pen_end(pen);
 }
 
-/* Without a packet nothing has vanished yet. */
-static const char *heading_words(const struct page *pg, const struct report_port *p)
-{
-	if (pg->r->inspect && p->would == WOULD_MAYBE)
-		return "only a packet can tell";
-	return phrase_mechanism(p->findings[0].mechanism);
-}
-
 static void print_group(struct page *pg, const struct group *g)
 {
 	const struct report_port *first = g->ports[0];
 	bool single = first->n_findings == 1;
 
-	group_heading(pg, g, single ? heading_words(pg, first) : NULL);
+	group_heading(pg, g, single ? phrase_what(pg->r, first, 0) : NULL);
 	/* with one finding the port's sentence only repeats that one's, with several often the first's */
 	if (!single && !(first->n_findings && same_text(first->summary, first->findings[0].summary)))
 		pen_paragraph(&pg->pen, 2, STYLE_PLAIN, first->summary);
@@ -209,7 +201,7 @@ static void print_group(struct page *pg, const struct group *g)
 			pen_blank(&pg->pen);
 			pen_start(&pg->pen, 2, 5);
 			pen_text(&pg->pen, STYLE_BOLD, "%u. %s", i + 1,
-				 phrase_mechanism(first->findings[i].mechanism));
+				 phrase_what(pg->r, first, i));
 			pen_end(&pg->pen);
 		}
 		print_finding(pg, g, i);
