@@ -10,7 +10,7 @@ static const struct rule rows[] = {
 		.state = STATE_INTERCEPTED, .mechanism = MECH_INTERCEPTION, .placed = true,
 		.place = PLACE_UNKNOWN, .culprit = CULPRIT_MIDDLEBOX, .confidence = NOWHERE,
 		.summary = "{Somebody} answers port {port} in the place of {target}: {hop-words} completes the handshake for SYNs whose TTL does not reach the server.",
-		.remedy = {"What you send to port {port} is read and relayed by that device. Ask {place-owner} why; until then use TLS with certificate checks only.", REMEDY_SUBMISSION},
+		.remedy = {"What you send to port {port} {read-on-way}", REMEDY_SUBMISSION},
 		.why = "a SYN-ACK for a TTL at which the control is still on its way can't come from the target",
 	},
 	{
@@ -20,7 +20,7 @@ static const struct rule rows[] = {
 		.state = STATE_INTERCEPTED, .mechanism = MECH_INTERCEPTION, .placed = true,
 		.place = PLACE_UNKNOWN, .culprit = CULPRIT_MIDDLEBOX, .confidence = NOWHERE,
 		.summary = "{Somebody} answers port {port} in the place of {target}: its SYN-ACK was made by another stack than those of the other ports, came from the near half of the way, and sooner than any of those ever did.",
-		.remedy = {"What you send to port {port} is read and relayed by that device. Ask {place-owner} why; until then use TLS with certificate checks only.", REMEDY_SUBMISSION},
+		.remedy = {"What you send to port {port} {read-on-way}", REMEDY_SUBMISSION},
 		.why = "balancers and forwarded ports make another stack, too, but at the server's site, as far and as slow as the rest of it; no certificate vouches for who answers",
 	},
 	{
@@ -29,7 +29,7 @@ static const struct rule rows[] = {
 		.state = STATE_INTERCEPTED, .mechanism = MECH_INTERCEPTION, .placed = true,
 		.place = PLACE_UNKNOWN, .culprit = CULPRIT_MIDDLEBOX, .confidence = NOWHERE,
 		.summary = "{Somebody} answers port {port} for whatever address is called: documentation addresses, which are nobody's, complete the handshake, too.",
-		.remedy = {"What you send to port {port} is read and relayed by that device. Ask {place-owner} why; until then use TLS with certificate checks only.", REMEDY_SUBMISSION},
+		.remedy = {"What you send to port {port} {read-on-way}", REMEDY_SUBMISSION},
 		.why = "two addresses that belong to nobody answer on this port and not on another, and the target's own answer comes from no farther than theirs",
 	},
 	{

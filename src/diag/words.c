@@ -413,6 +413,20 @@ static const char *w_place_owner(const struct words *w)
 	return "the provider of this connection";
 }
 
+/* Of a device that answers in the server's place: what comes of what one says there, and what to do.
+ * Only where a certificate verified is TLS a way past it; what it alters is told beside this. */
+static const char *w_read_on_way(const struct words *w)
+{
+	if (fact_seen(w->facts, F_TLS_VERIFIED))
+		return arena_printf(w->arena,
+				    "passes through that device, which can read what is not encrypted. Ask %s why; until "
+				    "then use TLS with certificate checks only: the server's own certificate came through.",
+				    w_place_owner(w));
+	return arena_printf(w->arena,
+			    "ends at that device, which can read all of it, and no certificate there vouches for the "
+			    "server. Ask %s why; until then send no password through.", w_place_owner(w));
+}
+
 static const char *hop_words(const struct words *w, unsigned ttl, const struct addr *a)
 {
 	if (ttl == 0)
@@ -715,6 +729,7 @@ static const struct {
 	{"somebody", w_somebody},
 	{"Somebody", w_somebody_first},
 	{"place-owner", w_place_owner},
+	{"read-on-way", w_read_on_way},
 	{"hop-words", w_hop_words},
 	{"ask-owner", w_ask_owner},
 	{"ask-provider", w_ask_provider},

@@ -233,6 +233,21 @@ static void add_command(const struct steps *s, struct group_step *step, const ch
 	commands[step->n_commands++] = command;
 }
 
+/* A sentence without commands that an earlier finding of the port has, too. */
+static bool told_before(const struct report_port *p, unsigned index, unsigned at)
+{
+	const struct finding *f = &p->findings[index];
+	const char *sentence = f->remedy[at];
+
+	if (group_is_command(sentence) || (at + 1 < f->n_remedy && group_is_command(f->remedy[at + 1])))
+		return false;
+	for (unsigned i = 0; i < index; i++)
+		for (unsigned k = 0; k < p->findings[i].n_remedy; k++)
+			if (same_text(p->findings[i].remedy[k], sentence))
+				return true;
+	return false;
+}
+
 unsigned group_steps(struct arena *a, const struct group *g, unsigned index,
 		     const struct group_step **out)
 {
@@ -248,6 +263,8 @@ unsigned group_steps(struct arena *a, const struct group *g, unsigned index,
 		struct group_step *step = NULL;
 		for (unsigned k = 0; k < f->n_remedy; k++) {
 			bool command = group_is_command(f->remedy[k]);
+			if (told_before(g->ports[i], index, k))
+				continue;
 			if (!step || !command)
 				step = step_of(a, &s, command ? NULL : f->remedy[k], g->ports[i]->port);
 			if (command)

@@ -156,7 +156,11 @@ static void print_row(struct page *pg, const struct report_port *p, const struct
 			pen_end(pen);
 			pen_start(pen, c->text, c->text);
 		}
-		pen_text(pen, STYLE_PLAIN, i ? "then %s" : "%s", where_brief(pg, p, &p->findings[i]));
+		const char *where = where_brief(pg, p, &p->findings[i]);
+		if (i > 0 && same_text(where, where_brief(pg, p, &p->findings[i - 1])))
+			pen_text(pen, STYLE_PLAIN, "and there: %s", phrase_what(pg->r, p, i));
+		else
+			pen_text(pen, STYLE_PLAIN, i ? "then %s" : "%s", where);
 	}
 	pen_end(pen);
 }
