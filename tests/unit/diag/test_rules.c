@@ -269,6 +269,33 @@ static void test_login_is_told(void **state)
 		     "issuer certificate).");
 }
 
+/* What a device that answers in the server's place reads depends on the certificate that comes through. */
+static void expect_advice_on_the_way(bool verified, const char *words)
+{
+	struct scene *s = scene_new(false);
+
+	usual_host(s);
+	answered(s, 443, FARTTL);
+	unsigned f = answered(s, 25, 62);
+	said(s, f, STAGE_GREETING, 220, "mx.example.com ESMTP", NULL);
+	said(s, f, STAGE_EHLO, 250, "mx.example.com", plain_ehlo);
+	said(s, f, STAGE_STARTTLS, 220, "go ahead", NULL);
+	shown(s, f, "CN=mx.example.com", "CN=ca", "aa", verified);
+	session_end(s, f, STAGE_QUIT, SESSION_DONE, NULL);
+	early_syn_acks(s);
+	const struct finding *first = &finish(s)->ports[0].findings[0];
+	assert_string_equal(first->rule, "path-intercepted");
+	assert_non_null(strstr(first->remedy[0], words));
+	scene_free(s);
+}
+
+static void test_advice_fits_what_came_through(void **state)
+{
+	(void)state;
+	expect_advice_on_the_way(true, "use TLS with certificate checks only");
+	expect_advice_on_the_way(false, "no certificate there vouches for the server");
+}
+
 /* A greeting that proves nothing is told where no certificate vouches for the server. */
 static void expect_greeting_note(const char *text, bool verified, const char *note)
 {
@@ -476,6 +503,7 @@ int main(void)
 		cmocka_unit_test(test_rows_are_sound),
 		cmocka_unit_test(test_no_row_is_shadowed),
 		cmocka_unit_test(test_login_is_told),
+		cmocka_unit_test(test_advice_fits_what_came_through),
 		cmocka_unit_test(test_foreign_greeting_is_told),
 		cmocka_unit_test(test_one_banner_behind_several),
 		cmocka_unit_test(test_match),

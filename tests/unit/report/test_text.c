@@ -301,6 +301,33 @@ static void a_full_disk_is_told(void **state)
 	fclose(full);
 }
 
+/* What else one place does is named, and the place and the same advice are not told twice. */
+static void one_place_twice_is_told_once(void **state)
+{
+	struct text_options opt = {.width = 100};
+	struct report r = intercepted;
+	struct report_port port = intercepted.ports[0];
+	struct finding both[2] = {port.findings[0], port.findings[0]};
+	static const char *const advice[] = {"Port 587 works."};
+
+	(void)state;
+	assert_int_equal(port.n_findings, 2);
+	both[1].mechanism = MECH_STARTTLS_STRIPPED;
+	for (unsigned i = 0; i < 2; i++) {
+		both[i].remedy = advice;
+		both[i].n_remedy = 1;
+	}
+	port.findings = both;
+	r.ports = &port;
+	char *text = rendered(&r, &opt);
+	assert_non_null(strstr(text, "and there: the offer to encrypt (STARTTLS) is taken out"));
+	assert_null(strstr(text, "then the provider"));
+	const char *told = strstr(text, "Port 587 works.");
+	assert_non_null(told);
+	assert_null(strstr(told + 1, "Port 587 works."));
+	free(text);
+}
+
 static int show(int argc, char **argv)
 {
 	struct text_options opt = {.width = (unsigned)atoi(argv[3])};
@@ -325,6 +352,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(commands_stand_whole_on_their_line),
 		cmocka_unit_test(healthy_takes_five_lines),
 		cmocka_unit_test(same_fate_is_told_once),
+		cmocka_unit_test(one_place_twice_is_told_once),
 		cmocka_unit_test(nearest_finding_is_told_once),
 		cmocka_unit_test(a_full_disk_is_told),
 	};
