@@ -195,9 +195,8 @@ static const char *options_words(struct arena *a, const struct answer *s)
 
 static const char *hops_words(struct arena *a, const struct answer *s)
 {
-	int d = path_distance(s->ttl);
-
-	return arena_printf(a, "TTL %u (%d hop%s)", s->ttl, d, d == 1 ? "" : "s");
+	/* as the map of the way counts them: the first router is hop 1, and takes nothing off what it sends itself */
+	return arena_printf(a, "TTL %u (as from hop %d)", s->ttl, path_distance(s->ttl) + 1);
 }
 
 /* ", IP ID 0, DF": IPv6 has neither. */

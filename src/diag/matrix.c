@@ -51,20 +51,32 @@ static void fill_hop(struct builder *b, unsigned ttl, const struct path_places *
 	out->ports = ports;
 }
 
+/* The facts that tell how far the target is, NULL: none do. */
+static const struct port_facts *facts_of_distance(const struct builder *b)
+{
+	const struct port_facts *last = NULL;
+
+	for (unsigned i = 0; i < b->n_tested; i++)
+		if (b->facts[i].dest_ttl && (!last || b->facts[i].ttl_renewed >= last->ttl_renewed))
+			last = &b->facts[i];
+	return last;
+}
+
 void build_path(struct builder *b)
 {
 	const struct tracker *t = &b->d->tracker;
-	unsigned last = t->path.sent ? last_row(b) : 0, dest_ttl = 0;
+	unsigned last = t->path.sent ? last_row(b) : 0;
+	const struct port_facts *f = facts_of_distance(b);
 	struct path_places places;
 
-	for (unsigned i = 0; i < b->n_tested; i++)
-		if (b->facts[i].dest_ttl)
-			dest_ttl = b->facts[i].dest_ttl;
-	path_assign_places(&t->path, dest_ttl, &b->r->vantage.source,
+	/* rows and findings number hops alike: the target's is not the TTL that reaches it where TTLs are renewed */
+	path_assign_places(&t->path, f ? f->dest_hop : 0, &b->r->vantage.source,
 			   t->has_link && t->link.tunnel, &places);
 	struct report_hop *hops = arena_alloc(&b->r->arena, (last + 1) * sizeof(*hops));
-	for (unsigned ttl = 1; ttl <= last; ttl++)
+	for (unsigned ttl = 1; ttl <= last; ttl++) {
 		fill_hop(b, ttl, &places, &hops[ttl - 1]);
+		hops[ttl - 1].hidden = f && f->ttl_renewed && ttl >= f->dest_ttl && ttl < f->dest_hop;
+	}
 	b->r->path = hops;
 	b->r->n_path = last;
 }

@@ -24,9 +24,9 @@ static const char *port_list(struct arena *a, const struct report *r, const bool
 	return arena_printf(a, "port%s %s", total > 1 ? "s" : "", list);
 }
 
-static const char *place_words(const struct report_port *p)
+static const char *place_words(const struct report_port *p, enum place place)
 {
-	switch (p->findings[0].place) {
+	switch (place) {
 	case PLACE_HOST: return " on this machine";
 	case PLACE_GATEWAY: return " at the gateway";
 	case PLACE_ISP: return " in the provider's network";
@@ -57,14 +57,29 @@ static const char *state_words(const struct report_port *p)
 	return "";
 }
 
+/* ", probably at the gateway"; where not even that is so, it says who else it may be. */
+static const char *hedged(struct arena *a, const struct report_port *p, const char *where)
+{
+	const struct finding *f = &p->findings[0];
+
+	if (f->confidence >= CONFIDENCE_SURE)
+		return where;
+	if (f->confidence >= CONFIDENCE_LIKELY)
+		return arena_printf(a, ", probably%s", where);
+	for (unsigned i = 0; i < f->n_candidates; i++)
+		if (f->candidates[i].place != f->place && f->candidates[i].confidence >= CONFIDENCE_WORTH)
+			return arena_printf(a, "%s or%s", where, place_words(p, f->candidates[i].place));
+	return arena_printf(a, ", perhaps%s", where);
+}
+
 /* What sets a port apart from others in the same state. */
 static const char *where_words(struct arena *a, const struct report_port *p)
 {
-	const char *where = p->n_findings && p->state != STATE_NO_SERVICE ? place_words(p) : "";
+	const char *where = p->n_findings && p->state != STATE_NO_SERVICE
+				    ? place_words(p, p->findings[0].place) : "";
 
-	if (*where && p->findings[0].place != PLACE_UNKNOWN &&
-	    p->findings[0].confidence < CONFIDENCE_SURE)
-		where = arena_printf(a, ", probably%s", where);
+	if (*where && p->findings[0].place != PLACE_UNKNOWN)
+		where = hedged(a, p, where);
 	if (p->n_findings && p->state == STATE_REJECTED && p->findings[0].culprit.code / 100 == 4)
 		where = arena_printf(a, "%s for now", where);
 	if (!p->passed_first)

@@ -11,7 +11,7 @@ static const struct rule rows[] = {
 		.state = STATE_BLOCKED, .mechanism = MECH_SESSION_RESET, .placed = true,
 		.place = PLACE_UNKNOWN, .culprit = CULPRIT_MIDDLEBOX, .confidence = NOWHERE,
 		.summary = "{Somebody} resets port {port} {stage}: {hop-words}; the same words draw a RST with a TTL that does not reach {target}.",
-		.remedy = {"{ask-owner}", REMEDY_SUBMISSION},
+		.remedy = {"{ask-owner}", "{ask-other}", REMEDY_SUBMISSION},
 		.why = "on a further connection the words that it was reset for went out with growing TTLs: what answers before the server can hear them is not the server",
 	},
 	{
@@ -38,7 +38,7 @@ static const struct rule rows[] = {
 		.state = STATE_BLOCKED, .mechanism = MECH_SESSION_CLOSE, .placed = true,
 		.place = PLACE_UNKNOWN, .culprit = CULPRIT_MIDDLEBOX, .confidence = NOWHERE,
 		.summary = "{Somebody} closes port {port} {stage} in the server's name: {hop-words}; the same words draw an end with a TTL that does not reach {target}.",
-		.remedy = {"{ask-owner}", REMEDY_SUBMISSION},
+		.remedy = {"{ask-owner}", "{ask-other}", REMEDY_SUBMISSION},
 		.why = "on a further connection the words that it was closed for went out with growing TTLs: what answers before the server can hear them is not the server",
 	},
 	{
@@ -56,7 +56,7 @@ static const struct rule rows[] = {
 		.state = STATE_INTERCEPTED, .mechanism = MECH_SMTP_MANGLED, .placed = true,
 		.place = PLACE_UNKNOWN, .culprit = CULPRIT_MIDDLEBOX, .confidence = NOWHERE,
 		.summary = "{Somebody} turns port {port} away in the server's name: {hop-words}; the same words draw a reply with a TTL that does not reach {target}. It said: {server-words}",
-		.remedy = {"Those are not the server's words: its administrator can't help. {ask-owner}", REMEDY_SUBMISSION},
+		.remedy = {"Those are not the server's words: its administrator can't help. {ask-owner}", "{ask-other}", REMEDY_SUBMISSION},
 		.why = "on a further connection the words that it was turned away for went out with growing TTLs: what answers before the server can hear them is not the server",
 	},
 	{
@@ -65,7 +65,7 @@ static const struct rule rows[] = {
 		.state = STATE_INTERCEPTED, .mechanism = MECH_SMTP_MANGLED, .placed = true,
 		.place = PLACE_UNKNOWN, .culprit = CULPRIT_MIDDLEBOX, .confidence = NOWHERE,
 		.summary = "Somebody on the way turns port {port} away in the server's name: the refusal came from fewer hops away than the rest of the connection. It said: {server-words}",
-		.remedy = {"Those may not be the server's words: ask its administrator whether it knows them. {ask-owner}", REMEDY_SUBMISSION},
+		.remedy = {"Those may not be the server's words: ask its administrator whether it knows them. {ask-owner}", "{ask-other}", REMEDY_SUBMISSION},
 		.why = "refusal and SYN-ACK of one connection come from different distances, and the refusal not from the destination's network, whose gateways speak for the server",
 	},
 	{

@@ -142,7 +142,7 @@ static const struct rule rows[] = {
 		.state = STATE_BLOCKED, .mechanism = MECH_SESSION_STALL, .placed = true,
 		.place = PLACE_UNKNOWN, .culprit = CULPRIT_HOP, .confidence = NOWHERE,
 		.summary = "Port {port} takes the connection, and {stage} it is cut{at-place}: {hop-words} its packets vanish, while other packets go on.",
-		.remedy = {"{ask-owner}", REMEDY_SUBMISSION},
+		.remedy = {"{ask-owner}", "{ask-other}", REMEDY_SUBMISSION},
 		.why = "copies of this connection's packets with growing TTLs draw answers up to a hop and no farther, where the control's go on; loss does not explain it",
 	},
 	{
@@ -151,7 +151,7 @@ static const struct rule rows[] = {
 		.state = STATE_BLOCKED, .mechanism = MECH_SESSION_STALL, .placed = true,
 		.place = PLACE_UNKNOWN, .culprit = CULPRIT_HOP, .confidence = NOWHERE,
 		.summary = "Port {port} takes the connection, and {somebody} drops what is said {said-words}: it vanishes {hop-words}, while other packets of the same connection pass.",
-		.remedy = {"{ask-owner}", REMEDY_SUBMISSION},
+		.remedy = {"{ask-owner}", "{ask-other}", REMEDY_SUBMISSION},
 		.why = "copies of our words with growing TTLs draw answers up to a hop and no farther, bare acknowledgements of the same connection do",
 	},
 	{
@@ -214,7 +214,7 @@ static const struct rule rows[] = {
 		.state = STATE_BLOCKED, .mechanism = MECH_SESSION_STALL, .placed = true,
 		.place = PLACE_UNKNOWN, .culprit = CULPRIT_HOP, .confidence = NOWHERE,
 		.summary = "Port {port} takes the connection, and {somebody} drops what is said {said-words}: every hop passes it on, and it vanishes {hop-words}.",
-		.remedy = {"{ask-owner}", REMEDY_SUBMISSION},
+		.remedy = {"{ask-owner}", "{ask-other}", REMEDY_SUBMISSION},
 		.why = "every hop answers for copies of our words, and the server's stack, which answers else, never acknowledges them: its own filter, or one right in front of it",
 	},
 	{

@@ -192,16 +192,15 @@ static const char *w_icmp_from(const struct words *w)
 	return w->facts->icmp ? words_addr(w->arena, &w->facts->icmp->from) : "";
 }
 
-static const char *w_rst_hops(const struct words *w)
+/* An answer that has come past n routers is of hop n + 1, as the map of the way counts them. */
+static const char *w_rst_hop(const struct words *w)
 {
-	int n = w->facts->rst_distance;
-
-	return arena_printf(w->arena, "%d hop%s", n, n == 1 ? "" : "s");
+	return arena_printf(w->arena, "%d", w->facts->rst_distance + 1);
 }
 
-static const char *w_control_distance(const struct words *w)
+static const char *w_control_hop(const struct words *w)
 {
-	return arena_printf(w->arena, "%d", w->facts->control_distance);
+	return arena_printf(w->arena, "%d", w->facts->control_distance + 1);
 }
 
 static const char *w_control_port(const struct words *w)
@@ -369,28 +368,52 @@ static const char *place_words(enum place place)
 	return "on the way";
 }
 
-static bool place_is_unsure(const struct words *w)
+/* Another place that the port may be stopped at, likely enough to be worth a word: the likeliest of them. */
+static enum place second_place(const struct words *w)
 {
-	return placed_at(w) != PLACE_UNKNOWN && w->facts->placed.confidence < CONFIDENCE_SURE;
+	const struct placed *p = &w->facts->placed;
+	enum place best = PLACE_UNKNOWN;
+
+	for (int i = 0; i < PLACE_UNKNOWN && placed_at(w) != PLACE_UNKNOWN; i++)
+		if ((enum place)i != p->place && p->weight[i] >= CONFIDENCE_WORTH &&
+		    (best == PLACE_UNKNOWN || p->weight[i] > p->weight[best]))
+			best = (enum place)i;
+	return best;
+}
+
+/* The place, behind `sure`; or behind `unsure` with "probably" before it. Where it is not even likely, who else it
+ * may be is told. */
+static const char *place_told(const struct words *w, const char *sure, const char *unsure)
+{
+	double confidence = placed_at(w) == PLACE_UNKNOWN ? 1 : w->facts->placed.confidence;
+	const char *place = place_words(placed_at(w));
+
+	if (confidence >= CONFIDENCE_SURE)
+		return arena_printf(w->arena, "%s%s", sure, place);
+	if (confidence >= CONFIDENCE_LIKELY)
+		return arena_printf(w->arena, "%sprobably %s", unsure, place);
+	enum place second = second_place(w);
+	return second == PLACE_UNKNOWN ? arena_printf(w->arena, "%sperhaps %s", unsure, place)
+				       : arena_printf(w->arena, "%s%s or %s", sure, place, place_words(second));
 }
 
 static const char *w_place_words(const struct words *w)
 {
-	return arena_printf(w->arena, "%s%s", place_is_unsure(w) ? "probably " : "",
-			    place_words(placed_at(w)));
+	return place_told(w, "", "");
 }
 
 /* What follows a verb: " at your gateway", ", probably at your gateway". */
 static const char *w_at_place(const struct words *w)
 {
-	return arena_printf(w->arena, "%s %s", place_is_unsure(w) ? ", probably" : "",
-			    place_words(placed_at(w)));
+	return place_told(w, " ", ", ");
 }
 
 /* "somebody at your gateway", "somebody, probably at your gateway," */
 static const char *w_somebody(const struct words *w)
 {
-	return arena_printf(w->arena, "somebody%s%s", w_at_place(w), place_is_unsure(w) ? "," : "");
+	const char *at = w_at_place(w);
+
+	return arena_printf(w->arena, "somebody%s%s", at, at[0] == ',' ? "," : "");
 }
 
 static const char *w_somebody_first(const struct words *w)
@@ -404,7 +427,7 @@ static const char *w_place_owner(const struct words *w)
 	case PLACE_HOST: return "this machine's administrator";
 	case PLACE_GATEWAY: return "whoever runs the gateway";
 	case PLACE_ISP: return "your provider";
-	case PLACE_TRANSIT: return "your provider, which can ask its transit";
+	case PLACE_TRANSIT: return "your provider, which can ask its transit,";
 	case PLACE_DESTINATION_NETWORK:
 	case PLACE_DESTINATION: return "the destination's administrator";
 	case PLACE_UNKNOWN:
@@ -451,6 +474,42 @@ static const char *w_hop_words(const struct words *w)
 			    hop_words(w, p->from, &p->from_addr), hop_words(w, p->to, &p->to_addr));
 }
 
+/* ... as the subject of a sentence. */
+static const char *w_hop_subject(const struct words *w)
+{
+	bool one = w->facts->placed.from == w->facts->placed.to;
+
+	return one ? w_hop_words(w) : arena_printf(w->arena, "a device %s", w_hop_words(w));
+}
+
+/* Why an early answer's TTL and its hop are not one number. */
+static const char *w_answer_ttl(const struct words *w)
+{
+	int port = plan_port_index(w->tracker->plan, (uint16_t)w->port);
+	const struct path_trace *trace = port >= 0 ? &w->tracker->path.trace[port] : NULL;
+	const struct placed *p = &w->facts->placed;
+	bool connected = fact_seen(w->facts, F_CONNECTED);
+	unsigned first = !trace ? 0 : connected ? path_first_syn_ack(trace) : path_first_rst(trace);
+
+	if (!first)
+		return "";
+	if (w->facts->ttl_renewed)
+		return first < p->to ? arena_printf(w->arena,
+						    " (a TTL of %u is enough: somebody before it sets TTLs anew)",
+						    first)
+				     : "";
+	if (p->from == p->to && first == p->to + 1)
+		return arena_printf(w->arena,
+				    " (from a TTL of %u on: at a router the TTL runs out before its filter is asked)",
+				    first);
+	if (p->from < p->to && first > p->to)
+		return arena_printf(w->arena,
+				    " (from a TTL of %u on: the answer bears what is left of it, and with less does not "
+				    "get back here)",
+				    first);
+	return "";
+}
+
 /* How far anything gets, where nothing gets through. */
 static const char *w_reach(const struct words *w)
 {
@@ -466,6 +525,22 @@ static const char *w_reach(const struct words *w)
 	struct addr a = path_hop_address(path, last);
 	return arena_printf(w->arena, " Probes of every port get as far as %s and no farther.",
 			    hop_words(w, last, &a));
+}
+
+/* Where nothing shows that it is the provider. */
+static const char *w_ask_provider(const struct words *w)
+{
+	struct complaint c = complaint_of(w);
+
+	if (complaint_is_block(&c))
+		return arena_printf(w->arena,
+				    "Ask the provider of this connection whether it filters TCP port %u. %s",
+				    w->port, w_ticket(w));
+	return arena_printf(w->arena,
+			    "Tell the provider of this connection that %s; ask them whether a device of "
+			    "theirs does that, and to %s.%s %s",
+			    complaint_what(w->arena, &c), complaint_request(&c), how_to_see(w, &c),
+			    w_ticket(w));
 }
 
 static const char *w_ask_owner(const struct words *w)
@@ -486,25 +561,60 @@ static const char *w_ask_owner(const struct words *w)
 		return arena_printf(w->arena,
 				    "Look at the gateway's own firewall first: outgoing TCP port %u "
 				    "must be allowed for %s.", w->port, w_source(w));
+	if (placed_at(w) == PLACE_UNKNOWN)
+		return w_ask_provider(w);
+	if (w->facts->placed.confidence < CONFIDENCE_LIKELY)
+		return arena_printf(w->arena,
+				    "Ask %s whether something there stops TCP port %u from %s, and if so, to open it. %s",
+				    w_place_owner(w), w->port, w_source(w), w_ticket(w));
 	return arena_printf(w->arena,
 			    "Ask %s to open TCP port %u for %s. %s", w_place_owner(w), w->port,
 			    w_source(w), w_ticket(w));
 }
 
-/* Where nothing shows that it is the provider. */
-static const char *w_ask_provider(const struct words *w)
+static bool is_server_side(enum place place)
+{
+	return place == PLACE_DESTINATION_NETWORK || place == PLACE_DESTINATION;
+}
+
+/* What to do if it is not the place that was named, but the next likely one: of another owner. */
+static const char *w_ask_other(const struct words *w)
 {
 	struct complaint c = complaint_of(w);
+	enum place place = placed_at(w), second = second_place(w);
+	bool block = complaint_is_block(&c);
 
-	if (complaint_is_block(&c))
+	if (second == PLACE_UNKNOWN || (is_server_side(place) && is_server_side(second)))
+		return "";
+	int percent = (int)(w->facts->placed.weight[second] * 100 + 0.5);
+	const char *let = block ? arena_printf(w->arena, "let TCP port %u from %s out", w->port, w_source(w))
+				: complaint_request(&c);
+	switch (second) {
+	case PLACE_GATEWAY:
 		return arena_printf(w->arena,
-				    "Ask the provider of this connection whether it filters TCP port %u. %s",
-				    w->port, w_ticket(w));
-	return arena_printf(w->arena,
-			    "Tell the provider of this connection that %s; ask them whether a device of "
-			    "theirs does that, and to %s.%s %s",
-			    complaint_what(w->arena, &c), complaint_request(&c), how_to_see(w, &c),
-			    w_ticket(w));
+				    "It may as well be your gateway (%d%%), which is nearer to look at: its own "
+				    "firewall and mail filter must %s.",
+				    percent, let);
+	case PLACE_ISP:
+		return arena_printf(w->arena,
+				    "If that is not it, it is your provider, most likely (%d%%): ask there to %s.",
+				    percent, let);
+	case PLACE_TRANSIT:
+		return arena_printf(w->arena,
+				    "If your provider does not do it, the network behind does, most likely (%d%%): ask "
+				    "your provider to take it up with the one that it hands your packets to.",
+				    percent);
+	case PLACE_DESTINATION_NETWORK:
+	case PLACE_DESTINATION:
+		return arena_printf(w->arena,
+				    "If it is not that, it is the destination's side, most likely (%d%%): ask the "
+				    "administrator of %s, by another way than this, whether a filter there stops %s.",
+				    percent, w_target(w), w_source(w));
+	case PLACE_HOST:
+	case PLACE_UNKNOWN:
+	case PLACE_COUNT: break;
+	}
+	return "";
 }
 
 static const char *w_named(const struct words *w)
@@ -698,8 +808,8 @@ static const struct {
 	{"peer", w_peer},
 	{"icmp", w_icmp},
 	{"icmp-from", w_icmp_from},
-	{"rst-hops", w_rst_hops},
-	{"control-distance", w_control_distance},
+	{"rst-hop", w_rst_hop},
+	{"control-hop", w_control_hop},
 	{"control-port", w_control_port},
 	{"silent-syns", w_silent_syns},
 	{"server-words", w_server_words},
@@ -731,7 +841,10 @@ static const struct {
 	{"place-owner", w_place_owner},
 	{"read-on-way", w_read_on_way},
 	{"hop-words", w_hop_words},
+	{"hop-subject", w_hop_subject},
+	{"answer-ttl", w_answer_ttl},
 	{"ask-owner", w_ask_owner},
+	{"ask-other", w_ask_other},
 	{"ask-provider", w_ask_provider},
 	{"reach", w_reach},
 };

@@ -18,6 +18,8 @@
 
 #define CONFIDENCE_NONE (-1.0) /* null: the place is unknown */
 #define CONFIDENCE_SURE 0.8    /* below this a sentence that names the place says "probably" */
+#define CONFIDENCE_LIKELY 0.55 /* below this not even that: it names the next likely place, too */
+#define CONFIDENCE_WORTH 0.2   /* from this on another place is worth a remedy of its own */
 #define TIME_NONE (-1.0)       /* null: did not get that far */
 
 struct candidate {
@@ -173,6 +175,7 @@ struct report_hop_port {
 struct report_hop {
 	unsigned ttl;
 	struct addr address; /* ADDR_NONE: silent */
+	bool hidden;         /* somebody before it renews TTLs: this one goes farther, and shows no hop */
 	const char *name;
 	uint32_t asn;        /* 0: null */
 	enum place place;

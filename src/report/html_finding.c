@@ -15,7 +15,7 @@ static const char *where(struct html *h, const struct finding *f)
 {
 	const char *hops = phrase_hops(&h->scratch, f, true);
 
-	return arena_printf(&h->scratch, "%s%s%s%s", phrase_place(&h->scratch, &h->r->vantage, f->place),
+	return arena_printf(&h->scratch, "%s%s%s%s", phrase_where(&h->scratch, h->r, f),
 			    hops ? ", " : "", hops ? hops : "",
 			    f->direction == DIR_INBOUND ? " (on the way back in)" : "");
 }
@@ -25,22 +25,24 @@ static void candidates(struct html *h, const struct finding *f)
 	html(h, "<div><dt>%s</dt><dd>", f->place == PLACE_UNKNOWN ? "Could be" : "How sure");
 	if (f->place != PLACE_UNKNOWN)
 		html(h, "%s", phrase_confidence(&h->scratch, f->confidence));
-	for (unsigned i = 0, told = 0; i < f->n_candidates; i++) {
+	const char *before = f->place == PLACE_UNKNOWN ? "" : "; otherwise ", *rest = phrase_rest(&h->scratch, f);
+	for (unsigned i = 0; i < f->n_candidates; i++) {
 		const struct candidate *c = &f->candidates[i];
 		if (c->place == f->place)
 			continue;
-		html(h, "%s%s (%s)", told ? ", " : f->place == PLACE_UNKNOWN ? "" : "; otherwise ",
-		     phrase_place(&h->scratch, &h->r->vantage, c->place),
+		html(h, "%s%s (%s)", before, phrase_place(&h->scratch, &h->r->vantage, c->place),
 		     phrase_percent(&h->scratch, c->confidence));
-		told++;
+		before = ", ";
 	}
+	if (rest)
+		html(h, "%s%s", before, rest);
 	html(h, "</dd></div>\n");
 }
 
 static void who(struct html *h, const struct finding *f)
 {
 	const struct culprit *c = &f->culprit;
-	const char *what = phrase_culprit(&h->scratch, c);
+	const char *what = phrase_who(&h->scratch, h->r, f);
 	const char *text = c->text && *c->text && !same_text(c->text, f->summary) ? c->text : NULL;
 
 	if (c->kind == CULPRIT_UNKNOWN) {

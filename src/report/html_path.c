@@ -4,88 +4,55 @@
 
 #include "report/html.h"
 #include "report/phrase.h"
+#include "report/way.h"
 
-#define MAX_PORTS 64 /* more are not judged in one run */
-
-struct columns {
-	unsigned ports[MAX_PORTS];
-	unsigned n;
+/* What a cell shows. */
+struct sign {
+	const char *sign, *words, *class, *technically; /* the last: more for the legend */
 };
 
-static const struct report_hop_port *replies_of(const struct report_hop *hop, unsigned port)
+enum { SIGN_FAR, SIGN_SILENT, SIGN_YES, SIGN_THERE, SIGN_RESET, SIGN_FORGED, SIGN_UNREACHABLE, SIGN_NONE, N_SIGNS };
+
+static const struct sign all_signs[N_SIGNS] = {
+	[SIGN_FAR] = {"•", "came this far", "far", " (time exceeded)"},
+	[SIGN_SILENT] = {"×", "silence", "silent", ""},
+	[SIGN_YES] = {"✓", "connection accepted", "yes", ""},
+	[SIGN_THERE] = {"✓", "connected", "yes", ""}, /* by the port's own connection, without a probe */
+	[SIGN_RESET] = {"R", "reset", "no", ""},
+	[SIGN_FORGED] = {"↩R", "passes on, and is reset", "no", ""},
+	[SIGN_UNREACHABLE] = {"!", "ICMP unreachable", "no", ""},
+	[SIGN_NONE] = {"–", "not sent", "none", ""},
+};
+
+static const struct sign *sign_of(const struct report *r, const struct report_hop *hop, unsigned port)
 {
-	for (unsigned i = 0; i < hop->n_ports; i++)
-		if (hop->ports[i].port == port)
-			return &hop->ports[i];
-	return NULL;
+	const struct report_hop_port *p = way_replies(hop, port);
+
+	if (!p || !p->sent)
+		return &all_signs[way_connected(r, hop, port) ? SIGN_THERE : SIGN_NONE];
+	if (p->rst)
+		return &all_signs[p->time_exceeded ? SIGN_FORGED : SIGN_RESET];
+	return &all_signs[p->syn_ack ? SIGN_YES
+			  : p->unreachable ? SIGN_UNREACHABLE
+			  : p->time_exceeded ? SIGN_FAR : SIGN_SILENT];
 }
 
-static void add_port(struct columns *c, unsigned port)
+static bool sign_used(const struct report *r, const struct way_columns *c, const struct sign *sign)
 {
-	for (unsigned i = 0; i < c->n; i++)
-		if (c->ports[i] == port)
-			return;
-	if (c->n < MAX_PORTS)
-		c->ports[c->n++] = port;
-}
-
-/* Judged ports in their order, then the controls; those that were traced. */
-static struct columns columns_of(const struct report *r)
-{
-	struct columns c = {.n = 0};
-
-	for (unsigned i = 0; i < r->n_ports; i++)
-		for (unsigned k = 0; k < r->n_path; k++)
-			if (replies_of(&r->path[k], r->ports[i].port))
-				add_port(&c, r->ports[i].port);
-	for (unsigned k = 0; k < r->n_path; k++)
-		for (unsigned i = 0; i < r->path[k].n_ports; i++)
-			add_port(&c, r->path[k].ports[i].port);
-	return c;
-}
-
-/* An open port's own connection got to the target, which needs no probe to show it. */
-static bool connected(const struct report *r, const struct report_hop *hop, unsigned port)
-{
-	for (unsigned i = 0; i < r->n_ports; i++)
-		if (r->ports[i].port == port && r->ports[i].state == STATE_OPEN)
-			return addr_equal(&hop->address, &r->target);
+	for (unsigned i = 0; i < r->n_path; i++)
+		for (unsigned k = 0; k < c->n; k++)
+			if (sign_of(r, &r->path[i], c->ports[k]) == sign)
+				return true;
 	return false;
 }
 
 static void cell(struct html *h, const struct report_hop *hop, unsigned port)
 {
-	const struct report_hop_port *p = replies_of(hop, port);
-	const char *sign, *words, *class;
+	const struct report_hop_port *p = way_replies(hop, port);
+	const struct sign *s = sign_of(h->r, hop, port);
 
-	if (!p || !p->sent) {
-		bool there = connected(h->r, hop, port);
-		sign = there ? "✓" : "–";
-		words = there ? "connected" : "not sent";
-		class = there ? "yes" : "none";
-	} else if (p->rst) {
-		sign = p->time_exceeded ? "↩R" : "R";
-		words = p->time_exceeded ? "passes on, and is reset" : "reset";
-		class = "no";
-	} else if (p->syn_ack) {
-		sign = "✓";
-		words = "connection accepted";
-		class = "yes";
-	} else if (p->unreachable) {
-		sign = "!";
-		words = "ICMP unreachable";
-		class = "no";
-	} else if (p->time_exceeded) {
-		sign = "•";
-		words = "came this far";
-		class = "far";
-	} else {
-		sign = "×";
-		words = "silence";
-		class = "silent";
-	}
 	html(h, "<td class=\"%s\"><span aria-hidden=\"true\">%s</span><span class=\"hidden\">%s</span>",
-	     class, sign, words);
+	     s->class, s->sign, s->words);
 	if (p && p->sent > 1) {
 		unsigned answers = p->time_exceeded + p->syn_ack + p->rst + p->unreachable;
 		html(h, " <small>%u/%u</small>", answers, p->sent);
@@ -106,14 +73,13 @@ static double best_rtt(const struct report_hop *hop)
 static void description(struct html *h, const struct report_hop *hop)
 {
 	struct report_vantage v = h->r->vantage;
-	char text[ADDR_TEXT_MAX];
 	double rtt = best_rtt(hop);
 
 	v.gateway = (struct addr){0}; /* its address stands in the line already */
 	if (addr_is_set(&hop->address))
-		html(h, "<bdi class=\"addr\">%s</bdi>", addr_text(&hop->address, text));
+		html(h, "<bdi class=\"addr\">%s</bdi>", way_hop_address(&h->scratch, hop));
 	else
-		html(h, "(silent)");
+		html(h, "%s", way_hop_address(&h->scratch, hop));
 	html(h, " <small>");
 	if (hop->place != PLACE_UNKNOWN)
 		html(h, "<bdi>%s</bdi>", phrase_place(&h->scratch, &v, hop->place));
@@ -126,36 +92,47 @@ static void description(struct html *h, const struct report_hop *hop)
 	html(h, "</small>");
 }
 
-/* Does a finding of this port lie behind hop `ttl`? */
-static bool ends_after(const struct report_port *p, unsigned ttl)
+/* The line that the eye looks for. */
+static void end_line(struct html *h, const struct way_columns *c, unsigned ttl)
 {
-	for (unsigned i = 0; i < p->n_findings; i++)
-		if (p->findings[i].has_hop && p->findings[i].hop_from.ttl == ttl &&
-		    p->findings[i].hop_to.ttl > 0)
-			return true;
-	return false;
+	const char *lines[WAY_MAX_PORTS];
+	unsigned n = way_ends(&h->scratch, h->r, c, ttl, lines);
+
+	for (unsigned i = 0; i < n; i++)
+		html(h, "<tr class=\"end\"><th></th><td colspan=\"%u\">%s</td></tr>\n", c->n + 1, lines[i]);
 }
 
-/* The line that the eye looks for. */
-static void end_line(struct html *h, unsigned ttl, unsigned n_columns)
+/* The signs that the table holds, and whose they are. */
+static void legend(struct html *h, const struct way_columns *c)
 {
-	unsigned n = 0;
+	static const char *const of[] = {[WAY_RST] = "R", [WAY_SYN_ACK] = "✓", [WAY_UNREACHABLE] = "!"};
+	const char *ports, *there = "", *before = "";
+	unsigned signs = way_answers_behind(&h->scratch, h->r, &ports);
 
-	for (unsigned i = 0; i < h->r->n_ports; i++) {
-		if (!ends_after(&h->r->ports[i], ttl))
+	html(h, "</tbody></table></div>\n<p class=\"legend\">");
+	for (unsigned i = 0; i < N_SIGNS; i++) {
+		if (!sign_used(h->r, c, &all_signs[i]))
 			continue;
-		if (n++ == 0)
-			html(h, "<tr class=\"end\"><th></th><td colspan=\"%u\">here ends", n_columns + 1);
-		html(h, "%s port %u", n > 1 ? "," : "", h->r->ports[i].port);
+		html(h, "%s%s %s%s", before, all_signs[i].sign, all_signs[i].words, all_signs[i].technically);
+		before = "; ";
 	}
-	if (n)
-		html(h, "</td></tr>\n");
+	html(h, ". 2/3: answers to probes.");
+	for (unsigned sign = WAY_RST; sign <= WAY_UNREACHABLE; sign <<= 1)
+		if (signs & sign)
+			there = arena_printf(&h->scratch, "%s%s%s", there, *there ? ", " : "", of[sign]);
+	if (signs)
+		html(h, " Below its line, %s of %s comes from whoever stands at the line, and not from the hop "
+			"of that row.",
+		     there, ports);
+	if (way_hidden_words(h->r))
+		html(h, " %s", way_hidden_words(h->r));
+	html(h, "</p>\n");
 }
 
 void html_path(struct html *h)
 {
 	const struct report *r = h->r;
-	struct columns c = columns_of(r);
+	struct way_columns c = way_columns(r);
 
 	if (!r->n_path)
 		return;
@@ -166,7 +143,7 @@ void html_path(struct html *h)
 	for (unsigned i = 0; i < c.n; i++)
 		html(h, "<th scope=\"col\"><span class=\"hidden\">port </span>%u</th>", c.ports[i]);
 	html(h, "<th scope=\"col\">Who</th></tr></thead><tbody>\n");
-	end_line(h, 0, c.n);
+	end_line(h, &c, 0);
 	for (unsigned i = 0; i < r->n_path; i++) {
 		html(h, "<tr><th scope=\"row\">%u</th>", r->path[i].ttl);
 		for (unsigned k = 0; k < c.n; k++)
@@ -174,9 +151,7 @@ void html_path(struct html *h)
 		html(h, "<td class=\"who\">");
 		description(h, &r->path[i]);
 		html(h, "</td></tr>\n");
-		end_line(h, r->path[i].ttl, c.n);
+		end_line(h, &c, r->path[i].ttl);
 	}
-	html(h, "</tbody></table></div>\n<p class=\"legend\">• came this far (time exceeded); × silence; "
-		"✓ connection accepted; R reset; ! ICMP unreachable; – not sent. 2/3: answers to "
-		"probes.</p>\n");
+	legend(h, &c);
 }

@@ -49,13 +49,16 @@ const char *phrase_what(const struct report *r, const struct report_port *p, uns
 	return phrase_mechanism(m);
 }
 
-const char *phrase_percent(struct arena *a, double confidence)
+static int percent_of(double confidence)
 {
 	int percent = (int)(confidence * 100 + 0.5);
 
-	if (percent >= 100 && confidence < 1)
-		percent = 99;
-	return arena_printf(a, "%d%%", percent);
+	return percent >= 100 && confidence < 1 ? 99 : percent;
+}
+
+const char *phrase_percent(struct arena *a, double confidence)
+{
+	return arena_printf(a, "%d%%", percent_of(confidence));
 }
 
 /* Words of estimative probability by ICD 203 (ODNI, 2015), section D.6.e.(2)(a). */
@@ -130,6 +133,37 @@ const char *phrase_hops(struct arena *a, const struct finding *f, bool with_addr
 			    hop_words(a, &f->hop_to));
 }
 
+const char *phrase_rest(struct arena *a, const struct finding *f)
+{
+	bool others = f->place == PLACE_UNKNOWN, unsure = f->confidence < CONFIDENCE_SURE;
+	int rest = 100;
+
+	for (unsigned i = 0; i < f->n_candidates; i++) {
+		rest -= percent_of(f->candidates[i].confidence);
+		others |= f->candidates[i].place != f->place;
+	}
+	return f->n_candidates && rest > 0 && (others || unsure) ? arena_printf(a, "not known where (%d%%)", rest)
+								 : NULL;
+}
+
+const struct candidate *phrase_second(const struct finding *f)
+{
+	if (f->place == PLACE_UNKNOWN || f->confidence >= CONFIDENCE_LIKELY)
+		return NULL;
+	for (unsigned i = 0; i < f->n_candidates; i++)
+		if (f->candidates[i].place != f->place && f->candidates[i].confidence >= CONFIDENCE_WORTH)
+			return &f->candidates[i];
+	return NULL;
+}
+
+const char *phrase_where(struct arena *a, const struct report *r, const struct finding *f)
+{
+	const struct candidate *second = phrase_second(f);
+	const char *place = phrase_place(a, &r->vantage, f->place);
+
+	return second ? arena_printf(a, "%s or %s", place, phrase_place(a, &r->vantage, second->place)) : place;
+}
+
 /* iptables numbers its rules from 1; what a chain does behind the last one has no number. */
 static bool is_policy(const struct culprit *c)
 {
@@ -191,6 +225,8 @@ static const char *device(struct arena *a, const char *what, const struct culpri
 
 	if (addr_is_set(&c->address))
 		what = arena_printf(a, "%s %s", what, addr_text(&c->address, text));
+	else
+		what = arena_printf(a, "a %s of unknown address", what);
 	if (c->ttl)
 		what = arena_printf(a, "%s, hop %u", what, c->ttl);
 	if (c->asn)
@@ -198,7 +234,7 @@ static const char *device(struct arena *a, const char *what, const struct culpri
 	return c->as_name ? arena_printf(a, "%s (%s)", what, c->as_name) : what;
 }
 
-const char *phrase_culprit(struct arena *a, const struct culprit *c)
+static const char *culprit_words(struct arena *a, const struct culprit *c)
 {
 	char text[ADDR_TEXT_MAX];
 
@@ -247,6 +283,38 @@ const char *phrase_culprit(struct arena *a, const struct culprit *c)
 	case CULPRIT_COUNT: break;
 	}
 	return "not known";
+}
+
+/* An end of a range: the device there, or the target itself. */
+static const char *end_words(struct arena *a, const struct report *r, const struct hop_end *end)
+{
+	char text[ADDR_TEXT_MAX];
+
+	if (addr_is_set(&end->address) && addr_equal(&end->address, &r->target))
+		return arena_printf(a, "the destination %s", addr_text(&end->address, text));
+	return hop_words(a, end);
+}
+
+/* "; hop 2 is of AS64500 (Example Access)" */
+static const char *as_words(struct arena *a, const struct culprit *c)
+{
+	if (!c->asn || !c->ttl)
+		return "";
+	return arena_printf(a, "; hop %u is of AS%u%s%s%s", c->ttl, (unsigned)c->asn, c->as_name ? " (" : "",
+			    c->as_name ? c->as_name : "", c->as_name ? ")" : "");
+}
+
+const char *phrase_who(struct arena *a, const struct report *r, const struct finding *f)
+{
+	const struct hop_end *from = &f->hop_from, *to = &f->hop_to;
+	bool device = f->culprit.kind == CULPRIT_HOP || f->culprit.kind == CULPRIT_MIDDLEBOX;
+
+	if (device && f->has_hop && from->ttl == 0 && to->ttl > 0)
+		return arena_printf(a, "not known exactly: %s, or a device before it", end_words(a, r, to));
+	if (device && f->has_hop && from->ttl < to->ttl)
+		return arena_printf(a, "not known exactly: %s, %s or a device between them%s",
+				    end_words(a, r, from), end_words(a, r, to), as_words(a, &f->culprit));
+	return culprit_words(a, &f->culprit);
 }
 
 bool phrase_culprit_is_code(enum culprit_kind k)

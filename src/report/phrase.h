@@ -20,6 +20,9 @@ const char *phrase_percent(struct arena *a, double confidence);
 /* "your gateway 10.0.0.1": whose it is, as seen from this host. */
 const char *phrase_place(struct arena *a, const struct report_vantage *v, enum place p);
 
+/* The place of the finding, "your provider or your gateway 10.0.0.1" where it is as likely that one. */
+const char *phrase_where(struct arena *a, const struct report *r, const struct finding *f);
+
 /* "hop 3 (203.0.113.2)" or "past hop 2 (...), no farther than hop 3 (...)"; without addresses in
  * few words: "hop 2 to 3". NULL where no hop is known. */
 const char *phrase_hops(struct arena *a, const struct finding *f, bool with_addresses);
@@ -27,8 +30,17 @@ const char *phrase_hops(struct arena *a, const struct finding *f, bool with_addr
 /* "nftables rule", "middlebox", "code 554": few words for the table; NULL for none. */
 const char *phrase_culprit_brief(struct arena *a, const struct culprit *c);
 
-/* "nftables rule in table inet filter, chain output, handle 12, verdict drop". */
-const char *phrase_culprit(struct arena *a, const struct culprit *c);
+/* "nftables rule in table inet filter, chain output, handle 12, verdict drop"; of a device no more than the
+ * range of hops says: "not known exactly: hop 1 (10.0.0.1), hop 2 (100.64.0.1) or a device between them". */
+const char *phrase_who(struct arena *a, const struct report *r, const struct finding *f);
+
+/* "not known where (5%)": what the candidates leave of certainty, said where others are named, or where the
+ * place is not sure; else NULL. */
+const char *phrase_rest(struct arena *a, const struct finding *f);
+
+/* The candidate after the place of the finding that is worth to be named beside it: where the place is not even
+ * likely. NULL: none. */
+const struct candidate *phrase_second(const struct finding *f);
 
 /* Is the culprit's text in the words of some command (a rule, a route), to be copied whole? */
 bool phrase_culprit_is_code(enum culprit_kind k);

@@ -22,11 +22,11 @@ static void print_where(struct page *pg, const struct finding *f)
 {
 	struct arena *a = &pg->scratch;
 	const char *hops = phrase_hops(a, f, true);
-	const char *place = phrase_place(a, &pg->r->vantage, f->place);
+	const char *place = phrase_where(a, pg->r, f);
 
 	page_label(pg, "Where");
 	pen_text(&pg->pen, STYLE_BOLD, "%s", place);
-	if (f->place == PLACE_TRANSIT)
+	if (f->place == PLACE_TRANSIT && !phrase_second(f))
 		pen_text(&pg->pen, STYLE_PLAIN,
 			 " (between your provider and the destination's network)");
 	if (hops)
@@ -50,6 +50,9 @@ static void print_confidence(struct page *pg, const struct finding *f)
 				      phrase_place(a, &pg->r->vantage, c->place),
 				      phrase_percent(a, c->confidence));
 	}
+	const char *rest = phrase_rest(a, f);
+	if (rest)
+		others = arena_printf(a, "%s%s%s", others, *others ? ", " : "", rest);
 	if (!placed)
 		page_labelled(pg, "Could be", others);
 	else
@@ -69,7 +72,7 @@ static void print_culprit(struct page *pg, const struct finding *f)
 {
 	const struct culprit *c = &f->culprit;
 	const char *text = c->text && *c->text ? c->text : NULL;
-	const char *what = phrase_culprit(&pg->scratch, c);
+	const char *what = phrase_who(&pg->scratch, pg->r, f);
 
 	if (c->kind == CULPRIT_UNKNOWN) {
 		/* what is known about an unknown culprit; the summary's words need no echo */

@@ -4,20 +4,17 @@
 
 #include "report/text_page.h"
 #include "report/phrase.h"
+#include "report/way.h"
 
 #define FIRST_COLUMN  7  /* behind "  12-30" */
 #define LEAST_COLUMN  5  /* "  587" */
 #define ADDRESS_SPACE 18 /* what the last column needs to be of use */
 #define FOLD_FROM     3  /* silent hops in a row that become one line */
 
-/* More ports than this are not judged in one run; further ones are left to the JSON. */
-#define MAX_PORTS 64
-
 struct matrix {
 	struct pen *pen;
 	const struct report *r;
-	unsigned ports[MAX_PORTS];
-	unsigned n_ports;
+	struct way_columns ports;
 	unsigned column; /* width of a port's */
 };
 
@@ -26,53 +23,15 @@ struct block {
 	unsigned first, n;
 };
 
-static void add_port(struct matrix *m, unsigned port)
-{
-	for (unsigned i = 0; i < m->n_ports; i++)
-		if (m->ports[i] == port)
-			return;
-	if (m->n_ports < MAX_PORTS)
-		m->ports[m->n_ports++] = port;
-}
-
 static void size_columns(struct matrix *m)
 {
 	char text[12];
 
 	m->column = LEAST_COLUMN;
-	for (unsigned i = 0; i < m->n_ports; i++) {
-		unsigned w = 2 + (unsigned)snprintf(text, sizeof(text), "%u", m->ports[i]);
+	for (unsigned i = 0; i < m->ports.n; i++) {
+		unsigned w = 2 + (unsigned)snprintf(text, sizeof(text), "%u", m->ports.ports[i]);
 		m->column = w > m->column ? w : m->column;
 	}
-}
-
-static const struct report_hop_port *replies_of(const struct report_hop *h, unsigned port)
-{
-	for (unsigned i = 0; i < h->n_ports; i++)
-		if (h->ports[i].port == port)
-			return &h->ports[i];
-	return NULL;
-}
-
-static bool was_traced(const struct report *r, unsigned port)
-{
-	for (unsigned i = 0; i < r->n_path; i++)
-		if (replies_of(&r->path[i], port))
-			return true;
-	return false;
-}
-
-/* Judged ports in their order, then the controls. */
-static void collect_ports(struct matrix *m)
-{
-	const struct report *r = m->r;
-
-	for (unsigned i = 0; i < r->n_ports; i++)
-		if (was_traced(r, r->ports[i].port))
-			add_port(m, r->ports[i].port);
-	for (unsigned i = 0; i < r->n_path; i++)
-		for (unsigned k = 0; k < r->path[i].n_ports; k++)
-			add_port(m, r->path[i].ports[k].port);
 }
 
 /* Several marks where a hop gave several answers: ".R" is a RST injected on the way. */
@@ -96,21 +55,12 @@ static const char *marks(const struct report_hop_port *p, char out[8])
 	return out;
 }
 
-/* An open port's own connection got to the target: it needs no probe to show it. */
-static bool connected(const struct report *r, const struct report_hop *h, unsigned port)
-{
-	for (unsigned i = 0; i < r->n_ports; i++)
-		if (r->ports[i].port == port)
-			return r->ports[i].state == STATE_OPEN && addr_equal(&h->address, &r->target);
-	return false;
-}
-
 static const char *mark_of(const struct matrix *m, const struct report_hop *h, unsigned port,
 			   char out[8])
 {
-	const char *mark = marks(replies_of(h, port), out);
+	const char *mark = marks(way_replies(h, port), out);
 
-	return strcmp(mark, "-") == 0 && connected(m->r, h, port) ? "S" : mark;
+	return strcmp(mark, "-") == 0 && way_connected(m->r, h, port) ? "S" : mark;
 }
 
 static bool all_silent(const struct matrix *m, const struct report_hop *h)
@@ -119,8 +69,8 @@ static bool all_silent(const struct matrix *m, const struct report_hop *h)
 
 	if (addr_is_set(&h->address))
 		return false;
-	for (unsigned i = 0; i < m->n_ports; i++)
-		if (strcmp(marks(replies_of(h, m->ports[i]), text), "*") != 0)
+	for (unsigned i = 0; i < m->ports.n; i++)
+		if (strcmp(marks(way_replies(h, m->ports.ports[i]), text), "*") != 0)
 			return false;
 	return true;
 }
@@ -158,12 +108,9 @@ static const char *description(struct matrix *m, const struct report_hop *h)
 {
 	struct arena *a = m->pen->scratch;
 	struct report_vantage v = m->r->vantage;
-	char address[ADDR_TEXT_MAX];
 	double rtt = best_rtt(h);
-	const char *text = "(silent)";
+	const char *text = way_hop_address(a, h);
 
-	if (addr_is_set(&h->address))
-		text = arena_strdup(a, addr_text(&h->address, address));
 	v.gateway = (struct addr){0}; /* its address stands in the line already */
 	if (h->place != PLACE_UNKNOWN)
 		text = arena_printf(a, "%s %s", text, phrase_place(a, &v, h->place));
@@ -217,55 +164,40 @@ static void print_row(struct matrix *m, const struct report_hop *h, struct block
 	pen_start(p, strlen(text) < 3 ? 5 - (unsigned)strlen(text) : 2, 0);
 	pen_text(p, STYLE_PLAIN, "%s", text);
 	for (unsigned i = 0; i < b.n; i++) {
-		const char *mark = mark_of(m, h, m->ports[b.first + i], text);
+		const char *mark = mark_of(m, h, m->ports.ports[b.first + i], text);
 		cell(m, i, mark_style(mark), mark);
 	}
 	print_description(m, h, b);
 }
 
-/* Does the way of this port end between `ttl` and the next hop? */
-static bool ends_after(const struct report_port *p, unsigned ttl)
+/* The ports of a block, for what is said below their columns. */
+static struct way_columns columns_of(const struct matrix *m, struct block b)
 {
-	for (unsigned i = 0; i < p->n_findings; i++)
-		if (p->findings[i].has_hop && p->findings[i].hop_from.ttl == ttl &&
-		    p->findings[i].hop_to.ttl > 0)
-			return true;
-	return false;
+	struct way_columns c = {.n = b.n};
+
+	memcpy(c.ports, &m->ports.ports[b.first], b.n * sizeof(c.ports[0]));
+	return c;
 }
 
-static bool any_ends_after(const struct report *r, unsigned ttl)
+static bool any_ends_behind(const struct matrix *m, unsigned ttl)
 {
-	for (unsigned i = 0; i < r->n_ports; i++)
-		if (ends_after(&r->ports[i], ttl))
-			return true;
-	return false;
-}
+	const char *lines[WAY_MAX_PORTS];
 
-static bool in_block(const struct matrix *m, struct block b, unsigned port)
-{
-	for (unsigned i = 0; i < b.n; i++)
-		if (m->ports[b.first + i] == port)
-			return true;
-	return false;
+	return way_ends(m->pen->scratch, m->r, &m->ports, ttl, lines) > 0;
 }
 
 /* The line that the eye looks for. */
 static void print_end(struct matrix *m, struct block b, unsigned ttl)
 {
-	const struct report *r = m->r;
-	struct pen *p = m->pen;
-	const char *ports = "";
-	unsigned n = 0;
+	struct way_columns c = columns_of(m, b);
+	const char *lines[WAY_MAX_PORTS];
+	unsigned n = way_ends(m->pen->scratch, m->r, &c, ttl, lines);
 
-	for (unsigned i = 0; i < r->n_ports; i++)
-		if (ends_after(&r->ports[i], ttl) && in_block(m, b, r->ports[i].port))
-			ports = arena_printf(p->scratch, "%s%s %u", ports, n++ ? "," : "",
-					     r->ports[i].port);
-	if (n == 0)
-		return;
-	pen_start(p, 2, 4);
-	pen_text(p, STYLE_RED, n > 1 ? "----- ports%s end here" : "----- port%s ends here", ports);
-	pen_end(p);
+	for (unsigned i = 0; i < n; i++) {
+		pen_start(m->pen, 2, 8);
+		pen_text(m->pen, STYLE_RED, "----- %s", lines[i]);
+		pen_end(m->pen);
+	}
 }
 
 static void print_header(struct matrix *m, struct block b)
@@ -275,7 +207,7 @@ static void print_header(struct matrix *m, struct block b)
 	pen_start(m->pen, 2, 2);
 	pen_text(m->pen, STYLE_PLAIN, "hop");
 	for (unsigned i = 0; i < b.n; i++) {
-		snprintf(text, sizeof(text), "%u", m->ports[b.first + i]);
+		snprintf(text, sizeof(text), "%u", m->ports.ports[b.first + i]);
 		cell(m, i, STYLE_PLAIN, text);
 	}
 	pen_end(m->pen);
@@ -289,7 +221,7 @@ static unsigned fold(const struct matrix *m, unsigned i)
 	if (!all_silent(m, &m->r->path[i]))
 		return i;
 	while (last + 1 < m->r->n_path && all_silent(m, &m->r->path[last + 1]) &&
-	       !any_ends_after(m->r, m->r->path[last].ttl))
+	       !any_ends_behind(m, m->r->path[last].ttl))
 		last++;
 	return last - i + 1 >= FOLD_FROM ? last : i;
 }
@@ -314,10 +246,29 @@ static bool mark_used(const struct matrix *m, char mark)
 	char text[8];
 
 	for (unsigned i = 0; i < m->r->n_path; i++)
-		for (unsigned k = 0; k < m->n_ports; k++)
-			if (strchr(mark_of(m, &m->r->path[i], m->ports[k], text), mark))
+		for (unsigned k = 0; k < m->ports.n; k++)
+			if (strchr(mark_of(m, &m->r->path[i], m->ports.ports[k], text), mark))
 				return true;
 	return false;
+}
+
+/* A row is a TTL: what comes back for it need not come from the hop that is named there. */
+static void print_whose(struct matrix *m)
+{
+	static const char marks_of[] = {[WAY_RST] = 'R', [WAY_SYN_ACK] = 'S', [WAY_UNREACHABLE] = 'U'};
+	const char *ports, *marks_there = "";
+	unsigned signs = way_answers_behind(m->pen->scratch, m->r, &ports);
+
+	for (unsigned sign = WAY_RST; sign <= WAY_UNREACHABLE; sign <<= 1)
+		if (signs & sign)
+			marks_there = arena_printf(m->pen->scratch, "%s%s%c", marks_there,
+						   *marks_there ? ", " : "", marks_of[sign]);
+	if (signs)
+		pen_paragraph(m->pen, 2, STYLE_PLAIN,
+			      arena_printf(m->pen->scratch,
+					   "Below its line, %s of %s comes from whoever stands at the line, "
+					   "and not from the hop of that row.",
+					   marks_there, ports));
 }
 
 static void print_legend(struct matrix *m)
@@ -344,6 +295,9 @@ static void print_legend(struct matrix *m)
 		before = "; ";
 	}
 	pen_end(m->pen);
+	print_whose(m);
+	if (way_hidden_words(m->r))
+		pen_paragraph(m->pen, 2, STYLE_PLAIN, way_hidden_words(m->r));
 }
 
 void text_path(struct pen *p, const struct report *r)
@@ -352,7 +306,7 @@ void text_path(struct pen *p, const struct report *r)
 
 	if (r->n_path == 0)
 		return;
-	collect_ports(&m);
+	m.ports = way_columns(r);
 	size_columns(&m);
 	pen_blank(p);
 	pen_start(p, 0, 2);
@@ -364,12 +318,12 @@ void text_path(struct pen *p, const struct report *r)
 		at_once += (p->width - marks_and_margin) / m.column;
 	struct block b = {0};
 	do {
-		unsigned left = m.n_ports - b.first;
+		unsigned left = m.ports.n - b.first;
 		b.n = left < at_once ? left : at_once;
 		if (b.first > 0)
 			pen_blank(p);
 		print_block(&m, b);
 		b.first += b.n;
-	} while (b.first < m.n_ports);
+	} while (b.first < m.ports.n);
 	print_legend(&m);
 }

@@ -130,6 +130,12 @@ static const char *where_brief(struct page *pg, const struct report_port *p,
 				    who ? who : "machine");
 	if (!who)
 		who = hops;
+	const struct candidate *second = phrase_second(f);
+	if (second)
+		return arena_printf(a, "%s (%s) or %s (%s)%s%s", phrase_place(a, &pg->r->vantage, f->place),
+				    phrase_percent(a, f->confidence),
+				    phrase_place(a, &pg->r->vantage, second->place),
+				    phrase_percent(a, second->confidence), who ? ", " : "", who ? who : "");
 	return arena_printf(a, "%s%s%s, %s", phrase_place(a, &pg->r->vantage, f->place),
 			    who ? ", " : "", who ? who : "", phrase_confidence(a, f->confidence));
 }

@@ -12,6 +12,7 @@
 #include "report/pen.h"
 #include "report/phrase.h"
 #include "report/render.h"
+#include "report/way.h"
 
 #define TICKET_WIDTH 74 /* a mail's lines, with room for "> > " (RFC 3676 section 4.2) */
 #define LABEL_COLUMN 16
@@ -145,12 +146,17 @@ static struct complaint complaint_of(const struct writer *w)
 	return c;
 }
 
+static const char *hedge(const struct finding *f)
+{
+	return f->confidence >= CONFIDENCE_SURE ? "" : f->confidence >= CONFIDENCE_LIKELY ? "probably " : "perhaps ";
+}
+
 /* "our mail to mx.example.com does not get through: sessions on TCP port 25 are reset after EHLO,
  * probably in your network, as far as we can see. The port is open ... Please ..." */
 static const char *ask_by_mechanism(const struct writer *w)
 {
 	const struct complaint *c = &w->complaint;
-	const char *likely = w->f->confidence < CONFIDENCE_SURE ? "probably " : "", *where = "", *then;
+	const char *likely = hedge(w->f), *where = "", *then;
 
 	switch (w->desk) {
 	case DESK_GATEWAY:
@@ -225,7 +231,7 @@ static const char *ask_destination(const struct writer *w)
 
 static const char *ask_provider(const struct writer *w)
 {
-	const char *likely = w->f->confidence < CONFIDENCE_SURE ? "probably " : "";
+	const char *likely = hedge(w->f);
 
 	if (w->f->mechanism == MECH_INTERCEPTION)
 		return arena_printf(w->a,
@@ -365,6 +371,9 @@ static void where(struct writer *w)
 			others = arena_printf(w->a, "%s%s%s (%s)", others, *others ? ", " : "",
 					      place(w, f->candidates[i].place),
 					      phrase_percent(w->a, f->candidates[i].confidence));
+	const char *rest = phrase_rest(w->a, f);
+	if (rest)
+		others = arena_printf(w->a, "%s%s%s", others, *others ? ", " : "", rest);
 	fact(w, "How sure", arena_printf(w->a, "%s: %s%s%s", place(w, f->place),
 					 phrase_confidence(w->a, f->confidence),
 					 *others ? "; otherwise " : "", others));
@@ -439,21 +448,13 @@ static void facts(struct writer *w)
 
 /* --- the hops --------------------------------------------------------------- */
 
-static const struct report_hop_port *replies_of(const struct report_hop *h, unsigned port)
-{
-	for (unsigned i = 0; i < h->n_ports; i++)
-		if (h->ports[i].port == port)
-			return &h->ports[i];
-	return NULL;
-}
-
 static void take_port(const struct report *r, unsigned port, unsigned *list, unsigned *n)
 {
 	for (unsigned i = 0; i < *n; i++)
 		if (list[i] == port)
 			return;
 	for (unsigned i = 0; i < r->n_path && *n < TABLE_PORTS; i++)
-		if (replies_of(&r->path[i], port)) {
+		if (way_replies(&r->path[i], port)) {
 			list[(*n)++] = port;
 			return;
 		}
@@ -513,12 +514,16 @@ static void hops(struct writer *w)
 		pen_text(pen, STYLE_PLAIN, "%u", h->ttl);
 		pen_column(pen, 7);
 		pen_text(pen, STYLE_PLAIN, "%s",
-			 addr_is_set(&h->address) ? address(w->a, &h->address) : "(silent)");
+			 way_hop_address(w->a, h));
 		for (unsigned k = 0; k < n; k++) {
 			pen_column(pen, 7 + wide + k * CELL_COLUMNS);
-			pen_text(pen, STYLE_PLAIN, "%s", cell(w->a, replies_of(h, list[k])));
+			pen_text(pen, STYLE_PLAIN, "%s", cell(w->a, way_replies(h, list[k])));
 		}
 		pen_end(pen);
+	}
+	if (way_hidden_words(r)) {
+		pen_blank(pen);
+		pen_paragraph(pen, 0, STYLE_PLAIN, way_hidden_words(r));
 	}
 }
 

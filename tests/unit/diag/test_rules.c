@@ -38,17 +38,26 @@ static bool names_a_place(const struct rule *r)
 	return false;
 }
 
+/* "probably" where it is likely and not sure; below that no such word, but who else it may be. */
+static bool doubt_is_told(const char *text, double confidence)
+{
+	bool probably = strstr(text, "probably") != NULL, less = strstr(text, "perhaps") || strstr(text, " or ");
+
+	return confidence >= CONFIDENCE_SURE     ? !probably
+	       : confidence >= CONFIDENCE_LIKELY ? probably
+						 : less && !probably;
+}
+
 static void expect_doubt(const struct report *r, const struct finding *f)
 {
 	bool known = f->place != PLACE_UNKNOWN, sure = known && f->confidence >= CONFIDENCE_SURE;
-	bool doubts = strstr(f->summary, "probably") != NULL;
 
-	if (names_a_place(row(f->rule)) && doubts != (known && !sure))
+	if (names_a_place(row(f->rule)) && !doubt_is_told(f->summary, known ? f->confidence : 1))
 		COMPLAIN("%s at %.2f says: %s", f->rule, f->confidence, f->summary);
-	if (sure && doubts)
+	if (sure && strstr(f->summary, "probably"))
 		COMPLAIN("%s is sure and says: %s", f->rule, f->summary);
 	if (f == r->ports[0].findings && r->ports[0].state != STATE_NO_SERVICE && r->n_ports == 1 &&
-	    known && sure == (strstr(r->summary, "probably") != NULL))
+	    known && !doubt_is_told(r->summary, f->confidence))
 		COMPLAIN("%s at %.2f: %s", f->rule, f->confidence, r->summary);
 }
 
@@ -423,6 +432,102 @@ static void test_every_fact_has_words(void **state)
 /* ---- several ports, several layers ---- */
 
 /* A link that is set up already gains nothing by "ip link set ... up". */
+static const struct finding *finding_said(struct scene *s, const char *rule)
+{
+	const struct finding *f = finding_of(finish(s), 25, rule);
+
+	if (!f)
+		fail_msg("no finding by %s", rule);
+	return f;
+}
+
+static bool advises(const struct finding *f, const char *words)
+{
+	for (unsigned i = 0; i < f->n_remedy; i++)
+		if (strstr(f->remedy[i], words))
+			return true;
+	return false;
+}
+
+/* Right behind the gateway either side of that border may be the one: both are named, and what to do for each. */
+static void test_second_place(void **state)
+{
+	struct scene *s = scene_new(false);
+
+	(void)state;
+	usual_host(s);
+	silence_beside(s, 25, 443, FARTTL, 5);
+	two_traces(s, 25, 1, 443, HOPS, 6);
+	pass(s, 500);
+	const struct finding *f = finding_said(s, "path-stops");
+	assert_int_equal(f->place, PLACE_ISP);
+	assert_int_equal(f->candidates[1].place, PLACE_GATEWAY);
+	assert_non_null(strstr(f->summary, " in your provider's network or at your gateway: "));
+	assert_true(advises(f, "Ask your provider whether something there stops TCP port 25"));
+	assert_true(advises(f, "It may as well be your gateway (4"));
+	assert_non_null(strstr(s->report->summary, "blocked in the provider's network or at the gateway"));
+	scene_free(s);
+	/* sure of it: nobody else is asked */
+	s = scene_new(false);
+	path_stops(s);
+	f = finding_said(s, "path-stops");
+	assert_true(f->confidence >= CONFIDENCE_SURE);
+	assert_false(advises(f, "gateway"));
+	assert_false(advises(f, "If "));
+	scene_free(s);
+}
+
+/* The TTL that draws an answer, how far the answer has come and the hop that is named are three numbers: the
+ * report counts hops in one way, and says why a TTL is another. */
+static void test_one_hop_number(void **state)
+{
+	struct scene *s = scene_new(false);
+	bool told = false;
+
+	(void)state;
+	reset_early(s);
+	const struct finding *f = finding_said(s, "path-reset-early");
+	assert_int_equal(f->hop_to.ttl, 2);
+	assert_non_null(strstr(f->summary, ": hop 2 ("));
+	assert_non_null(strstr(f->summary, "(from a TTL of 3 on: "));
+	for (unsigned i = 0; i < s->report->n_evidence; i++)
+		told |= strstr(s->report->evidence[i].text, "RST: TTL 254 (as from hop 2)") != NULL;
+	assert_true(told);
+	scene_free(s);
+}
+
+/* A gateway that sets TTLs anew: what its TTL reaches is the target, and no hop is called so but the target's. */
+static void test_renewed_ttls(void **state)
+{
+	struct scene *s = scene_new(false);
+
+	(void)state;
+	usual_host(s);
+	silence_beside(s, 25, 443, FARTTL, 5);
+	for (unsigned round = 0; round < 6; round++) {
+		hops_answer(s, 443, 1, 1);
+		hops_answer(s, 25, 1, 1);
+		for (unsigned ttl = 2; ttl <= 4; ttl++) {
+			trace_probe(s, 25, ttl);
+			probe_syn_ack(s, trace_probe(s, 443, ttl), FARTTL);
+		}
+		pass(s, 150);
+	}
+	pass(s, 500);
+	const struct report *r = finish(s);
+	assert_true(r->n_path >= 4);
+	assert_int_equal(r->path[0].place, PLACE_GATEWAY);
+	assert_false(r->path[0].hidden);
+	for (unsigned i = 1; i < 4; i++) {
+		assert_true(r->path[i].hidden);
+		assert_int_not_equal(r->path[i].place, PLACE_DESTINATION);
+		assert_false(addr_is_set(&r->path[i].address));
+	}
+	for (unsigned i = 4; i < r->n_path; i++)
+		assert_int_equal(r->path[i].hidden, r->path[i].ttl < HOPS + 1);
+	scene_free(s);
+}
+
 static void test_link_remedy(void **state)
 {
 	(void)state;
@@ -510,6 +615,9 @@ int main(void)
 		cmocka_unit_test(test_no_template_has_an_unknown_placeholder),
 		cmocka_unit_test(test_odds),
 		cmocka_unit_test(test_every_fact_has_words),
+		cmocka_unit_test(test_second_place),
+		cmocka_unit_test(test_one_hop_number),
+		cmocka_unit_test(test_renewed_ttls),
 		cmocka_unit_test(test_link_remedy),
 		cmocka_unit_test(test_what_works_instead),
 		cmocka_unit_test(test_two_blocks_give_two_findings),

@@ -155,6 +155,50 @@ static const struct report blocked = {
 	.summary = "Port 25 is blocked, very likely by your provider; 465 and 587 are open.",
 };
 
+/* --- two places as likely, a session that is cut, and hops that renewed TTLs hide --------------- */
+
+static const struct finding even_25[] = {{
+	.mechanism = MECH_TCP_RESET, .place = PLACE_ISP, .confidence = 0.5,
+	.candidates = {{PLACE_ISP, 0.5}, {PLACE_GATEWAY, 0.45}}, .n_candidates = 2,
+	.has_hop = true, .hop_from = {1, GATEWAY}, .hop_to = {2, V4(100, 64, 0, 1)},
+	.culprit = {.kind = CULPRIT_HOP, .ttl = 2, .address = V4(100, 64, 0, 1), .asn = 64500, .text = ""},
+	.summary = "Port 25 is reset in your provider's network or at your gateway.",
+	.evidence = e_blocked, .n_evidence = 1, .rule = "path-reset-early",
+}};
+static const struct finding even_587[] = {{
+	.mechanism = MECH_SESSION_STALL, .place = PLACE_TRANSIT, .confidence = 0.3,
+	.candidates = {{PLACE_TRANSIT, 0.3}}, .n_candidates = 1,
+	.has_hop = true, .hop_from = {2, V4(100, 64, 0, 1)}, .hop_to = {4, V4(203, 0, 113, 9)},
+	.culprit = {.kind = CULPRIT_HOP, .ttl = 4, .address = V4(203, 0, 113, 9), .text = ""},
+	.summary = "Port 587 takes the connection, and after EHLO it is cut.",
+	.session = {.known = true, .stage = STAGE_EHLO},
+	.evidence = e_blocked, .n_evidence = 1, .rule = "session-cut",
+}};
+static const struct report_port even_ports[] = {
+	{.port = 25, .service = "smtp", .state = STATE_BLOCKED, .summary = "Reset.", .findings = even_25,
+	 .n_findings = 1, .upstream_tested = true, NO_TIMES},
+	{.port = 587, .service = "submission", .state = STATE_BLOCKED, .summary = "Cut.", .findings = even_587,
+	 .n_findings = 1, .upstream_tested = true, NO_TIMES},
+};
+#define RESET_REPLIES(port_, rst_) {.port = port_, .sent = 3, .rst = rst_, .rtt_ms = 2.5}
+static const struct report_hop even_path[] = {
+	{.ttl = 1, .address = GATEWAY, .place = PLACE_GATEWAY,
+	 .ports = (const struct report_hop_port[]){REPLIES(25, 3, 0, 0.4), REPLIES(587, 3, 0, 0.4),
+						   REPLIES(443, 3, 0, 0.41)}, .n_ports = 3},
+	{.ttl = 2, .address = V4(100, 64, 0, 1), .place = PLACE_ISP,
+	 .ports = (const struct report_hop_port[]){RESET_REPLIES(25, 3), REPLIES(587, 3, 0, 1.9),
+						   REPLIES(443, 3, 0, 1.95)}, .n_ports = 3},
+	{.ttl = 3, .hidden = true, .place = PLACE_TRANSIT,
+	 .ports = (const struct report_hop_port[]){RESET_REPLIES(25, 3), REPLIES(587, 0, 3, 9),
+						   REPLIES(443, 0, 3, 9)}, .n_ports = 3},
+};
+static const struct report even = {
+	MX, .elapsed_ms = 412.4, .ports = even_ports, .n_ports = 2,
+	.controls = one_control, .n_controls = 1, .path = even_path, .n_path = COUNT(even_path),
+	.evidence = blocked_evidence, .n_evidence = 1,
+	.summary = "Port 25 is blocked in the provider's network or at the gateway; port 587 is blocked, perhaps in transit.",
+};
+
 /* --- this host: a rule, with the provider's block behind it ------------------ */
 
 static const unsigned e_first[] = {1};
@@ -560,7 +604,8 @@ struct sample {
 };
 
 static const struct sample samples[] = {
-	{"healthy", &healthy},         {"blocked", &blocked},         {"firewall", &firewall},
+	{"healthy", &healthy},         {"blocked", &blocked},         {"even", &even},
+	{"firewall", &firewall},
 	{"local-error", &local_error}, {"intercepted", &intercepted}, {"undecided", &undecided},
 	{"hostile", &hostile},         {"bare", &bare},               {"kinds", &kinds},
 	{"unreachable", &unreachable}, {"nothing", &nothing},         {"rejected", &rejected},

@@ -43,7 +43,7 @@ static int render_without_style(const struct report *r, const void *unused, FILE
 	return 0;
 }
 
-static const char *const names[] = {"blocked", "firewall", "healthy", "rejected", "hostile", "inspected",
+static const char *const names[] = {"blocked", "even", "firewall", "healthy", "rejected", "hostile", "inspected",
 				      "logins"};
 
 static void pages_are_golden(void **state)

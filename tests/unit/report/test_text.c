@@ -44,6 +44,7 @@ static const struct golden {
 	{"blocked", {.width = 80, .verbose = true}},
 	{"blocked", {.width = 80, .colour = true}},
 	{"blocked", {.width = 80, .quiet = true}},
+	{"even", {.width = 80}},
 	{"firewall", {.width = 80}},
 	{"local-error", {.width = 80}},
 	{"intercepted", {.width = 80}},

@@ -26,7 +26,7 @@ static int render(const struct report *r, const void *unused, FILE *out)
 	return render_ticket(r, out);
 }
 
-static const char *const names[] = {"closed", "blocked", "healthy", "firewall", "local-error", "intercepted",
+static const char *const names[] = {"closed", "blocked", "even", "healthy", "firewall", "local-error", "intercepted",
 				    "undecided", "unreachable", "rejected", "hostile", "bare", "reset-in-tls", "masked",
 				    "limited", "stalled"};
 

@@ -223,7 +223,7 @@ def exit_status(text, *args):
 
 
 def named(lines):
-    names = ["healthy", "blocked", "firewall", "local-error", "intercepted", "undecided", "hostile",
+    names = ["healthy", "blocked", "even", "firewall", "local-error", "intercepted", "undecided", "hostile",
              "bare", "kinds", "unreachable", "rejected", "inspected", "reset-in-tls", "masked",
              "limited", "stalled", "logins", "closed", "error"]
     docs = [json.loads(line) for line in lines]
