@@ -271,6 +271,16 @@ static const char *why_no_domain(const char *domain)
 	return NULL;
 }
 
+/* "mx.example.net:25", "[2001:db8::25]:25"; an IPv6 address has colons of its own. */
+static bool has_port(const char *input)
+{
+	const char *colon = strrchr(input, ':');
+	struct addr a;
+
+	return colon && colon[1] && colon[1 + strspn(colon + 1, "0123456789")] == '\0' &&
+	       !call_is_address(input, &a);
+}
+
 const char *call_why_no_target(const char *input)
 {
 	const char *at = strchr(input, '@');
@@ -280,6 +290,8 @@ const char *call_why_no_target(const char *input)
 		return "an empty target";
 	if (len > CALL_TARGET_MAX || strpbrk(input, " \t\r\n/\\\"'<>|;"))
 		return "neither a host name nor an address";
+	if (has_port(input))
+		return "a port is given by -p, as in -p 25, and not behind the target";
 	if (at && strchr(at + 1, '@'))
 		return "more than one @";
 	return at ? why_no_domain(at + 1) : NULL;

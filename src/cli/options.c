@@ -275,7 +275,8 @@ static int parse_ports(struct port_list *list, const struct option_row *row, con
 		bool tls = len - number == strlen("/tls") && strncmp(s + number, "/tls", 4) == 0;
 		uint16_t port;
 		if (!parse_port(s, number, &port) || (number != len && !tls))
-			return bad_value(row, value, "no list of ports (1-65535) like 25,465,2525/tls", e);
+			return bad_value(row, value, strchr(value, '-') ? "a range; name each port: 25,26,27"
+							     : "no list of ports (1-65535) like 25,465,2525/tls", e);
 		bool known = false;
 		for (unsigned i = 0; i < list->n; i++)
 			known |= list->ports[i] == port;
@@ -561,6 +562,32 @@ static int check_together(const struct option_table *t, const struct options *o,
 	return 0;
 }
 
+/* Another command's, which one may have meant. */
+static const char *whose(const struct option_table *t, int letter, const char *word)
+{
+	static const struct option_table *const all[] = {&check_table, &read_table, &replay_table,
+							 &compare_table, &serve_table, &watch_table};
+	const char *name = strncmp(word, "--", 2) == 0 ? word + 2 : "";
+	size_t len = strcspn(name, "=");
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		for (size_t k = 0; all[i] != t && k < all[i]->n; k++) {
+			const struct option_row *row = &all[i]->rows[k];
+			if ((letter && row->letter == letter) ||
+			    (!letter && len && strlen(row->name) == len && strncmp(row->name, name, len) == 0))
+				return all[i] == &check_table ? "smtpblame check" : all[i]->program;
+		}
+	return NULL;
+}
+
+static int unknown_option(const struct option_table *t, int letter, const char *word, struct err *e)
+{
+	const char short_name[] = {'-', (char)letter, '\0'}, *other = whose(t, letter, word);
+
+	return err_set(e, ERR_USAGE, "unknown option '%.60s'%s%s; see %s --help", letter ? short_name : word,
+		       other ? ", which is one of " : "", other ? other : "", t->program);
+}
+
 /* The options; *first gets the index of the first word that is none. */
 static int parse(const struct option_table *t, struct options *o, int argc, char **argv, int *first,
 		 struct err *e)
@@ -576,12 +603,8 @@ static int parse(const struct option_table *t, struct options *o, int argc, char
 		const char *word = argv[optind - 1];
 		if (value == ':')
 			return err_set(e, ERR_USAGE, "option '%.60s' needs a value", word);
-		if (value == '?' && optopt && optopt < LONG_ONLY)
-			return err_set(e, ERR_USAGE, "unknown option '-%c'; see %s --help", optopt,
-				       t->program);
 		if (value == '?')
-			return err_set(e, ERR_USAGE, "unknown option '%.60s'; see %s --help", word,
-				       t->program);
+			return unknown_option(t, optopt < LONG_ONLY ? optopt : 0, word, e);
 		if (take_option(o, row_of(t, value), optarg, e) != 0)
 			return -1;
 	}

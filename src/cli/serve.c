@@ -412,6 +412,18 @@ static int read_allowed(struct exporter *x, bool loopback, struct err *e)
 	return allow_add(&x->allow, "*", e);
 }
 
+/* An exporter is to run without root: the unit that is installed with it gives it what it lacks. */
+static int how_to_serve(struct err *e)
+{
+	struct err why = *e;
+
+	if (e->status != ERR_RUN || !strstr(e->text, "capability") || geteuid() == 0)
+		return -1;
+	return err_set(e, ERR_RUN,
+		       "%.450s; as a service, `systemctl enable --now smtpblame` runs it with just that "
+		       "(smtpblame.service)", why.text);
+}
+
 static int serve(struct exporter *x, struct err *e)
 {
 	struct call *c = &x->call;
@@ -431,7 +443,7 @@ static int serve(struct exporter *x, struct err *e)
 		return -1;
 	gethostname(c->hostname, sizeof(c->hostname) - 1);
 	if (call_open(c, SANDBOX_CONNECT | SANDBOX_LISTEN, e) != 0)
-		return -1;
+		return how_to_serve(e);
 	if (!c->opt.no_sandbox)
 		terminal_tell_sandbox(&c->sandbox);
 	fleet.n_ports = call_all_ports(c, ports);

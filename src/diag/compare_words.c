@@ -350,6 +350,8 @@ static const char *ticket_command(const struct compare_words *w)
 	const struct view *v = view_at(w, w->these.at[0]);
 	const char *target = w_target(w);
 
+	if (v->ticket_command) /* by this very run, whose options it has */
+		return arena_printf(w->arena, " `%s` writes the text.", v->ticket_command);
 	if (!is_plain(target))
 		return "";
 	if (!c->ways)

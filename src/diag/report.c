@@ -273,6 +273,7 @@ struct report *diag_report(const struct diag *d, const char *tool_version)
 	r->evidence = b->evidence;
 	r->n_evidence = b->n_evidence;
 	r->summary = report_overall(r);
+	r->ticket_command = words_ticket_command(&r->arena, t);
 	free(b);
 	return r;
 }

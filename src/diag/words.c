@@ -291,15 +291,20 @@ static const char *w_other_family(const struct words *w)
 		    : "";
 }
 
+const char *words_ticket_command(struct arena *a, const struct tracker *t)
+{
+	struct words w = {.arena = a, .tracker = t};
+	const char *name = safe_name(&w);
+	struct again again = {
+		.plan = t->plan, .ticket = true, .target = name ? name : w_target(&w), .family = name != NULL};
+
+	return again_command(a, &again);
+}
+
 /* The sentence with the command that writes the text for whoever is asked. */
 static const char *w_ticket(const struct words *w)
 {
-	const char *name = safe_name(w);
-	struct again again = {.plan = w->tracker->plan,
-			      .ticket = true,
-			      .target = name ? name : w_target(w),
-			      .family = name != NULL};
-	const char *command = again_command(w->arena, &again);
+	const char *command = words_ticket_command(w->arena, w->tracker);
 
 	if (!command)
 		return "The text for that, with addresses, times, hops and packets, comes with "

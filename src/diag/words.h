@@ -35,6 +35,9 @@ const char *words_drawn(struct arena *a, const struct tracker *t, const struct p
 /* What the packets of the connection say about a fact of a standstill. */
 const char *words_stall(struct arena *a, const struct port_facts *p, enum fact fact);
 
+/* The command that writes the ticket of this very run; NULL where it can't stand in a sentence. */
+const char *words_ticket_command(struct arena *a, const struct tracker *t);
+
 /* One sentence for an event, as evidence; NULL for an event that is none. *port is set to the port
  * that it is about, 0 none. */
 const char *words_event(struct arena *a, const struct tracker *t, const struct event *ev,

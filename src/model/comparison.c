@@ -78,6 +78,7 @@ void views_add(struct views *v, const struct report *r, const char *from, unsign
 		.seen_as = w->seen_as,
 		.tunnel = w->tunnel,
 		.started_ns = r->started_ns,
+		.ticket_command = arena_strdup(a, r->ticket_command),
 		.ports = ports_of(a, r, n_ports),
 		.n_ports = n_ports,
 		.path = path_of(a, r, n_path),

@@ -52,6 +52,7 @@ struct view {
 	struct addr source, gateway, seen_as;
 	bool tunnel;
 	int64_t started_ns;
+	const char *ticket_command; /* as report.ticket_command */
 	const struct view_port *ports;
 	unsigned n_ports;
 	const struct view_hop *path; /* TTLs grow */

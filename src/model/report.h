@@ -242,6 +242,8 @@ struct report {
 	const char *const *not_looked; /* what could not be looked at, and why */
 	unsigned n_not_looked;
 	const char *summary;
+	/* What writes this run's tickets; it stands in no report. NULL: unknown, or no command in a sentence. */
+	const char *ticket_command;
 };
 
 void report_free(struct report *r); /* NULL is fine */

@@ -34,4 +34,9 @@ const char *comparison_place(enum place p);
 /* There is nothing to say of the port but that. */
 bool comparison_all_open(const struct compared_port *p);
 
+/* Of what is said of a port: the k-th conclusion's sentences, without a last one that the next conclusion
+ * ends with, too; and whether a thing to do has been told with an earlier one. */
+const char *comparison_sentences(struct arena *a, const struct compared_port *p, unsigned k);
+bool comparison_told(const struct compared_port *p, unsigned k, unsigned next);
+
 #endif

@@ -44,13 +44,33 @@ static const char *count(struct arena *a, uint64_t n, const char *what)
 	return arena_printf(a, "%llu %s%s", (unsigned long long)n, what, n == 1 ? "" : "s");
 }
 
+/* Not the JSON's words: "open" would be taken for the state. */
+static const char *end_words(const char *end)
+{
+	static const struct {
+		const char *end, *words;
+	} list[] = {
+		{"open", "not over when the capture ended"},
+		{"closed", "then closed"},
+		{"reset", "then reset"},
+		{"idle", "then nothing more"},
+		{"replaced", "then another connection took its ports"},
+		{"evicted", "then given up for lack of memory"},
+	};
+
+	for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++)
+		if (same_text(end, list[i].end))
+			return list[i].words;
+	return end;
+}
+
 const char *connection_seen(struct arena *a, const struct connection *c)
 {
 	char start[CLOCK_TEXT_MAX];
 
 	return arena_printf(a, "%s from packet %llu on, %s of the client and %u of the server in %s, %s",
 			    clock_utc_text(c->start_ns, start), (unsigned long long)c->first_packet,
-			    count(a, c->client.packets, "packet"), c->server.packets, phrase_ms(a, c->duration_ms), c->end);
+			    count(a, c->client.packets, "packet"), c->server.packets, phrase_ms(a, c->duration_ms), end_words(c->end));
 }
 
 /* ---- lines ---- */

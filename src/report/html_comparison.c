@@ -57,23 +57,27 @@ static void matrix(struct html *h, const struct comparison *c)
 	html(h, "</tbody></table></div>\n");
 }
 
-static void conclusion(struct html *h, const struct conclusion *c)
+static void conclusion(struct html *h, const struct compared_port *p, unsigned k)
 {
+	const struct conclusion *c = &p->conclusions[k];
+	bool begun = false;
+
 	html(h, "<p>");
-	html_sentence(h, c->summary);
+	html_sentence(h, comparison_sentences(&h->scratch, p, k));
 	html(h, "</p>\n");
-	if (!c->n_next)
-		return;
-	html(h, "<ul>\n");
 	for (unsigned i = 0; i < c->n_next; i++) {
-		html(h, "<li>");
+		if (comparison_told(p, k, i))
+			continue;
+		html(h, begun ? "<li>" : "<ul>\n<li>");
+		begun = true;
 		if (group_is_command(c->next[i]))
 			html(h, "<pre class=\"code\"><code>%s</code></pre>", c->next[i]);
 		else
 			html_sentence(h, c->next[i]);
 		html(h, "</li>\n");
 	}
-	html(h, "</ul>\n");
+	if (begun)
+		html(h, "</ul>\n");
 }
 
 void html_write_comparison(struct html *h, const struct comparison *c, unsigned number)
@@ -89,7 +93,7 @@ void html_write_comparison(struct html *h, const struct comparison *c, unsigned 
 			continue; /* the table says so */
 		html(h, "<h3>Port %u</h3>\n", c->ports[i].port);
 		for (unsigned k = 0; k < c->ports[i].n_conclusions; k++)
-			conclusion(h, &c->ports[i].conclusions[k]);
+			conclusion(h, &c->ports[i], k);
 	}
 	for (unsigned i = 0; i < c->n_notes; i++)
 		html(h, "<p class=\"meta\">%s</p>\n", c->notes[i]);

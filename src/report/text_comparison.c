@@ -123,19 +123,6 @@ static void print_views(struct pen *pen, const struct comparison *c)
 	}
 }
 
-static void print_next(struct pen *pen, const struct conclusion *c)
-{
-	for (unsigned i = 0; i < c->n_next; i++) {
-		if (group_is_command(c->next[i])) {
-			pen_code(pen, 6, c->next[i]);
-			continue;
-		}
-		pen_start(pen, 2, 4);
-		pen_text(pen, STYLE_PLAIN, "- %s", c->next[i]);
-		pen_end(pen);
-	}
-}
-
 /* Ports about which the same is said, but for their number. */
 static bool alike(const struct compared_port *x, const struct compared_port *y)
 {
@@ -163,6 +150,55 @@ static bool alike(const struct compared_port *x, const struct compared_port *y)
 bool comparison_all_open(const struct compared_port *p)
 {
 	return p->n_conclusions == 1 && strcmp(p->conclusions[0].rule, "open-everywhere") == 0;
+}
+
+static const char *last_sentence(const char *text)
+{
+	const char *last = text;
+
+	for (const char *at = text; (at = strstr(at, ". ")); at += 2)
+		last = at + 2;
+	return last;
+}
+
+const char *comparison_sentences(struct arena *a, const struct compared_port *p, unsigned k)
+{
+	const char *text = p->conclusions[k].summary, *last = last_sentence(text);
+
+	if (k + 1 == p->n_conclusions || last == text ||
+	    strcmp(last, last_sentence(p->conclusions[k + 1].summary)) != 0)
+		return text;
+	return arena_strndup(a, text, (size_t)(last - 1 - text));
+}
+
+bool comparison_told(const struct compared_port *p, unsigned k, unsigned next)
+{
+	const char *text = p->conclusions[k].next[next];
+
+	if (group_is_command(text)) /* belongs to the sentence before it */
+		return false;
+	for (unsigned i = 0; i < k; i++)
+		for (unsigned m = 0; m < p->conclusions[i].n_next; m++)
+			if (strcmp(p->conclusions[i].next[m], text) == 0)
+				return true;
+	return false;
+}
+
+static void print_next(struct pen *pen, const struct compared_port *p, unsigned k)
+{
+	const struct conclusion *c = &p->conclusions[k];
+
+	for (unsigned i = 0; i < c->n_next; i++) {
+		if (group_is_command(c->next[i])) {
+			pen_code(pen, 6, c->next[i]);
+			continue;
+		}
+		if (comparison_told(p, k, i))
+			continue;
+		pen_start(pen, 2, 4);
+		pen_text(pen, STYLE_PLAIN, "- %s", c->next[i]);
+		pen_end(pen);
+	}
 }
 
 static void print_others(struct pen *pen, const struct comparison *c, unsigned i, bool *told)
@@ -195,13 +231,13 @@ static void print_conclusions(struct pen *pen, const struct comparison *c)
 		pen_blank(pen);
 		pen_paragraph(pen, 0, STYLE_BOLD, arena_printf(pen->scratch, "Port %u", p->port));
 		for (unsigned k = 0; k < p->n_conclusions; k++)
-			pen_paragraph(pen, 2, STYLE_PLAIN, p->conclusions[k].summary);
+			pen_paragraph(pen, 2, STYLE_PLAIN, comparison_sentences(pen->scratch, p, k));
 		print_others(pen, c, i, told);
 		for (unsigned k = 0; k < p->n_conclusions; k++) {
 			if (p->conclusions[k].n_next && !to_do)
 				pen_paragraph(pen, 2, STYLE_PLAIN, "What to do:");
 			to_do |= p->conclusions[k].n_next > 0;
-			print_next(pen, &p->conclusions[k]);
+			print_next(pen, p, k);
 		}
 	}
 }

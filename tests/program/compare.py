@@ -133,6 +133,9 @@ class Machines(Case):
                          ["smtpblame.report", "smtpblame.report", "smtpblame.comparison"])
         self.assertEqual(done.returncode, 1)
         self.assertEqual(self.conclusions(lines[2])[0]["rule"], "by-one-way")
+        # of this very run, with its options
+        self.assertIn(f"`smtpblame --ticket -p 25,587 -i eth0 {TARGET}`",
+                      " ".join(self.conclusions(lines[2])[0]["next"]))
         # what check prints compare takes, too, and passes over the comparison
         again = self.compare("-", status=1, stdin=done.stdout)
         self.assertEqual(len(again), 1)

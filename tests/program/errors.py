@@ -95,6 +95,13 @@ class Errors(unittest.TestCase):
             (("-p", "0", TARGET4), "'0'"),
             (("-p", "65536", TARGET4), "65536"),
             (("-p", "25-", TARGET4), "25-"),
+            (("-p", "25-30", TARGET4), "name each port"),
+            ((f"{TARGET4}:25",), "a port is given by -p"),
+            (("mx.example.net:25",), "a port is given by -p"),
+            ((f"[{TARGET6}]:25",), "a port is given by -p"),
+            (("read", "-q", "x.pcap"), "'-q', which is one of smtpblame check; see smtpblame read --help"),
+            (("watch", "--auth=me", TARGET4), "'--auth=me', which is one of smtpblame check"),
+            (("-Q", TARGET4), "unknown option '-Q'; see"),
             (("-p", "25,,465", TARGET4), "25,,465"),
             (("-p", "99999999999999999999", TARGET4), "99999999999999999999"),
             (("--control", "smtp!", TARGET4), "smtp!"),
@@ -226,6 +233,8 @@ class Errors(unittest.TestCase):
             self.assertIn("sudo smtpblame", done.stderr)
             self.assertRegex(done.stderr, r"sudo setcap cap_net_raw,cap_net_admin\+ep /\S+/smtpblame\b")
             self.assertEqual(self.tap.left(), [])
+        self.assertEqual(self.call("serve", before=UNPRIVILEGED).returncode, 3)
+        self.assertIn("systemctl enable --now smtpblame", self.said)
 
     def test_two_capabilities_are_enough(self):
         done = self.call("--json", TARGET4, TARGET6, before=TWO_CAPABILITIES)

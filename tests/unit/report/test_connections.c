@@ -16,6 +16,7 @@
 #include <cmocka.h>
 #include <jansson.h>
 
+#include "report/connection_words.h"
 #include "report/connections.h"
 #include "samples.h"
 
@@ -103,6 +104,18 @@ static json_t *report_of(const struct connection *c)
 	json_t *root = json_loads(text, 0, NULL);
 	free(text);
 	return root;
+}
+
+/* A connection that went on is not called by the word for a port that is fine. */
+static void the_end_is_no_state(void **state)
+{
+	struct connection c = connection_of(CULPRIT_HOP);
+	struct arena a = {0};
+
+	(void)state;
+	c.end = "open";
+	assert_non_null(strstr(connection_seen(&a, &c), ", not over when the capture ended"));
+	arena_clear(&a);
 }
 
 static void both_writers_agree(void **state)
@@ -356,6 +369,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(both_writers_agree),
+		cmocka_unit_test(the_end_is_no_state),
 		cmocka_unit_test(strings_survive),
 		cmocka_unit_test(broken_strings_do_no_harm),
 		cmocka_unit_test(summary_line),

@@ -16,6 +16,7 @@
 
 #include "base/text.h"
 #include "golden.h"
+#include "report/comparison.h"
 #include "report/render.h"
 #include "samples.h"
 
@@ -329,6 +330,28 @@ static void one_place_twice_is_told_once(void **state)
 	free(text);
 }
 
+/* Two families blocked alike: what both conclusions end with, and what both advise, stands once. */
+static void a_comparison_repeats_nothing(void **state)
+{
+	static const char *const next4[] = {"Ask about IPv4:", "ask 4", "Look again."},
+				 *const next6[] = {"Ask about IPv6:", "ask 4", "Look again."};
+	const struct conclusion two[] = {
+		{.summary = "Blocked over IPv4. Nobody knows more.", .next = next4, .n_next = 3},
+		{.summary = "Blocked over IPv6. Nobody knows more.", .next = next6, .n_next = 3},
+	};
+	const struct compared_port p = {.port = 25, .conclusions = two, .n_conclusions = 2};
+	struct arena a = {0};
+
+	(void)state;
+	assert_string_equal(comparison_sentences(&a, &p, 0), "Blocked over IPv4.");
+	assert_string_equal(comparison_sentences(&a, &p, 1), two[1].summary);
+	assert_false(comparison_told(&p, 0, 2));
+	assert_false(comparison_told(&p, 1, 0));
+	assert_false(comparison_told(&p, 1, 1)); /* a command goes with its sentence */
+	assert_true(comparison_told(&p, 1, 2));
+	arena_clear(&a);
+}
+
 static int show(int argc, char **argv)
 {
 	struct text_options opt = {.width = (unsigned)atoi(argv[3])};
@@ -354,6 +377,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(healthy_takes_five_lines),
 		cmocka_unit_test(same_fate_is_told_once),
 		cmocka_unit_test(one_place_twice_is_told_once),
+		cmocka_unit_test(a_comparison_repeats_nothing),
 		cmocka_unit_test(nearest_finding_is_told_once),
 		cmocka_unit_test(a_full_disk_is_told),
 	};
