@@ -102,6 +102,8 @@ static uint64_t key_of(const struct capture_known *k, const struct addr *a)
 	return (key ? key : 1) * SETS + set;
 }
 
+/* ---- lookup ---- */
+
 /* WAYS: none. */
 static unsigned way_of(const uint64_t set[WAYS], uint64_t key)
 {
