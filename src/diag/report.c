@@ -118,8 +118,18 @@ static void build_port(struct builder *b, unsigned i, const char *instead, struc
 	login_of_port(b, p, out);
 }
 
-static const char *control_outcome(const struct tracker *t, int port_index)
+/* Somebody completes every handshake: what a control answers is not the destination's, either. */
+static bool answers_for_all(const struct builder *b)
 {
+	for (unsigned i = 0; i < b->n_tested; i++)
+		if (fact_seen(&b->facts[i], F_CANARY_ANY) && b->verdicts[i].state == STATE_INTERCEPTED)
+			return true;
+	return false;
+}
+
+static const char *control_outcome(const struct builder *b, int port_index)
+{
+	const struct tracker *t = &b->d->tracker;
 	const struct flow *f = tracker_main_flow(t, port_index);
 
 	if (!f)
@@ -127,7 +137,7 @@ static const char *control_outcome(const struct tracker *t, int port_index)
 	if (f->redirected || f->syn_on_lo)
 		return "redirected by this machine";
 	if (f->synack.seen || (f->has_result && !f->error))
-		return "answers";
+		return answers_for_all(b) ? "answered on the way as well" : "answers";
 	if (f->rst.seen)
 		return f->rst.on_lo ? "reset by this machine" : "refuses";
 	if (f->n_icmp)
@@ -176,8 +186,7 @@ static void fill_controls(struct builder *b)
 	unsigned n = 0;
 
 	for (unsigned i = b->n_tested; i < t->plan->n_ports; i++)
-		list[n++] = (struct report_control){t->plan->ports[i].port,
-						    control_outcome(t, (int)i)};
+		list[n++] = (struct report_control){t->plan->ports[i].port, control_outcome(b, (int)i)};
 	b->r->controls = list;
 	b->r->n_controls = n;
 }

@@ -241,7 +241,7 @@ static const struct rule rows[] = {
 		.state = STATE_NO_SERVICE, .mechanism = MECH_SESSION_STALL, .place = PLACE_DESTINATION,
 		.culprit = CULPRIT_SERVER, .confidence = 0.93,
 		.summary = "{target} accepts port {port}, but falls silent {stage}: nothing came for {greeting-wait}.",
-		.remedy = {"Some servers make strangers wait (tarpits; RFC 5321 allows 300 s): try again with `--timeout 60`.", REMEDY_SUBMISSION},
+		.remedy = {"Some servers make strangers wait (tarpits; RFC 5321 allows 300 s): try again with `--timeout 60`.", "{speaks-first}", REMEDY_SUBMISSION},
 		.why = "the server's stack has all that was said, answers keep-alives, and has sent nothing that is missing: its program is silent",
 	},
 	{
@@ -250,7 +250,7 @@ static const struct rule rows[] = {
 		.state = STATE_NO_SERVICE, .mechanism = MECH_SESSION_STALL, .place = PLACE_UNKNOWN,
 		.culprit = CULPRIT_UNKNOWN, .confidence = NOWHERE,
 		.summary = "{target} accepts port {port}, and {stage} nothing came any more for {greeting-wait}: the server is silent, or something on the way is in between.",
-		.remedy = {"Some servers make strangers wait (tarpits; RFC 5321 allows 300 s): try again with `--timeout 60`.", REMEDY_SUBMISSION},
+		.remedy = {"Some servers make strangers wait (tarpits; RFC 5321 allows 300 s): try again with `--timeout 60`.", "{speaks-first}", REMEDY_SUBMISSION},
 		.why = "a completed handshake and silence until the end of the time given; nothing shows whose",
 	},
 };

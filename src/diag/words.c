@@ -664,6 +664,22 @@ static const char *w_stage(const struct words *w)
 	return w->facts->flow ? complaint_stage(w->facts->flow->end_stage) : "";
 }
 
+/* A silence before the greeting that may be no fault: others than SMTP servers wait for their clients. On
+ * port 25 nobody tries TLS at once (it is held against who does), so the reader is told how. */
+static const char *w_speaks_first(const struct words *w)
+{
+	const struct flow *f = w->facts->flow;
+	const char *where = arena_printf(w->arena, "%s:%u", w_target_brackets(w), w->port);
+
+	if (!f || f->end_stage != STAGE_GREETING)
+		return "";
+	return arena_printf(w->arena,
+			    "It may be no SMTP at all: servers of %sHTTP wait for the client to speak first. Ask it: "
+			    "%s%s`curl -sv http://%s/`", w->port == 25 ? "TLS from the first byte and of " : "",
+			    w->port == 25 ? arena_printf(w->arena, "`openssl s_client -connect %s`", where) : "",
+			    w->port == 25 ? " and " : "", where);
+}
+
 static const char *w_missing_bytes(const struct words *w)
 {
 	const struct flow *f = w->facts->flow;
@@ -825,6 +841,7 @@ static const struct {
 	{"ticket", w_ticket},
 	{"works-instead", w_works_instead},
 	{"stage", w_stage},
+	{"speaks-first", w_speaks_first},
 	{"interceptor", w_interceptor},
 	{"product", w_product},
 	{"dns-promise", w_dns_promise},

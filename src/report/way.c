@@ -53,7 +53,12 @@ const char *way_hop_address(struct arena *a, const struct report_hop *h)
 
 	if (addr_is_set(&h->address))
 		return arena_strdup(a, addr_text(&h->address, text));
-	return h->hidden ? "(hidden)" : "(silent)";
+	if (h->hidden)
+		return "(hidden)";
+	for (unsigned i = 0; i < h->n_ports; i++)
+		if (h->ports[i].syn_ack)
+			return "(answers in the target's name)";
+	return "(silent)";
 }
 
 const char *way_hidden_words(const struct report *r)

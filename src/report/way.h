@@ -22,7 +22,7 @@ const struct report_hop_port *way_replies(const struct report_hop *h, unsigned p
 /* An open port's own connection got to the target, which needs no probe to show it. */
 bool way_connected(const struct report *r, const struct report_hop *h, unsigned port);
 
-/* "10.0.0.1 your gateway"; "(hidden)" for a row that stands for no hop, see way_hidden_words(). */
+/* "10.0.0.1"; what it did in place of that; "(hidden)" for a row that stands for no hop, see way_hidden_words(). */
 const char *way_hop_address(struct arena *a, const struct report_hop *h);
 
 /* "port 25 ends here": what becomes of these ports behind hop `ttl`, one line for each kind. */

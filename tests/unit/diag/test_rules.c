@@ -305,6 +305,29 @@ static void test_advice_fits_what_came_through(void **state)
 	expect_advice_on_the_way(false, "no certificate there vouches for the server");
 }
 
+/* Who answers for everybody answers for the controls, too: they show nothing of the destination. */
+static void test_controls_of_a_portal(void **state)
+{
+	struct scene *s = scene_new(false);
+	unsigned taken = 0;
+
+	(void)state;
+	canary_any(s);
+	const struct report *r = finish(s);
+	assert_string_equal(r->ports[0].findings[0].rule, "path-canary-any");
+	for (unsigned i = 0; i < r->n_controls; i++) {
+		assert_string_not_equal(r->controls[i].outcome, "answers");
+		taken += strcmp(r->controls[i].outcome, "answered on the way as well") == 0;
+	}
+	assert_true(taken > 0);
+	scene_free(s);
+	s = scene_new(false);
+	canary_any_speaks(s);
+	r = finish(s);
+	assert_string_equal(r->controls[0].outcome, "answers");
+	scene_free(s);
+}
+
 /* A greeting that proves nothing is told where no certificate vouches for the server. */
 static void expect_greeting_note(const char *text, bool verified, const char *note)
 {
@@ -608,6 +631,7 @@ int main(void)
 		cmocka_unit_test(test_rows_are_sound),
 		cmocka_unit_test(test_no_row_is_shadowed),
 		cmocka_unit_test(test_login_is_told),
+		cmocka_unit_test(test_controls_of_a_portal),
 		cmocka_unit_test(test_advice_fits_what_came_through),
 		cmocka_unit_test(test_foreign_greeting_is_told),
 		cmocka_unit_test(test_one_banner_behind_several),

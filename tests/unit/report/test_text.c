@@ -18,6 +18,7 @@
 #include "golden.h"
 #include "report/comparison.h"
 #include "report/render.h"
+#include "report/way.h"
 #include "samples.h"
 
 static int render(const struct report *r, const void *options, FILE *out)
@@ -352,6 +353,20 @@ static void a_comparison_repeats_nothing(void **state)
 	arena_clear(&a);
 }
 
+/* A SYN that is answered before the way is over: that hop is not silent, it poses as the target. */
+static void a_hop_that_poses_is_not_silent(void **state)
+{
+	static const struct report_hop_port silent = {.port = 443, .sent = 1}, taken = {.port = 443, .sent = 1, .syn_ack = 1};
+	struct report_hop hop = {.ttl = 1, .ports = &silent, .n_ports = 1};
+	struct arena a = {0};
+
+	(void)state;
+	assert_string_equal(way_hop_address(&a, &hop), "(silent)");
+	hop.ports = &taken;
+	assert_string_equal(way_hop_address(&a, &hop), "(answers in the target's name)");
+	arena_clear(&a);
+}
+
 static int show(int argc, char **argv)
 {
 	struct text_options opt = {.width = (unsigned)atoi(argv[3])};
@@ -378,6 +393,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(same_fate_is_told_once),
 		cmocka_unit_test(one_place_twice_is_told_once),
 		cmocka_unit_test(a_comparison_repeats_nothing),
+		cmocka_unit_test(a_hop_that_poses_is_not_silent),
 		cmocka_unit_test(nearest_finding_is_told_once),
 		cmocka_unit_test(a_full_disk_is_told),
 	};
