@@ -81,7 +81,7 @@ static int arrival_ttl_of_control(const struct tracker *t, const struct port_fac
 }
 
 /* The TTL at which the target is reached: by the control's own trace, else by how far its answer
- * has come, and never before the last router that answered the control. */
+ * has come, and never before the last router that answered the control. 0 unknown. */
 static unsigned destination_ttl(const struct tracker *t, const struct port_facts *p,
 				int64_t settled_before)
 {
@@ -109,7 +109,10 @@ static unsigned destination_ttl(const struct tracker *t, const struct port_facts
 	 * do not: the way back is shorter, or somebody sets TTLs anew there. */
 	if (arrival > last && by_distance < arrival)
 		return path_may_reach(&t->path, p->control_trace, by_distance, settled_before);
-	return arrival > last ? arrival : by_distance;
+	if (arrival > last)
+		return arrival;
+	/* no path is so long: its answers begin with a TTL of their own */
+	return by_distance <= PLAN_MAX_HOPS ? by_distance : 0;
 }
 
 /* Routes there and back differ by a few hops. Somebody who sets the TTL of what he forwards anew (a
@@ -614,9 +617,9 @@ static void icmp_hop_facts(const struct tracker *t, int port, const struct path_
 	}
 	/* The sender never answers for an expired TTL: what is left of the TTL in its quote tells how
 	 * far the SYN came. A forward hook quotes it a hop later than a filter on the way in does. */
-	bool by_quote = p->icmp->msg.quote.present;
-	unsigned hop = by_quote ? (unsigned)path_distance(p->icmp->msg.quote.ttl)
-				: path_first_unreachable(&t->path.trace[port]);
+	int quoted = p->icmp->msg.quote.present ? path_distance(p->icmp->msg.quote.ttl) : -1;
+	bool by_quote = quoted >= 0 && quoted < PLAN_MAX_HOPS; /* from farther away nobody quotes */
+	unsigned hop = by_quote ? (unsigned)quoted : path_first_unreachable(&t->path.trace[port]);
 	if (fact_seen(p, F_ICMP_FROM_GATEWAY))
 		hop = 0;
 	else if (!by_quote && !hop)

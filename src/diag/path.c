@@ -313,7 +313,7 @@ struct addr path_hop_address(const struct path *p, unsigned ttl)
 {
 	struct addr none = {0};
 
-	for (unsigned i = 0; i < path_n_traces(p); i++) {
+	for (unsigned i = 0; ttl <= PLAN_MAX_HOPS && i < path_n_traces(p); i++) {
 		const struct path_cell *c = &p->trace[i].cell[ttl];
 		if (hop_answered(p, c))
 			return c->te_from;
@@ -545,10 +545,10 @@ void path_where_silent(const struct path *p, int port, int control, unsigned des
 	if (last > PLAN_MAX_HOPS)
 		return;
 	for (unsigned j = s->from; j <= last; j++) {
-		const struct path_cell *other = &c->cell[j + 1];
 		s->weight[j] = weight;
-		if (j + 1 == dest_ttl)
+		if (j + 1 == dest_ttl || j == PLAN_MAX_HOPS)
 			break;
+		const struct path_cell *other = &c->cell[j + 1];
 		double lost = hop_probability(p, port, control, j + 1, settled_before);
 		if (hop_answered(p, other)) {
 			s->hops_beyond++;
@@ -742,6 +742,9 @@ void path_assign_places(const struct path *p, unsigned dest_ttl, const struct ad
 			bool tunnel, struct path_places *out)
 {
 	bool public_seen = false, silent_before = false;
+
+	if (dest_ttl > PLAN_MAX_HOPS)
+		dest_ttl = 0;
 	unsigned last = dest_ttl ? dest_ttl - 1 : PLAN_MAX_HOPS, reach = path_reach(p);
 
 	if (dest_ttl && dest_ttl - 1 > reach)

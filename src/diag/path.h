@@ -121,7 +121,8 @@ const struct path_probe *path_probe_of(const struct path *p, const struct packet
 
 /* ---- reading the matrix ---- */
 
-/* The router that answers at this TTL, from any trace; ADDR_NONE: silent so far. */
+/* The router that answers at this TTL, from any trace; ADDR_NONE: silent so far, or farther than anybody
+ * looks. */
 struct addr path_hop_address(const struct path *p, unsigned ttl);
 
 /* AS of an address, 0 unknown; *name (may be NULL) gets its organisation or NULL. */
@@ -197,8 +198,8 @@ struct path_places {
 	bool by_as;        /* from AS data, not from addresses and positions */
 };
 
-/* source: our own address as the path sees it, ADDR_NONE unknown. tunnel: the first hop is the
- * tunnel's far end, not a router of this network. */
+/* dest_ttl: one beyond PLAN_MAX_HOPS is as good as unknown. source: our own address as the path sees it,
+ * ADDR_NONE unknown. tunnel: the first hop is the tunnel's far end, not a router of this network. */
 void path_assign_places(const struct path *p, unsigned dest_ttl, const struct addr *source,
 			bool tunnel, struct path_places *out);
 

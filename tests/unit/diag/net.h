@@ -69,6 +69,7 @@ struct filter {
 	bool spares_own;   /* lets through what is for the router itself */
 	bool mirrors;      /* its answers have the TTL of what they answer */
 	uint8_t ttl;       /* else this one, at first */
+	uint8_t quotes;    /* the TTL that its ICMP errors quote; 0: the one that came */
 	unsigned ports[3]; /* ANY_PORT: every one that is not listed before */
 	unsigned n_ports;
 };
@@ -313,7 +314,8 @@ static inline bool meet_filter(struct sim *m, const struct traveller *y, int ttl
 		reply_tcp(m, y, distance, at_first - (int)(distance + r->back), TCP_RST | TCP_ACK);
 		return f->deed == DEED_INJECT;
 	case DEED_ICMP:
-		reply_icmp(m, y, r, distance, v6 ? 1 : 3, v6 ? 1 : 13, (unsigned)ttl);
+		reply_icmp(m, y, r, distance, v6 ? 1 : 3, v6 ? 1 : 13,
+			   f->quotes ? f->quotes : (unsigned)ttl);
 		return false;
 	case DEED_INTERCEPT:
 		reply_tcp(m, y, distance, at_first - (int)(distance + r->back), TCP_SYN | TCP_ACK);

@@ -381,8 +381,88 @@ static void test_places_of_nothing(void **state)
 
 	(void)state;
 	finish(s);
-	for (unsigned dest = 0; dest <= PLAN_MAX_HOPS + 1; dest++)
+	for (unsigned dest = 0; dest <= 130; dest++)
 		path_assign_places(path_of(s), dest, &s->source, false, &places);
+	scene_free(s);
+}
+
+static const enum deed farther_deeds[] = {DEED_NONE, DEED_DROP, DEED_RST, DEED_ICMP, DEED_INTERCEPT};
+
+/* Answers and quotes whose TTL nobody begins with seem to come from farther than any path is long: they
+ * tell nothing of where somebody is, and nothing else is the worse for it. */
+static void test_farther_than_any_path(void **state)
+{
+	static struct net net;
+	static struct sim m;
+
+	(void)state;
+	for (unsigned i = 0; i < 2 * COUNT(farther_deeds); i++)
+		for (unsigned ttl = 8; ttl < 256; ttl += 7) {
+			struct scene *s = scene_new(false);
+			net_plain(&net, s, 7, ttl);
+			net.with_as = i % 2;
+			for (unsigned k = 1; k <= net.n; k++)
+				net.router[k].asn = k < 2 ? 0 : k < 5 ? 64500 : 64520;
+			net.syn_ack_ttl = net.rst_ttl = (uint8_t)ttl;
+			net.filter = filter_new(farther_deeds[i / 2], 3, true);
+			net.filter.ttl = net.filter.quotes = (uint8_t)ttl;
+			net.router[3].silent = ttl % 2;
+			if (net.with_as)
+				asn_is(s, s->plan.target, 64520);
+			const struct report *r = sim_run(&m, s, &net);
+			for (unsigned k = 0; k < r->n_path; k++)
+				assert_true(r->path[k].ttl <= PLAN_MAX_HOPS && r->path[k].place < PLACE_COUNT);
+			const struct finding *f = r->ports[0].n_findings ? &r->ports[0].findings[0] : NULL;
+			if (f && f->has_hop)
+				assert_true(f->hop_to.ttl <= PLAN_MAX_HOPS);
+			if (farther_deeds[i / 2] == DEED_DROP && path_distance((int)ttl - 7) > 0)
+				assert_true(r->ports[0].state == STATE_BLOCKED &&
+					    (f->place == PLACE_ISP || f->place == PLACE_UNKNOWN));
+			scene_free(s);
+		}
+}
+
+/* The target answers connections, and no probe of a trace: how far it is, nobody knows. The hops show
+ * where the port stops all the same. */
+static void test_where_silent_without_a_distance(void **state)
+{
+	(void)state;
+	for (unsigned ttl = 130; ttl < 191; ttl += 30) {
+		struct scene *s = scene_new(false);
+		usual_host(s);
+		silence_beside(s, 25, 443, ttl, 6);
+		for (unsigned i = 0; i < 6; i++, pass(s, 300)) {
+			hops_answer(s, 25, 1, 3);
+			hops_silent(s, 25, 4, 7);
+			hops_answer(s, 443, 1, 6);
+			hops_silent(s, 443, 7, 7);
+		}
+		const struct report *r = finish(s);
+		const struct finding *f = &r->ports[0].findings[0];
+		assert_true(r->ports[0].state == STATE_BLOCKED && f->has_hop);
+		assert_true(f->hop_from.ttl == 3 && f->hop_to.ttl == 4);
+		scene_free(s);
+	}
+}
+
+/* A routing loop: hops answer as far as anybody asks. */
+static void test_as_far_as_asked(void **state)
+{
+	struct scene *s = scene_new(false);
+	struct path_stop stop;
+
+	(void)state;
+	usual_host(s);
+	for (unsigned ttl = 1; ttl <= PLAN_MAX_HOPS; ttl++) {
+		probe_te(s, trace_probe(s, 25, ttl), hop(s, 1 + ttl % 2));
+		probe_te(s, trace_probe(s, 443, ttl), hop(s, 1 + ttl % 2));
+	}
+	finish(s);
+	path_where_silent(path_of(s), 0, CONTROL, 0, false, 1, s->now, &stop);
+	assert_int_equal(stop.from, PLAN_MAX_HOPS);
+	assert_false(stop.stops || stop.through);
+	struct addr beyond = path_hop_address(path_of(s), PLAN_MAX_HOPS + 1);
+	assert_false(addr_is_set(&beyond));
 	scene_free(s);
 }
 
@@ -755,6 +835,9 @@ int main(void)
 		cmocka_unit_test(test_probe_that_was_not_sent),
 		cmocka_unit_test(test_places),
 		cmocka_unit_test(test_places_of_nothing),
+		cmocka_unit_test(test_farther_than_any_path),
+		cmocka_unit_test(test_where_silent_without_a_distance),
+		cmocka_unit_test(test_as_far_as_asked),
 		cmocka_unit_test(test_calibration),
 		cmocka_unit_test(test_calibration_of_spent_limits),
 		cmocka_unit_test(test_calibration_of_renewed_ttls),
