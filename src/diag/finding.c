@@ -43,6 +43,10 @@ static unsigned evidence_of_sum(struct builder *b, unsigned port, const struct p
 	enum source source = SOURCE_CAPTURE;
 
 	switch ((int)fact) {
+	case F_TLSA_OTHER:
+		source = SOURCE_TLS;
+		text = words_tlsa(a, &b->d->tracker, p);
+		break;
 	case F_SILENT:
 		text = arena_printf(a, "no answer of any kind to %u SYNs", p->silent_syns);
 		break;
@@ -95,6 +99,8 @@ static void finding_evidence(struct builder *b, unsigned port, const struct port
 {
 	unsigned *list = arena_alloc(&b->r->arena, (F_COUNT + 2) * sizeof(*list));
 	unsigned n = 0;
+	/* the record alone shows half of it: what would have had to stand there is the other half */
+	bool unlike_record = rule->need & FACT_BIT(F_TLSA_OTHER);
 
 	for (int i = 0; i < F_COUNT; i++) {
 		unsigned number = 0;
@@ -107,6 +113,8 @@ static void finding_evidence(struct builder *b, unsigned port, const struct port
 			if (list[k] == number)
 				number = 0;
 		if (number)
+			list[n++] = number;
+		if (i == F_TLSA_OTHER && unlike_record && (number = evidence_of_sum(b, port, p, F_TLSA_OTHER)))
 			list[n++] = number;
 	}
 	f->evidence = list;

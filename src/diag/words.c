@@ -786,6 +786,26 @@ static const char *w_expect_name(const struct words *w)
 	return name ? name : "";
 }
 
+/* Usage, selector and matching type: "3 1 1". */
+#define TLSA_KIND_LEN 5
+
+const char *words_tlsa(struct arena *a, const struct tracker *t, const struct port_facts *p)
+{
+	const struct ev_dns *d = tracker_dns(t, DNS_RECORD_TLSA);
+	const struct ev_tls *tls = &t->log->events[p->flow->tls_event].tls;
+	const char *shown = "";
+
+	for (const char *const *record = d ? d->tlsa : NULL; record && *record; record++) {
+		const char *fits = NULL;
+		for (const char *const *own = tls->tlsa; own && *own; own++)
+			if (strncmp(*record, *own, TLSA_KIND_LEN) == 0)
+				fits = *own; /* of a chain the last: whoever signed */
+		if (fits && !strstr(shown, fits))
+			shown = arena_printf(a, "%s%s%s", shown, *shown ? ", " : "", fits);
+	}
+	return *shown ? arena_printf(a, "the certificate that was shown would need a record like %s", shown) : NULL;
+}
+
 /* "TLSA record of _25._tcp.mx.example.net" */
 static const char *w_dns_promise(const struct words *w)
 {

@@ -35,6 +35,9 @@ const char *words_drawn(struct arena *a, const struct tracker *t, const struct p
 /* What the packets of the connection say about a fact of a standstill. */
 const char *words_stall(struct arena *a, const struct port_facts *p, enum fact fact);
 
+/* What of the certificate that was shown would fit the kinds of TLSA records that the zone has. */
+const char *words_tlsa(struct arena *a, const struct tracker *t, const struct port_facts *p);
+
 /* The command that writes the ticket of this very run; NULL where it can't stand in a sentence. */
 const char *words_ticket_command(struct arena *a, const struct tracker *t);
 

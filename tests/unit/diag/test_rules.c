@@ -328,6 +328,27 @@ static void test_controls_of_a_portal(void **state)
 	scene_free(s);
 }
 
+/* Who is to mend a forgotten record needs both: what stands there, and what would have to. */
+static void test_both_halves_of_a_dane_mismatch(void **state)
+{
+	struct scene *s = scene_new(false);
+	bool wanted = false, shown = false;
+
+	(void)state;
+	dane_mismatch(s);
+	const struct report *r = finish(s);
+	const struct finding *f = &r->ports[0].findings[0];
+	assert_string_equal(f->rule, "session-dane-mismatch");
+	for (unsigned i = 0; i < f->n_evidence; i++) {
+		const char *text = r->evidence[f->evidence[i] - 1].text;
+		wanted |= strstr(text, "TLSA") != NULL;
+		shown |= strstr(text, "would need a record like") && strstr(text, other_record[0]);
+	}
+	assert_true(wanted);
+	assert_true(shown);
+	scene_free(s);
+}
+
 /* A greeting that proves nothing is told where no certificate vouches for the server. */
 static void expect_greeting_note(const char *text, bool verified, const char *note)
 {
@@ -631,6 +652,7 @@ int main(void)
 		cmocka_unit_test(test_rows_are_sound),
 		cmocka_unit_test(test_no_row_is_shadowed),
 		cmocka_unit_test(test_login_is_told),
+		cmocka_unit_test(test_both_halves_of_a_dane_mismatch),
 		cmocka_unit_test(test_controls_of_a_portal),
 		cmocka_unit_test(test_advice_fits_what_came_through),
 		cmocka_unit_test(test_foreign_greeting_is_told),
