@@ -88,6 +88,23 @@ static void citations(struct html *h, const struct group *g, unsigned index)
 		html(h, "</dd></div>\n");
 }
 
+/* What the command in the sentence would write stands in this page already. */
+static void step_sentence(struct html *h, const struct group *g, unsigned index, const char *sentence)
+{
+	const char *ticket = h->r->inspect ? NULL : g->ports[0]->findings[index].ticket;
+	const char *at = ticket ? strstr(sentence, ticket) : NULL;
+
+	if (!at) {
+		html_sentence(h, sentence);
+		return;
+	}
+	html_sentence(h, arena_strndup(&h->scratch, sentence, (size_t)(at - sentence)));
+	html(h, "<a href=\"#r%u-ticket\">The text for that</a> stands below, with addresses, times, hops and packets.",
+	     h->number);
+	if (at[strlen(ticket)])
+		html_sentence(h, at + strlen(ticket));
+}
+
 static void steps(struct html *h, const struct group *g, unsigned index)
 {
 	const struct group_step *list;
@@ -99,7 +116,7 @@ static void steps(struct html *h, const struct group *g, unsigned index)
 	for (unsigned i = 0; i < n; i++) {
 		html(h, "<li>");
 		if (list[i].sentence)
-			html_sentence(h, list[i].sentence);
+			step_sentence(h, g, index, list[i].sentence);
 		for (unsigned k = 0; k < list[i].n_commands; k++)
 			html(h, "<pre class=\"code\"><code>%s</code></pre>", list[i].commands[k]);
 		html(h, "</li>\n");

@@ -53,6 +53,29 @@ static void pages_are_golden(void **state)
 		golden_check(names[i], ".html", find_sample(names[i]), render_without_style, NULL);
 }
 
+/* The command that would write the ticket is of no use to whoever reads it on the same page. */
+static void the_ticket_stands_below(void **state)
+{
+#define TICKET_SENTENCE "The text for that: `smtpblame --ticket mx.example.com`"
+	static const char *const remedy[] = {"Ask the provider. " TICKET_SENTENCE};
+	struct finding f = blocked_25[0];
+	struct report_port port = blocked_ports[0];
+	struct report r = blocked;
+
+	(void)state;
+	f.remedy = remedy;
+	f.n_remedy = 1;
+	f.ticket = TICKET_SENTENCE;
+	port.findings = &f;
+	r.ports = &port;
+	r.n_ports = 1;
+	char *text = golden_render(&r, render_without_style, NULL);
+	assert_null(strstr(text, "--ticket"));
+	assert_non_null(strstr(text, "<bdi>Ask the provider. </bdi><a href=\"#r1-ticket\">"));
+	assert_non_null(strstr(text, "id=\"r1-ticket\""));
+	free(text);
+}
+
 static int update(void)
 {
 	for (size_t i = 0; i < COUNT(names); i++)
@@ -132,6 +155,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pages_are_golden),
+		cmocka_unit_test(the_ticket_stands_below),
 		cmocka_unit_test(a_page_of_thousands_is_bounded),
 		cmocka_unit_test(a_full_disk_is_told),
 	};
