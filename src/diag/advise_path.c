@@ -75,8 +75,9 @@ static bool path_makes_sense(const struct tracker *t)
 			return false;
 		gateway |= addr_is_set(&t->routes[i].route->gateway);
 	}
-	/* on a tunnel there is a path without a gateway's address; on a link there is none */
-	return gateway || (t->has_link && !t->link.needs_neighbour);
+	/* on a tunnel there is a path without a gateway's address; on a link there is none, unless somebody
+	 * there answers for others */
+	return gateway || tracker_is_far(t) || (t->has_link && !t->link.needs_neighbour);
 }
 
 /* The next hop's link-layer address is known, or the link has none. */
@@ -84,7 +85,7 @@ static bool can_inject(const struct tracker *t)
 {
 	return !t->plan->no_inject && t->has_link &&
 	       (!t->link.needs_neighbour ||
-		(t->has_neighbour && neighbour_is_usable(&t->neighbour)));
+		(t->has_neighbour && neighbour_is_usable(&t->neighbour) && t->neighbour.mac_len > 0));
 }
 
 /* Segments of our own making can go out on it, as its own do. */

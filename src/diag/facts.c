@@ -256,7 +256,7 @@ static void host_facts(const struct tracker *t, int port_index, struct port_fact
 		if (t->has_link)
 			fact_note(p, F_ON_LINK, !r->error && !r->local && !r->assumed_on_link &&
 					       !addr_is_set(&r->gateway) &&
-					       t->link.needs_neighbour, why);
+					       t->link.needs_neighbour && !tracker_is_far(t), why);
 	}
 	if (t->has_link)
 		fact_note(p, F_LINK_DOWN, !t->link.up || !t->link.carrier, t->link_event);

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "wire/decode.h"
+
 /* A number farther off than any window that a stack offers a mail server is somebody's forgery. */
 #define NUMBERS_MAX (16 << 20)
 
@@ -665,6 +667,17 @@ const struct flow *tracker_tls_try(const struct tracker *t, int port_index)
 		if (t->flows[i].port_index == port_index && t->flows[i].role == FLOW_TLS_TRY)
 			return &t->flows[i];
 	return NULL;
+}
+
+bool tracker_is_far(const struct tracker *t)
+{
+	for (unsigned i = 0; i < t->n_flows; i++) {
+		const struct answer *syn_ack = &t->flows[i].synack, *rst = &t->flows[i].rst;
+		if ((syn_ack->seen && wire_initial_ttl(syn_ack->ttl) != syn_ack->ttl) ||
+		    (rst->seen && wire_initial_ttl(rst->ttl) != rst->ttl))
+			return true;
+	}
+	return false;
 }
 
 uint64_t tracker_capture_lost(const struct tracker *t)

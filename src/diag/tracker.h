@@ -219,6 +219,10 @@ const struct flow *tracker_held(const struct tracker *t, int port_index);
 /* The attempt that began with TLS on a port that says nothing, NULL: none was made. */
 const struct flow *tracker_tls_try(const struct tracker *t, int port_index);
 
+/* Answers of the target have come through routers, whatever the route says: one of them may answer for
+ * its address on this link (proxy ARP). */
+bool tracker_is_far(const struct tracker *t);
+
 /* Did packets get lost on their way to us? Then nothing that was not seen counts as absent. */
 bool tracker_capture_whole(const struct tracker *t);
 

@@ -732,13 +732,17 @@ static int inspect_once(const struct host_watch *w, int64_t begin, host_emit *em
 		rc = 0;
 		goto out;
 	}
-	if (rules.n_chains == 0 && !rules.cut)
+	if (rules.n_chains == 0 && !rules.cut && !rules.foreign)
 		goto out;
 	nft_surroundings_read(&host, w);
 	for (unsigned i = 0; i < w->n_rports; i++)
 		walk_port(&rules, &host, w->rports[i], &text, &sights);
 	if (!nft_ruleset_same(&rules)) {
 		rc = 1;
+		goto out;
+	}
+	if (rules.foreign) {
+		watch_not_looked(emit, arg, HOST_LOOK_RULES, "the kernel tells of them in a way that is not known here");
 		goto out;
 	}
 	emit_all(&sights, begin, emit, arg);

@@ -62,6 +62,7 @@ static void on_table(struct nft_ruleset *r, const struct nlmsghdr *m, void *arg)
 	(void)arg;
 	if (!nft_attributes(a, len, t, NFTA_TABLE_MAX, &foreign))
 		return;
+	r->foreign |= !t[NFTA_TABLE_NAME];
 	if (r->n_tables >= TABLES_MAX) {
 		r->cut = true;
 		return;
@@ -101,8 +102,11 @@ static void read_hook(struct nft_ruleset *r, struct nft_chain *c, const struct n
 	const struct nlattr *t[NFTA_HOOK_MAX + 1];
 	bool foreign = false;
 
-	if (!nft_nested(hook, t, NFTA_HOOK_MAX, &foreign))
+	if (!nft_nested(hook, t, NFTA_HOOK_MAX, &foreign)) {
+		r->foreign = true;
 		return;
+	}
+	r->foreign |= !t[NFTA_HOOK_HOOKNUM] || !t[NFTA_HOOK_PRIORITY];
 	c->base = true;
 	c->hook = nft_u32(t[NFTA_HOOK_HOOKNUM], UINT32_MAX);
 	c->priority = (int32_t)nft_u32(t[NFTA_HOOK_PRIORITY], 0);
@@ -136,6 +140,9 @@ static void on_chain(struct nft_ruleset *r, const struct nlmsghdr *m, void *arg)
 	(void)arg;
 	if (!nft_attributes(a, len, t, NFTA_CHAIN_MAX, &foreign))
 		return;
+	bool base = t[NFTA_CHAIN_HOOK];
+	r->foreign |= !t[NFTA_CHAIN_TABLE] || !t[NFTA_CHAIN_NAME] || base != (t[NFTA_CHAIN_POLICY] != NULL) ||
+		      base != (t[NFTA_CHAIN_TYPE] != NULL);
 	if (r->n_chains >= CHAINS_MAX) {
 		r->cut = true;
 		return;
@@ -189,6 +196,14 @@ static int dump_all(struct nft_ruleset *r, int type, nft_on_message *on, struct 
 	return 0;
 }
 
+/* Without nf_tables, every question about it is as unknown as the first. */
+static bool has_no_tables(struct nft_ruleset *r)
+{
+	struct err e;
+
+	return dump_all(r, NFT_MSG_GETTABLE, on_table, &e) != 0;
+}
+
 int nft_ruleset_open(struct nft_ruleset *r, int64_t deadline, struct err *e)
 {
 	int answer;
@@ -202,7 +217,7 @@ int nft_ruleset_open(struct nft_ruleset *r, int64_t deadline, struct err *e)
 	if (answer == EPERM)
 		return err_set(e, ERR_RUN, "needs CAP_NET_ADMIN");
 	if (answer == EINVAL || answer == EOPNOTSUPP)
-		return 1;
+		return has_no_tables(r) ? 1 : err_set(e, ERR_RUN, "nf_tables: this kernel tells no generation of its rules");
 	if (answer)
 		return err_set(e, ERR_RUN, "nf_tables: %s", strerror(answer));
 	if (dump_all(r, NFT_MSG_GETTABLE, on_table, e) != 0 ||
@@ -285,7 +300,7 @@ static void end_dump(struct nft_ruleset *r, struct nft_chain *c)
 }
 
 /* A kernel that doesn't filter by chain sends all of them. */
-static bool is_of(const struct nft_chain *c, const struct nlmsghdr *m)
+static bool is_of(struct nft_ruleset *r, const struct nft_chain *c, const struct nlmsghdr *m)
 {
 	const struct nlattr *t[NFTA_RULE_MAX + 1];
 	const struct nfgenmsg *g = nlmsg_data(m);
@@ -293,9 +308,11 @@ static bool is_of(const struct nft_chain *c, const struct nlmsghdr *m)
 	size_t len;
 	const struct nlattr *a = nft_rule_attributes(m, &len);
 
-	return (m->nlmsg_type & 0xff) == NFT_MSG_NEWRULE && g->nfgen_family == c->family &&
-	       nft_attributes(a, len, t, NFTA_RULE_MAX, &foreign) &&
-	       strcmp(nfnl_str(t[NFTA_RULE_TABLE]), c->table) == 0 &&
+	if ((m->nlmsg_type & 0xff) != NFT_MSG_NEWRULE || g->nfgen_family != c->family ||
+	    !nft_attributes(a, len, t, NFTA_RULE_MAX, &foreign))
+		return false;
+	r->foreign |= !t[NFTA_RULE_TABLE] || !t[NFTA_RULE_CHAIN] || !t[NFTA_RULE_HANDLE] || !t[NFTA_RULE_EXPRESSIONS];
+	return strcmp(nfnl_str(t[NFTA_RULE_TABLE]), c->table) == 0 &&
 	       strcmp(nfnl_str(t[NFTA_RULE_CHAIN]), c->name) == 0;
 }
 
@@ -338,7 +355,7 @@ static void read_more(struct nft_ruleset *r, struct nft_chain *c)
 			end_dump(r, c);
 			return;
 		}
-		if (is_of(c, m) && !keep_rule(r, c, m)) {
+		if (is_of(r, c, m) && !keep_rule(r, c, m)) {
 			n = 0;
 			break;
 		}

@@ -100,6 +100,7 @@ struct nft_ruleset {
 	unsigned n_rules, n_dumps;
 	size_t memory;
 	bool cut;     /* time or room was over before everything was read */
+	bool foreign; /* something came without what says where it belongs: it could be anywhere */
 	bool changed; /* somebody changed the rules meanwhile */
 };
 

@@ -253,7 +253,7 @@ static void note_expr(void *arg, const struct nft_expr *x)
 	if (strcmp(x->name, "target") == 0 && nfnl_parse_nested(x->data, target, NFTA_TARGET_MAX))
 		name = nfnl_str(target[NFTA_TARGET_NAME]);
 	for (size_t i = 0; i < sizeof(effects) / sizeof(effects[0]); i++)
-		if (strcmp(x->name, effects[i].expr) == 0 ||
+		if ((*x->name && strcmp(x->name, effects[i].expr) == 0) ||
 		    (*name && strcmp(name, effects[i].target) == 0))
 			note_effect(f, effects[i].verdict);
 }

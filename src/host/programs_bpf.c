@@ -474,6 +474,26 @@ static void emit_effective(struct programs_look *l, const struct cgroup_path *c,
 	}
 }
 
+/* Programs on the oldest of these hooks can be loaded: there may be some. */
+static bool can_be_filtered(void)
+{
+	static const struct bpf_insn accept[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 1},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	union bpf_attr attr;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.prog_type = BPF_PROG_TYPE_CGROUP_SKB;
+	attr.insns = (uintptr_t)accept;
+	attr.insn_cnt = sizeof(accept) / sizeof(accept[0]);
+	attr.license = (uintptr_t) "";
+	int fd = sys_bpf(BPF_PROG_LOAD, &attr);
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
 void programs_cgroup(struct programs_look *l)
 {
 	struct cgroup_path *c = xcalloc(1, sizeof(*c)); /* large */
@@ -493,6 +513,9 @@ void programs_cgroup(struct programs_look *l)
 			emit_effective(l, c, i, &ids);
 		else if (errno == EPERM)
 			say_denied(l, "eBPF programs of the cgroup", "CAP_NET_ADMIN");
+		else if (attach_points[i].type == BPF_CGROUP_INET_EGRESS && can_be_filtered())
+			watch_not_looked(l->emit, l->arg, HOST_LOOK_PROGRAMS,
+					 "eBPF programs of the cgroup: this kernel does not list them (Linux 4.15 does)");
 		/* else: this kernel has no such hook, and so nothing on it */
 	}
 	close_cgroups(c);

@@ -194,6 +194,12 @@ bool host_rules_see_ports(struct host *h, enum addr_family family)
 	return see;
 }
 
+/* It was not routing that said so: this kernel, or who guards it, does not answer the question. */
+static bool is_no_lookup(int error)
+{
+	return error == EOPNOTSUPP || error == EPERM || error == ENOMEM || error == ENOBUFS;
+}
+
 int host_get_route(struct host *h, const struct route_query *query, struct host_route *out,
 		   struct err *e)
 {
@@ -209,6 +215,8 @@ int host_get_route(struct host *h, const struct route_query *query, struct host_
 	out->port = q->dport;
 	if (lookup_as_connect(h, q, &src, &l, &out->error, e) != 0)
 		return -1;
+	if (is_no_lookup(out->error))
+		return err_set(e, ERR_RUN, "netlink: the kernel looks no route up: %s", strerror(out->error));
 	if (out->error != 0) {
 		snprintf(out->text, sizeof(out->text), "%s", strerror(out->error));
 		stop_find(h, q, &src, out);

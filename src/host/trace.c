@@ -526,6 +526,21 @@ static void take_event(struct trace *t, const struct event *ev)
 		p->out_device = ev->oif;
 }
 
+/* libnftnl ends the process where one of these is missing. */
+static bool is_complete(const struct nlmsghdr *m)
+{
+	struct nlattr *tb[NFTA_TRACE_MAX + 1], *verdict[NFTA_VERDICT_MAX + 1];
+
+	if (!nfnl_parse(m, tb, NFTA_TRACE_MAX) || !tb[NFTA_TRACE_ID] || !tb[NFTA_TRACE_TYPE])
+		return false;
+	if (!tb[NFTA_TRACE_VERDICT])
+		return true;
+	if (!nfnl_parse_nested(tb[NFTA_TRACE_VERDICT], verdict, NFTA_VERDICT_MAX) || !verdict[NFTA_VERDICT_CODE])
+		return false;
+	int code = (int)nfnl_u32(verdict[NFTA_VERDICT_CODE]);
+	return verdict[NFTA_VERDICT_CHAIN] || (code != NFT_JUMP && code != NFT_GOTO);
+}
+
 static int on_event(struct nl_msg *msg, void *arg)
 {
 	struct trace *t = arg;
@@ -534,7 +549,7 @@ static int on_event(struct nl_msg *msg, void *arg)
 
 	if (m->nlmsg_type != (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_TRACE))
 		return NL_OK;
-	struct nftnl_trace *n = nftnl_trace_alloc();
+	struct nftnl_trace *n = is_complete(m) ? nftnl_trace_alloc() : NULL;
 	if (!n) {
 		t->lost = true;
 		return NL_OK;

@@ -204,6 +204,8 @@ void look_at_host(struct run *r)
 		r->next_hop = addr_is_set(&first->gateway) ? first->gateway : plan->target;
 		r->source = addr_is_set(&plan->source) ? plan->source : first->prefsrc;
 		r->egress = first->oif;
+		if (!first->local && !addr_is_set(&r->source)) /* nobody could answer */
+			look_add_not_looked(r, LOOK_PATH, "path: the kernel names no source address for probes");
 		look_at_link(r, first->oif, NULL);
 	} else if (plan->interface) {
 		look_at_link(r, 0, plan->interface);
