@@ -133,7 +133,7 @@ static struct flow *flow_by_lport(struct tracker *t, uint16_t lport, uint16_t po
 }
 
 /* A SYN of ours that masquerading gave another port: same destination, and a flow to it whose own
- * SYN was not seen. */
+ * SYN was not seen, nor anything that came back for it. */
 static struct flow *flow_of_translated_syn(struct tracker *t, const struct packet *p)
 {
 	if (!addr_equal(&p->dst, &t->plan->target) || p->loopback || p->dir == PACKET_IN)
@@ -144,11 +144,22 @@ static struct flow *flow_of_translated_syn(struct tracker *t, const struct packe
 			continue;
 		if (f->translated && f->translated_sport == p->tcp.sport)
 			return f;
-		if (!f->syn_out && !f->redirected && !f->syn_on_lo &&
+		if (!f->syn_out && !f->redirected && !f->syn_on_lo && !f->synack.seen && !f->rst.seen && !f->n_icmp &&
 		    p->t_ns >= f->start_ns && p->t_ns - f->start_ns < 5000000)
 			return f;
 	}
 	return NULL;
+}
+
+/* The flow's own port is seen on the wire: what was taken for its SYN, and what answered that, was another
+ * program's that called the same target at that moment. */
+static void own_port_seen(struct flow *f)
+{
+	if (!f->translated || f->translated_sport == f->lport)
+		return;
+	f->translated = f->has_isn = f->rst_before_synack = false;
+	f->syn_out = f->n_icmp = 0;
+	f->synack = f->rst = (struct answer){0};
 }
 
 static bool target_is_here(const struct tracker *t)
@@ -197,6 +208,8 @@ static void feed_syn(struct tracker *t, const struct packet *p, size_t index)
 	struct flow *f = flow_by_lport(t, p->tcp.sport, p->tcp.dport);
 	bool here = target_is_here(t);
 
+	if (f && p->tcp.dport == f->port && addr_equal(&p->dst, &t->plan->target) && p->dir != PACKET_IN)
+		own_port_seen(f);
 	if (!f)
 		f = flow_of_translated_syn(t, p);
 	if (!f || (p->dir == PACKET_IN && !p->loopback))
@@ -234,8 +247,10 @@ static struct flow *flow_of_answer(struct tracker *t, const struct packet *p)
 	struct flow *f = flow_by_lport(t, p->tcp.dport, p->tcp.sport);
 
 	if (f && is_between_us(t, f, p) &&
-	    (p->tcp.sport == f->port || (f->redirected && p->tcp.sport == f->redirect_dport)))
+	    (p->tcp.sport == f->port || (f->redirected && p->tcp.sport == f->redirect_dport))) {
+		own_port_seen(f);
 		return f;
+	}
 	for (unsigned i = 0; i < t->n_flows; i++) {
 		f = &t->flows[i];
 		if (f->translated && f->translated_sport == p->tcp.dport &&

@@ -152,6 +152,48 @@ static void test_source_address_alone(void **state)
 	scene_free(s);
 }
 
+/* Another program calls the same target at that moment: its SYN, and what comes for it, are not ours. */
+static void test_somebody_else_calls_there(void **state)
+{
+	(void)state;
+	for (int ours = 0; ours < 2; ours++) {
+		struct scene *s = scene_new(false);
+		usual_host(s);
+		unsigned f = flow(s, 25);
+		pass(s, 0.1);
+		masqueraded(syn(s, f), "192.0.2.10", 61000);
+		struct packet *p = rst(s, f, 55);
+		p->dst = ip("192.0.2.10");
+		p->tcp.dport = 61000;
+		if (ours) { /* late, but there it is */
+			syn(s, f);
+			pass(s, 10);
+			syn_ack(s, f, 55);
+		} else { /* and ours is answered by this host itself */
+			rst(s, f, 64)->loopback = true;
+		}
+		const struct flow *t = tracked(s, f);
+		assert_false(t->translated);
+		assert_int_equal(t->syn_out, ours);
+		assert_true(t->rst.seen != ours && t->synack.seen == ours);
+		scene_free(s);
+	}
+}
+
+static void test_answered_before(void **state)
+{
+	struct scene *s = scene_new(false);
+
+	(void)state;
+	usual_host(s);
+	unsigned f = flow(s, 25);
+	rst(s, f, 64)->loopback = true;
+	masqueraded(syn(s, f), "192.0.2.10", 61000);
+	const struct flow *t = tracked(s, f);
+	assert_true(t->rst.seen && !t->translated && t->syn_out == 0);
+	scene_free(s);
+}
+
 /* Two flows at once, both with other ports outside. */
 static void test_masqueraded_twins(void **state)
 {
@@ -595,6 +637,8 @@ int main(void)
 		cmocka_unit_test(test_bridge_order),
 		cmocka_unit_test(test_masquerading),
 		cmocka_unit_test(test_source_address_alone),
+		cmocka_unit_test(test_somebody_else_calls_there),
+		cmocka_unit_test(test_answered_before),
 		cmocka_unit_test(test_masqueraded_twins),
 		cmocka_unit_test(test_icmp_quotes_the_translation),
 		cmocka_unit_test(test_quote_with_foreign_addresses),
