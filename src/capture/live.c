@@ -421,7 +421,8 @@ int capture_start(struct capture *c, const char *filter, struct err *e)
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (rc != 0) {
 		let_nothing_in(c);
-		return err_set(e, ERR_RUN, "capture thread: %s", strerror(rc));
+		return err_set(e, ERR_RUN, "capture thread: %s%s", strerror(rc),
+			       rc == EAGAIN ? " (too many processes: ulimit -u)" : "");
 	}
 	l->running = true;
 	return 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "run/relay.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -247,7 +248,8 @@ int relay_run(struct relay *q, struct engine *e, struct err *err)
 	engine_set_room(e, record_room);
 	int rc = pthread_create(&thread, NULL, second_thread, q);
 	if (rc != 0)
-		return err_set(err, ERR_RUN, "no thread: %s", strerror(rc));
+		return err_set(err, ERR_RUN, "no thread: %s%s", strerror(rc),
+			       rc == EAGAIN ? " (too many processes: ulimit -u)" : "");
 	first_thread(q, e);
 	pthread_mutex_lock(&q->lock);
 	q->over = true;

@@ -5,11 +5,13 @@
     lab exec open -- tests/faults/limits.py PROGRAM
 """
 import resource
+import shutil
 
 import common
 from common import CAPTURE, CASE, TARGET
 
 PORTS = ("-p", "25,587")
+USER = 54321     # nobody else's
 OPEN = {25: "open", 587: "open"}
 
 
@@ -62,11 +64,35 @@ class Limits(common.Faults):
             self.assertEqual(done.returncode, 0, done.stderr)
             self.assertEqual(self.states(*self.reports(done)), OPEN)
 
+    def processes(self, n, *words):
+        """As a user of no other process, who may have so many; root may always have more."""
+        self.folder.chmod(0o755)
+        mine = self.folder / "smtpblame"    # where that user may read it
+        if not mine.exists():
+            shutil.copy(self.program, mine)
+        capabilities = "+net_raw,+net_admin"
+        return self.run_to_its_end(*words, before=[
+            "prlimit", f"--nproc={n}", "setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups",
+            f"--inh-caps={capabilities}", f"--ambient-caps={capabilities}", "sh", "-c", 'shift; exec "$0" "$@"', mine])
+
     def test_no_further_process(self):
-        """As a user who may have no more: no agent, which is said, and no thread, which is an error."""
-        done = self.limited({resource.RLIMIT_NPROC: 1}, "read", "--json", CAPTURE)
-        if done.returncode != 1:
-            self.assert_says(done, 3, "no thread")
+        """What needs another is not looked at, or an error that says so."""
+        for n in (1, 2):
+            done = self.processes(n, "check", "--json", *PORTS, TARGET)
+            self.assert_says(done, 3, "capture thread: Resource temporarily unavailable .*ulimit -u")
+            self.assertEqual(done.stdout, "")
+            done = self.processes(n, "inspect", "--json", *PORTS, TARGET)
+            self.assertEqual((done.returncode, done.stderr), (4, ""))
+            report, = self.documents(done.stdout)
+            self.assertEqual([port["would"] for port in report["ports"]], ["unknown"] * 2)
+            self.assertRegex("\n".join(report["not_looked"]), "no process could be made|Resource temporarily unavailable")
+        self.assert_says(self.processes(1, "read", CAPTURE), 3, "no thread: Resource temporarily unavailable .*ulimit -u")
+        for n, words in ((1, ("replay", "--json", CASE)), (2, ("read", CAPTURE))):
+            self.assertEqual(self.processes(n, *words).stdout, self.run_to_its_end(*words).stdout)
+        for targets in (1, 3):
+            done = self.processes(3, "check", "--json", *PORTS, *[TARGET] * targets)
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            self.assertEqual([self.states(r) for r in self.reports(done)], [OPEN] * targets)
 
     def test_little_address_space(self):
         """Somewhere between too little to be loaded and enough: a message, or all of it."""

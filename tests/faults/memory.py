@@ -12,6 +12,7 @@ spared; the program makes sure of memory before it calls it.
 import http.client
 import os
 import random
+import shutil
 import signal
 import struct
 import subprocess
@@ -47,11 +48,13 @@ class Memory(common.Faults):
     def counted(self):
         return struct.unpack("Q", self.counter.read_bytes())[0]
 
-    def drawn(self, total, n):
+    def drawn(self, total, n, after=0):
         """n of the allocations, spread over all of them, by turns alone and with all that follow."""
+        total -= after
         chance, n = random.Random(SEED), min(total, max(2, int(n * RUNS)))
         for i in range(n):
-            yield f"{chance.randint(i * total // n + 1, (i + 1) * total // n)}{'+' if i % 2 else ''}"
+            which = after + chance.randint(i * total // n + 1, (i + 1) * total // n)
+            yield f"{which}{'+' if i % 2 else ''}"
 
     def assert_ended_well(self, which, done, right):
         """right(done): whether what it says is right and whole."""
@@ -63,13 +66,16 @@ class Memory(common.Faults):
         else:
             self.assertTrue(right(done), said)
 
-    def try_all(self, n, *words, right):
+    def try_all(self, n, *words, right, before_each=lambda: None, last=1.0):
+        """last: which part of all allocations is drawn from."""
+        before_each()
         whole = self.with_fault(None, lambda env: self.run_to_its_end(*words, env=env))
         total = self.counted()
         self.assertGreater(total, 20, "nothing was counted")
         self.assertTrue(right(whole, whole))
         ended = 0
-        for which in self.drawn(total, n):
+        for which in self.drawn(total, n, int(total * (1 - last))):
+            before_each()
             done = self.with_fault(which, lambda env: self.run_to_its_end(*words, env=env))
             self.assert_ended_well(which, done, lambda done: right(done, whole))
             self.assert_nothing_left()
@@ -116,6 +122,34 @@ class Memory(common.Faults):
             return done.returncode == whole.returncode and (self.folder / "page.html").read_text().endswith("</html>\n")
         self.try_all(8, "check", *PORTS, "--html", self.folder / "page.html", "-w", self.folder / "x.pcap", TARGET,
                      right=right)
+
+    def try_saving(self, n, *words, last):
+        """What is there is a case, or none; and the next run finds its place."""
+        case = self.folder / "case"
+        saved = []
+
+        def clean():
+            shutil.rmtree(case, ignore_errors=True)
+            self.assertFalse(case.exists())
+
+        def right(done, _):
+            """It may know less, and the case knows as much."""
+            return self.same(self.run_to_its_end("replay", "-q", case, env={"LD_PRELOAD": ""}), done)
+
+        def check_left():
+            if not (case / "facts.jsonl").exists():
+                return clean()
+            self.assertFalse(list(case.glob("*.part")))
+            self.assertEqual(self.run_to_its_end("replay", "-q", case, env={"LD_PRELOAD": ""}).returncode, 1)
+            saved.append(case)
+            clean()
+
+        self.try_all(n, *words, "--save", case, TARGET, right=right, before_each=check_left, last=last)
+        self.assertGreater(len(saved), 0)
+
+    def test_saving(self):
+        self.try_saving(30, "inspect", "-q", *PORTS, last=1)
+        self.try_saving(6, "check", "-q", *PORTS, last=0.2)
 
     def test_check_many(self):
         self.try_all(5, "check", "--json", *PORTS, *[TARGET] * 9, right=self.fits)
