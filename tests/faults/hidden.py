@@ -8,7 +8,9 @@ Each is said, and takes from the verdict no more than rests on it.
 """
 import ctypes
 import errno
+import os
 import platform
+import shutil
 import struct
 
 import common
@@ -77,6 +79,50 @@ class Hidden(common.Faults):
         self.assertRegex(missing, "legacy iptables: ")
         done = self.hidden("/sys", "inspect", "--json", *PORTS, TARGET)
         self.assertEqual([p["would"] for p in self.report(done)[0]["ports"]], ["stop", "pass"])
+
+    def mounted(self, mounts, *words, before=()):
+        script = " && ".join(f"mount -t {mount}" for mount in mounts)
+        return self.run_to_its_end(*words, before=["unshare", "--mount", "sh", "-c", f'{script} && exec "$@"', "sh", *before])
+
+    def test_hidden_processes(self):
+        """hidepid=2: other users' processes are not there. For root nothing changes."""
+        whole = [self.report(self.run_to_its_end(verb, "--json", *PORTS, TARGET)) for verb in ("check", "inspect")]
+        for verb, (right, missing) in zip(("check", "inspect"), whole):
+            found, less = self.report(self.mounted(["proc -o hidepid=2 none /proc"], verb, "--json", *PORTS, TARGET))
+            self.assertEqual([(p["port"], p.get("state", p.get("would")), [f["culprit"] for f in p["findings"]])
+                              for p in found["ports"]],
+                             [(p["port"], p.get("state", p.get("would")), [f["culprit"] for f in p["findings"]])
+                              for p in right["ports"]])
+            self.assertEqual(less, missing)
+
+    def test_hidden_processes_as_a_user(self):
+        """Who has the capabilities only: the rule's name is what it costs, and it is said."""
+        self.folder.chmod(0o755)
+        self.program = shutil.copy(self.program, self.folder / "smtpblame")
+        user = ["setpriv", "--reuid=54321", "--regid=54321", "--clear-groups", "--inh-caps=+net_raw,+net_admin",
+                "--ambient-caps=+net_raw,+net_admin"]
+        report, missing = self.report(self.mounted(["proc -o hidepid=2 none /proc"], "check", "--json", *PORTS, TARGET,
+                                                   before=user))
+        self.assertEqual(self.states(report), {25: "blocked", 587: "open"})
+        finding, = report["ports"][0]["findings"]
+        self.assertEqual((finding["place"], finding["culprit"]["kind"]), ("host", "unknown"))
+        self.assertRegex(missing, "legacy iptables: .*Permission denied")
+
+    def test_no_room_for_temporary_files(self):
+        """Only a page needs one, and says so before anything is sent; files that are wanted there are named."""
+        if os.path.realpath(self.program).startswith(("/tmp/", "/var/tmp/")):
+            self.skipTest("the program itself would be hidden")
+        for options, reason in (("ro", "Read-only file system"), ("size=4k,nr_inodes=1", "No space left on device")):
+            mounts = [f"tmpfs -o {options} none {folder}" for folder in ("/tmp", "/var/tmp")]
+            report, missing = self.report(self.mounted(mounts, "check", "--json", *PORTS, TARGET))
+            self.assertEqual(self.states(report), {25: "blocked", 587: "open"})
+            self.assertEqual((report["ports"][0]["findings"][0]["culprit"]["kind"], missing), ("iptables-rule", ""))
+            for option, file, status in (("--html", "/dev/shm/smtpblame-page.html", 3), ("--html", "/tmp/page.html", 2),
+                                         ("--save", "/tmp/case", 2), ("-w", "/tmp/x.pcap", 2)):
+                done = self.mounted(mounts, "check", *PORTS, option, file, TARGET)
+                self.assert_says(done, status, reason)
+                self.assertEqual(done.stdout, "")
+            self.assertFalse(os.path.exists("/dev/shm/smtpblame-page.html"))
 
     def test_readers(self):
         """They need neither."""
