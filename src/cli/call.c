@@ -35,6 +35,25 @@ static void keep_greeting(struct call *c, const struct report *r)
 			c->greeted_as[0] = '\0';
 }
 
+/* Where that fails, the other targets are looked at, and saved, all the same. */
+static void save_one(struct call *c, const struct report *r, struct saved_case *saved)
+{
+	struct err why;
+	int failed = c->opt.redact ? save_redacted(c->store, saved, r, NULL, &why)
+				   : save_case(c->store, saved, r, &why);
+
+	if (failed && !c->unsaved)
+		c->why_unsaved = why;
+	c->unsaved |= failed != 0;
+}
+
+int call_saved(const struct call *c, struct err *e)
+{
+	if (c->unsaved)
+		*e = c->why_unsaved;
+	return c->unsaved ? -1 : 0;
+}
+
 int call_report(struct call *c, const struct report *r, struct saved_case *saved,
 		struct err *e)
 {
@@ -48,10 +67,9 @@ int call_report(struct call *c, const struct report *r, struct saved_case *saved
 		return -1;
 	if (c->page.page)
 		html_add(c->page.page, r);
-	if (!saved)
-		return 0;
-	return c->opt.redact ? save_redacted(c->store, saved, r, NULL, e)
-			     : save_case(c->store, saved, r, e);
+	if (saved)
+		save_one(c, r, saved);
+	return 0;
 }
 
 int call_compare(struct call *c, struct err *e)

@@ -35,6 +35,8 @@ struct call {
 	bool compare;              /* the ways of each target, side by side */
 	struct views views;        /* of what is not compared yet */
 	struct overview *overview; /* of many targets at once, else NULL */
+	bool unsaved;              /* a case that --save wants, and why the first one */
+	struct err why_unsaved;
 	int status;
 	struct arena *arena;     /* of what lasts for one target; NULL: opt.arena */
 	char greeted_as[256];      /* the host that the latest report's server greets as; "" none */
@@ -96,9 +98,11 @@ void call_close(struct call *c);
 
 /* Exit status and summary; whoever prints it. */
 void call_count(struct call *c, const struct report *r);
-/* Counts it, prints it, and puts it into the store when `saved` is not NULL. */
+/* Counts it, prints it, and puts it into the store when `saved` is not NULL: call_saved() tells at the end
+ * whether that went well each time. */
 int call_report(struct call *c, const struct report *r, struct saved_case *saved,
 		struct err *e);
+int call_saved(const struct call *c, struct err *e);
 /* Several ways out: what the reports since the last time say side by side. */
 int call_compare(struct call *c, struct err *e);
 /* Said on stderr, and as a line of JSON. */

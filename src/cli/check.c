@@ -291,7 +291,7 @@ static int targets_main(bool inspect, int argc, char **argv, int *status, struct
 	if (call_concurrency(&c) > 1 ? call_in_crowd(&c, e) : call_in_turn(&c, e))
 		goto out;
 	*status = c.status;
-	result = page_write(&c.page, e) != 0 ? -1 : run_finish(c.live, e);
+	result = page_write(&c.page, e) != 0 || run_finish(c.live, e) != 0 ? -1 : call_saved(&c, e);
 out:
 	if (c.opt.nagios)
 		result = answer_nagios(&c, result, status, e);

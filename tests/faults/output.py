@@ -38,6 +38,30 @@ class Disk(common.Faults):
         again = self.run_to_its_end("replay", "-q", self.disk / "case")
         self.assertEqual((again.returncode, again.stdout), (0, done.stdout))
 
+    def test_cases(self):
+        """Of many targets those are there that had room."""
+        targets = [TARGET] * 3
+        whole = self.run_to_its_end("check", "-q", *PORTS, "--save", self.folder / "cases", *targets)
+        self.assertEqual((whole.returncode, whole.stderr), (0, ""))
+        size = sum(file.stat().st_size for file in (self.folder / "cases").rglob("*") if file.is_file())
+        common.fill(self.disk, size // 2)
+        done = self.run_to_its_end("check", "-q", *PORTS, "--save", self.disk / "cases", *targets)
+        self.assert_says(done, 3, f"--save .*{NO_ROOM}")
+        self.assertEqual(done.stdout, whole.stdout)
+        self.assertEqual(list(self.disk.rglob("*.part")), [])
+        cases = list(self.disk.rglob("facts.jsonl"))
+        self.assertIn(len(cases), (1, 2))
+        for facts in cases:
+            again = self.run_to_its_end("replay", "-q", facts.parent)
+            self.assertEqual((again.returncode, again.stderr), (0, ""))
+
+    def test_case_of_who_called_sudo(self):
+        done = self.run_to_its_end("check", "-q", *PORTS, "--save", self.folder / "case", TARGET,
+                                   env={"SUDO_UID": "54321", "SUDO_GID": "54322"})
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        for path in (self.folder / "case", *(self.folder / "case").iterdir()):
+            self.assertEqual((path.stat().st_uid, path.stat().st_gid), (54321, 54322), path)
+
     def test_what_a_killed_save_left(self):
         """It is no case, and the next run says so instead of writing among it."""
         case = self.folder / "case"
