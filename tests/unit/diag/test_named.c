@@ -234,6 +234,149 @@ static void test_firewalld(void **state)
 	scene_free(s);
 }
 
+static bool advises(const struct finding *f, const char *words)
+{
+	for (unsigned i = 0; i < f->n_remedy; i++)
+		if (strstr(f->remedy[i], words))
+			return true;
+	return false;
+}
+
+/* Who bans addresses adds and removes rules himself: the remedy is his own command, and no rule is touched. */
+static void test_bans(void **state)
+{
+	static const struct {
+		enum fw_backend backend;
+		const char *table, *chain, *text, *command, *undo;
+	} cases[] = {
+		{FW_NFT, "f2b-table", "f2b-chain", "tcp dport @x ip saddr @addr-set-postfix-sasl drop",
+		 "fail2ban-client set postfix-sasl unbanip 198.51.100.25",
+		 "fail2ban-client set postfix-sasl banip 198.51.100.25"},
+		{FW_NFT, "filter", "input", "ip saddr @f2b-recidive drop",
+		 "fail2ban-client set recidive unbanip 198.51.100.25",
+		 "fail2ban-client set recidive banip 198.51.100.25"},
+		{FW_IPTABLES_NFT, "filter", "f2b-postfix", "-A f2b-postfix -s 198.51.100.25/32 -j REJECT",
+		 "fail2ban-client set postfix unbanip 198.51.100.25",
+		 "fail2ban-client set postfix banip 198.51.100.25"},
+		{FW_IPTABLES_NFT, "filter", "INPUT", "-A INPUT -m set --match-set f2b-dovecot src -j DROP",
+		 "fail2ban-client set dovecot unbanip 198.51.100.25",
+		 "fail2ban-client set dovecot banip 198.51.100.25"},
+		{FW_NFT, "f2b-table", "f2b-chain", "ip saddr @addr-set-$(id) drop",
+		 "fail2ban-client banned 198.51.100.25", NULL},
+		{FW_NFT, "crowdsec", "crowdsec-chain-input", "ip saddr @crowdsec-blacklists-CAPI drop",
+		 "cscli decisions delete --ip 198.51.100.25", "cscli decisions add --ip 198.51.100.25"},
+		{FW_IPTABLES_NFT, "filter", "CROWDSEC_CHAIN",
+		 "-A CROWDSEC_CHAIN -m set --match-set crowdsec-blacklists-0 src -j DROP",
+		 "cscli decisions delete --ip 198.51.100.25", "cscli decisions add --ip 198.51.100.25"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct scene *s = scene_new(false);
+		unsigned f = stopped_answer(s);
+		struct host_rule r = nft_rule("input", FW_DROP, cases[i].text);
+		r.backend = cases[i].backend;
+		SET(r.table, cases[i].table);
+		SET(r.chain, cases[i].chain);
+		stopped_by(s, f, TCP_SYN | TCP_ACK, true, r);
+		const struct finding *found = first(s);
+		expect_remedy(found, cases[i].command);
+		if (cases[i].undo)
+			expect_remedy(found, cases[i].undo);
+		assert_false(advises(found, "insert rule") || advises(found, "-I "));
+		/* a command begins with a lower-case letter, and a sentence never does */
+		for (unsigned k = 0; k < found->n_remedy; k++)
+			assert_true(found->remedy[k][0] < 'a' || strncmp(found->remedy[k], "fail2ban-client ", 16) == 0 ||
+				    strncmp(found->remedy[k], "cscli ", 6) == 0);
+		scene_free(s);
+	}
+}
+
+/* What is written anew by its owner is lost: the exception says so, and where it has to stand. */
+static void test_owner_is_told(void **state)
+{
+	static const struct {
+		const char *table, *chain, *hint;
+	} cases[] = {
+		{"firewalld", "filter_OUTPUT", "firewalld's"},	   {"filter", "ufw-before-output", "/etc/ufw/before.rules"},
+		{"filter", "DOCKER-ISOLATION-STAGE-1", "DOCKER-USER"}, {"filter", "KUBE-SERVICES", "kube-proxy's"},
+		{"kube-proxy", "service-endpoints-check", "kube-proxy's"},
+		{"filter", "cali-OUTPUT", "Calico's"},		   {"filter", "SMTPOUTPUT", "SMTP_ALLOWUSER"},
+		{"filter", "output", NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct scene *s = scene_new(false);
+		unsigned f = stopped_syn(s);
+		struct host_rule r = nft_rule("output", FW_DROP, "drop");
+		SET(r.table, cases[i].table);
+		SET(r.chain, cases[i].chain);
+		stopped_by(s, f, TCP_SYN, false, r);
+		const struct finding *found = first(s);
+		assert_true(advises(found, "nft 'insert rule inet "));
+		if (cases[i].hint ? !advises(found, cases[i].hint) : found->n_remedy != 4)
+			fail_msg("%s %s: %u remedies", cases[i].table, cases[i].chain, found->n_remedy);
+		scene_free(s);
+	}
+}
+
+/* Whose packets a rule stops, and how many it lets pass: the exception is no wider, and the advice is about that. */
+static void test_matches(void **state)
+{
+	static const struct {
+		enum fw_backend backend;
+		const char *text, *command, *hint;
+	} cases[] = {
+		{FW_NFT, "meta skuid 0 tcp dport 25 drop",
+		 "nft 'insert rule inet filter output handle 7 meta skuid 0 ip daddr 198.51.100.25 tcp dport 25 accept "
+		 "comment \"smtpblame-25\"'",
+		 "for the user 0 (root) alone"},
+		{FW_NFT, "meta skgid \"www\" drop",
+		 "nft 'insert rule inet filter output handle 7 meta skgid www ip daddr 198.51.100.25 tcp dport 25 accept "
+		 "comment \"smtpblame-25\"'",
+		 "for the group www alone"},
+		{FW_IPTABLES_NFT, "-A output -m owner --uid-owner 1000-2000 -j DROP",
+		 "iptables-nft -w -t filter -I output 3 -p tcp -d 198.51.100.25 --dport 25 -m owner --uid-owner 1000-2000 -j "
+		 "ACCEPT",
+		 "for the user 1000-2000 alone"},
+		{FW_NFT, "meta skuid != 101 tcp dport 25 drop", NULL, "lets the user 101 out and nobody else"},
+		{FW_IPTABLES_NFT, "-A output -m owner ! --gid-owner mail -j DROP", NULL,
+		 "lets the group mail out and nobody else"},
+		{FW_NFT, "meta skuid { 0, 33 } drop", NULL, "The rule looks at the user"},
+		{FW_NFT, "tcp dport 25 quota over 1 mbytes drop", NULL, "(quota over 1 mbytes), which is used up"},
+		{FW_NFT, "quota name \"mail\" drop", NULL, "`nft reset quota inet filter mail`"},
+		{FW_NFT, "tcp dport 25 ct state new limit rate over 10/hour burst 5 packets counter drop", NULL,
+		 "(limit rate over 10/hour burst 5 packets): after a pause"},
+		{FW_NFT, "tcp dport 25 ct count over 3 reject", NULL, "no more (ct count over 3)"},
+		{FW_IPTABLES_NFT, "-A output -m connlimit --connlimit-above 4 -j REJECT", NULL,
+		 "no more (--connlimit-above 4)"},
+		{FW_IPTABLES_NFT, "-A output -m hashlimit --hashlimit-above 5/min -j DROP", NULL,
+		 "(--hashlimit-above 5/min): after a pause"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct scene *s = scene_new(false);
+		unsigned f = stopped_syn(s);
+		struct host_rule r = nft_rule("output", FW_DROP, cases[i].text);
+		r.backend = cases[i].backend;
+		r.number = 3;
+		stopped_by(s, f, TCP_SYN, false, r);
+		const struct finding *found = first(s);
+		if (cases[i].command)
+			expect_remedy(found, cases[i].command);
+		else
+			assert_false(advises(found, "meta sk") || advises(found, "-m owner"));
+		if (!advises(found, cases[i].hint)) {
+			for (unsigned k = 0; k < found->n_remedy; k++)
+				print_error("  %s\n", found->remedy[k]);
+			fail_msg("%s: no %s", cases[i].text, cases[i].hint);
+		}
+		scene_free(s);
+	}
+}
+
 static void test_programs(void **state)
 {
 	static const struct {
@@ -485,6 +628,9 @@ int main(void)
 		cmocka_unit_test(test_legacy),
 		cmocka_unit_test(test_ufw),
 		cmocka_unit_test(test_firewalld),
+		cmocka_unit_test(test_bans),
+		cmocka_unit_test(test_owner_is_told),
+		cmocka_unit_test(test_matches),
 		cmocka_unit_test(test_programs),
 		cmocka_unit_test(test_waypoints),
 		cmocka_unit_test(test_rp_filter),
