@@ -164,8 +164,11 @@ struct way call_way(const struct call *c, unsigned i)
 
 	if (o->n_interfaces)
 		way.interface = o->interfaces[o->n_interfaces > 1 ? i : 0];
-	if (o->n_sources)
-		way.source = o->sources[o->n_sources > 1 ? i : 0];
+	if (o->n_sources) {
+		unsigned k = o->n_sources > 1 ? i : 0;
+		way.source = o->sources[k];
+		way.source_link = c->source_link[k][0] ? c->source_link[k] : NULL;
+	}
 	return way;
 }
 
@@ -204,6 +207,7 @@ struct plan call_plan(const struct call *c, struct arena *a, const struct call_t
 			addr_equal(address, &target->sibling_address) ? NULL : target->sibling_greeting,
 		.address_words = target->name ? target->address_words : NULL,
 		.source = way->source,
+		.source_link = way->source_link,
 		.way = way_name(c, a, way),
 		.netns = c->opt.netns,
 		.hostname = c->hostname,

@@ -29,6 +29,7 @@ struct call {
 	struct signatures signatures;
 	struct dns *dns; /* opened with the first target that needs it */
 	char hostname[256];
+	char source_link[OPTIONS_MAX_WAYS][IFNAMSIZ]; /* of each source address the interface that has it, or "" */
 	struct page_file page; /* --html */
 	bool progress;
 	unsigned n_reports;
@@ -49,6 +50,7 @@ struct call {
 struct way {
 	const char *interface; /* or NULL */
 	struct addr source;    /* or ADDR_NONE */
+	const char *source_link; /* the interface that has it; NULL: none in particular */
 };
 unsigned call_n_ways(const struct call *c);
 struct way call_way(const struct call *c, unsigned i);

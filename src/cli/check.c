@@ -213,7 +213,7 @@ int call_open(struct call *c, unsigned uses, struct err *e)
 		if (run_check_interface(c->live, o->interfaces[i], e) != 0)
 			return -1;
 	for (unsigned i = 0; i < o->n_sources; i++)
-		if (run_check_source(c->live, &o->sources[i], e) != 0)
+		if (run_check_source(c->live, &o->sources[i], c->source_link[i], e) != 0)
 			return -1;
 	struct sandbox sandbox = {.uses = uses, .read = {o->ca_file}};
 	if (c->store) {

@@ -84,6 +84,24 @@ static void note_renewed_ttls(struct builder *b, const char **list)
 	}
 }
 
+/* The address of one interface, and the way out by another: routes do not look at the source by themselves. */
+static void note_source(struct builder *b, const char **list)
+{
+	const struct tracker *t = &b->d->tracker;
+	const struct plan *plan = t->plan;
+	char text[ADDR_TEXT_MAX];
+
+	if (!words_source_is_elsewhere(t))
+		return;
+	add_note(b, list,
+		 arena_printf(&b->r->arena,
+			      "packets leave by %s with %s, which is the address of %s: the network behind %s may drop "
+			      "what bears an address that it has not given (anti-spoofing, BCP 38), and answers come in "
+			      "elsewhere; to leave by %s, add -i %s, or make an ip rule for that source",
+			      t->link.name, addr_text(&plan->source, text), plan->source_link, t->link.name,
+			      plan->source_link, plan->source_link));
+}
+
 /* The last two labels: hosts of one operator share them, mostly. */
 static const char *domain_of(const char *name)
 {
@@ -222,6 +240,7 @@ void build_notes(struct builder *b)
 	note_address(b, list);
 	note_injection(b, list);
 	note_renewed_ttls(b, list);
+	note_source(b, list);
 	if (sandbox)
 		add_note(b, list, arena_printf(&b->r->arena, "without the whole sandbox: %s", sandbox));
 	for (unsigned i = 0; i < b->n_tested; i++)

@@ -269,7 +269,8 @@ static const struct rule rows[] = {
 		.state = STATE_UNREACHABLE, .mechanism = MECH_SILENT_DROP, .place = PLACE_UNKNOWN,
 		.culprit = CULPRIT_UNKNOWN, .confidence = NOWHERE,
 		.summary = "{target} does not answer on any port tried: it is down, or something on the way drops everything to it. Nothing shows a block of SMTP.{reach}",
-		.remedy = {"Check the address and whether the server is up; give a port that must answer as control: `--control PORT`", "{other-family}"},
+		.remedy = {"{own-source}", "{silent-first}", "{silent-route}", "{silent-ping}", "{silent-then}",
+			   "Check the address and whether the server is up; give a port that must answer as control: `--control PORT`", "{other-family}"},
 		.why = "no port answers, so silence on port 25 is nothing special",
 	},
 };

@@ -515,8 +515,8 @@ static const char *w_answer_ttl(const struct words *w)
 	return "";
 }
 
-/* How far anything gets, where nothing gets through. */
-static const char *w_reach(const struct words *w)
+/* The farthest hop that answers anything, 0 none. */
+static unsigned reach_of(const struct words *w)
 {
 	const struct path *path = &w->tracker->path;
 	unsigned last = 0;
@@ -525,9 +525,17 @@ static const char *w_reach(const struct words *w)
 		unsigned one = path_last_hop(path, &path->trace[i]);
 		last = one > last ? one : last;
 	}
+	return last;
+}
+
+/* How far anything gets, where nothing gets through. */
+static const char *w_reach(const struct words *w)
+{
+	unsigned last = reach_of(w);
+
 	if (!last)
 		return "";
-	struct addr a = path_hop_address(path, last);
+	struct addr a = path_hop_address(&w->tracker->path, last);
 	return arena_printf(w->arena, " Probes of every port get as far as %s and no farther.",
 			    hop_words(w, last, &a));
 }
@@ -546,6 +554,90 @@ static const char *w_ask_provider(const struct words *w)
 			    "theirs does that, and to %s.%s %s",
 			    complaint_what(w->arena, &c), complaint_request(&c), how_to_see(w, &c),
 			    w_ticket(w));
+}
+
+bool words_source_is_elsewhere(const struct tracker *t)
+{
+	const struct plan *plan = t->plan;
+
+	/* translated on its way out it bears the right one */
+	for (unsigned i = 0; i < t->n_flows; i++)
+		if (t->flows[i].translated && !addr_equal(&t->flows[i].translated_src, &plan->source))
+			return false;
+	return addr_is_set(&plan->source) && plan->source_link && t->has_link && !t->link.loopback &&
+	       strcmp(t->link.name, plan->source_link) != 0;
+}
+
+/* The first thing to try where nothing comes back. */
+static const char *w_own_source(const struct words *w)
+{
+	const struct plan *plan = w->tracker->plan;
+
+	if (!words_source_is_elsewhere(w->tracker))
+		return "";
+	return arena_printf(w->arena,
+			    "First of all: %s is the address of %s, and packets with it leave by %s, where the next "
+			    "network may drop them for that. Leave by %s with it (add -i %s), or take an address of %s.",
+			    words_addr(w->arena, &plan->source), plan->source_link, link_name(w), plan->source_link,
+			    plan->source_link, link_name(w));
+}
+
+static bool has_gateway(const struct words *w)
+{
+	const struct host_route *r = route_of(w);
+
+	return r && addr_is_set(&r->gateway);
+}
+
+/* Where nothing at all passes: what to look at first, from here outwards. */
+static const char *w_silent_first(const struct words *w)
+{
+	unsigned last = reach_of(w);
+	struct addr a = path_hop_address(&w->tracker->path, last);
+
+	if (last)
+		return arena_printf(w->arena,
+				    "See whether it is this address alone: call another server. If none behind %s "
+				    "answers, the network fails from there on: look at your provider's status page, or "
+				    "tell them this hop. If others answer, it is %s or its own network.",
+				    hop_words(w, last, &a), w_target(w));
+	return arena_printf(w->arena,
+			    "Nothing comes back at all: begin at this machine. Is that the way that packets should "
+			    "take%s?",
+			    has_gateway(w) ? ", and does its gateway answer" : "");
+}
+
+static const char *w_silent_route(const struct words *w)
+{
+	const struct addr *source = &w->tracker->plan->source;
+
+	if (reach_of(w))
+		return "";
+	return arena_printf(w->arena, "ip %sroute get %s%s%s", w_ip_family(w), w_target(w),
+			    addr_is_set(source) ? " from " : "",
+			    addr_is_set(source) ? words_addr(w->arena, source) : "");
+}
+
+static const char *w_silent_ping(const struct words *w)
+{
+	const struct host_route *r = route_of(w);
+
+	if (reach_of(w) || !has_gateway(w))
+		return "";
+	if (!addr_is_link_local(&r->gateway) || !w->tracker->has_link)
+		return arena_printf(w->arena, "ping -c 3 %s", words_addr(w->arena, &r->gateway));
+	return remedy_is_safe(link_name(w)) ? arena_printf(w->arena, "ping -c 3 -I %s %s", link_name(w),
+							   words_addr(w->arena, &r->gateway))
+					    : "";
+}
+
+static const char *w_silent_then(const struct words *w)
+{
+	if (reach_of(w) || !has_gateway(w))
+		return "";
+	return "If it does not answer, look at the cable or the radio, and at the gateway itself. If it does, and no "
+	       "other server answers either, its own line is down, or it lets this machine out nowhere: look at its "
+	       "status page and its firewall, then at your provider's status page.";
 }
 
 static const char *w_ask_owner(const struct words *w)
@@ -889,6 +981,11 @@ static const struct {
 	{"ask-other", w_ask_other},
 	{"ask-provider", w_ask_provider},
 	{"reach", w_reach},
+	{"own-source", w_own_source},
+	{"silent-first", w_silent_first},
+	{"silent-route", w_silent_route},
+	{"silent-ping", w_silent_ping},
+	{"silent-then", w_silent_then},
 };
 
 static const char *placeholder_value(const struct words *w, const char *name, size_t len)

@@ -49,6 +49,9 @@ const char *words_event(struct arena *a, const struct tracker *t, const struct e
 /* "the nf_tables rules" */
 const char *words_host_look(enum host_look look);
 
+/* The source address that was asked for belongs to another interface than that by which packets leave. */
+bool words_source_is_elsewhere(const struct tracker *t);
+
 /* How far the session came, for a rule about sessions. */
 struct session_point words_session(const struct words *w);
 

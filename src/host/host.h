@@ -50,7 +50,7 @@ bool host_get_mark_rule(struct host *h, const struct route_query *q, struct host
 int host_get_neighbour(struct host *h, int ifindex, const struct addr *a,
 		       struct host_neighbour *out, struct err *e);
 
-/* Is this address one of the host's own? */
-int host_has_address(struct host *h, const struct addr *a, bool *yes, struct err *e);
+/* Is this address one of the host's own? *ifindex (may be NULL) gets the interface that has it, 0 none. */
+int host_has_address(struct host *h, const struct addr *a, bool *yes, int *ifindex, struct err *e);
 
 #endif

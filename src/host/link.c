@@ -213,6 +213,7 @@ int host_get_neighbour(struct host *h, int ifindex, const struct addr *a,
 struct address_search {
 	struct addr wanted;
 	bool found;
+	int ifindex; /* that has it */
 };
 
 static void on_address(const struct nlmsghdr *m, void *arg)
@@ -231,14 +232,18 @@ static void on_address(const struct nlmsghdr *m, void *arg)
 		return;
 	if (search->wanted.scope == 0 || search->wanted.scope == header->ifa_index)
 		search->found = true;
+	if (search->found && !search->ifindex)
+		search->ifindex = (int)header->ifa_index;
 }
 
-int host_has_address(struct host *h, const struct addr *a, bool *yes, struct err *e)
+int host_has_address(struct host *h, const struct addr *a, bool *yes, int *ifindex, struct err *e)
 {
 	const struct ifaddrmsg header = {.ifa_family = (uint8_t)netlink_family(a)};
 	struct address_search search = {.wanted = *a};
 	int answer;
 
+	if (ifindex)
+		*ifindex = 0;
 	*yes = addr_is_loopback(a); /* the whole of 127/8, though only one is listed */
 	if (*yes)
 		return 0;
@@ -248,5 +253,7 @@ int host_has_address(struct host *h, const struct addr *a, bool *yes, struct err
 	if (answer != 0)
 		return err_set(e, ERR_RUN, "netlink: addresses: %s", strerror(answer));
 	*yes = search.found;
+	if (ifindex)
+		*ifindex = search.ifindex;
 	return 0;
 }

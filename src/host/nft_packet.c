@@ -132,7 +132,7 @@ static void read_routes(struct nft_surroundings *s)
 	s->remote_is_local = s->loopback ? NFT_YES : NFT_MAYBE;
 	if (host_open(&h, &e) != 0)
 		return;
-	if (!s->loopback && w->oif && host_has_address(h, &w->remote, &own, &e) == 0)
+	if (!s->loopback && w->oif && host_has_address(h, &w->remote, &own, NULL, &e) == 0)
 		s->remote_is_local = own ? NFT_YES : NFT_NO;
 	s->reverse_path = w->oif && !s->loopback &&
 			  routing_is_plain(h, w->remote.family == ADDR_V4 ? AF_INET : AF_INET6) &&

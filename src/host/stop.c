@@ -374,7 +374,7 @@ void stop_find(struct host *h, const struct route_query *q, const struct addr *s
 		rc = walk_rules(&w, &rules, &e);
 	/* IPv4 refuses a source that is not its own before it looks at any table */
 	if (rc == 0 && !w.ended && q->src.family == ADDR_V4)
-		rc = host_has_address(h, &q->src, &own_source, &e);
+		rc = host_has_address(h, &q->src, &own_source, NULL, &e);
 	if (rc == 0 && !w.ended && out->error == ENETUNREACH && own_source && !w.uncertain)
 		blame_absence(&w, q);
 	else if (!w.ended)

@@ -22,7 +22,7 @@ static bool is_own(const struct addr *a)
 	struct err e;
 	bool yes = false;
 
-	if (host_open(&h, &e) != 0 || host_has_address(h, a, &yes, &e) != 0)
+	if (host_open(&h, &e) != 0 || host_has_address(h, a, &yes, NULL, &e) != 0)
 		yes = false;
 	host_free(h);
 	return yes;

@@ -39,6 +39,7 @@ struct plan {
 	const char *sibling, *sibling_greeting;
 	const char *interface;   /* -i, or NULL: by route */
 	struct addr source;      /* -s, or ADDR_NONE: by route */
+	const char *source_link; /* the interface that has it; NULL: none in particular */
 	const char *way;         /* of several -i or -s, by each of which the target is judged, this one; or NULL */
 	const char *netns;       /* --netns, or NULL */
 	const char *hostname;    /* of this machine */

@@ -21,16 +21,26 @@ struct port_counts {
 	unsigned states[STATE_COUNT];
 };
 
+struct port_hits {
+	unsigned port, targets;
+	const struct report *last; /* counted last; for comparison only */
+};
+
 /* Where targets stop. */
 struct place_count {
 	enum place place;
 	struct addr address; /* of the router; ADDR_NONE: none is known, or each target's own */
 	unsigned ttl;        /* of that, 0 none */
+	/* it is one of these, or stands between them: of the first target; one_range: of all of them. Not for
+	 * a device that is known exactly. */
+	struct hop_end from, to;
+	bool range, one_range;
 	const char *text;    /* PLACE_HOST: the rule, in the host's words */
 	const char *words;   /* "your provider" */
 	unsigned targets;
 	const struct report *last; /* counted last; for comparison only */
-	unsigned ports[PORTS_MAX], n_ports;
+	struct port_hits ports[PORTS_MAX];
+	unsigned n_ports;
 	bool mechanisms[MECH_COUNT];
 	double least, most; /* confidence */
 };
@@ -38,6 +48,7 @@ struct place_count {
 struct overview {
 	struct arena arena;
 	unsigned n_reports, n_failed;
+	unsigned n_silent; /* unreachable on every port, and nothing shows where */
 	struct port_counts ports[PORTS_MAX];
 	unsigned n_ports;
 	struct place_count *places;
@@ -88,6 +99,9 @@ static struct place_count key_of(const struct finding *f)
 					 f->culprit.kind == CULPRIT_MIDDLEBOX)) {
 		key.address = f->culprit.address;
 		key.ttl = f->culprit.ttl;
+		key.range = key.one_range = f->has_hop && f->hop_from.ttl < f->hop_to.ttl;
+		key.from = f->hop_from;
+		key.to = f->hop_to;
 	}
 	return key;
 }
@@ -98,10 +112,14 @@ static struct place_count *place_of(struct overview *o, const struct report *r,
 	struct place_count key = key_of(f);
 
 	for (unsigned i = 0; i < o->n_places; i++) {
-		const struct place_count *p = &o->places[i];
-		if (p->place == key.place && addr_equal(&p->address, &key.address) &&
-		    (key.place != PLACE_HOST || same_text(p->text, key.text)))
-			return &o->places[i];
+		struct place_count *p = &o->places[i];
+		if (p->place != key.place || !addr_equal(&p->address, &key.address) ||
+		    (key.place == PLACE_HOST && !same_text(p->text, key.text)))
+			continue;
+		p->one_range &= key.range && addr_equal(&p->from.address, &key.from.address) &&
+				addr_equal(&p->to.address, &key.to.address);
+		p->range &= key.range; /* one that shows it exactly tells for all */
+		return p;
 	}
 	if (o->n_places == PLACES_MAX)
 		return NULL;
@@ -115,13 +133,18 @@ static struct place_count *place_of(struct overview *o, const struct report *r,
 	return &o->places[o->n_places++];
 }
 
-static void add_port(struct place_count *p, unsigned port)
+static void add_port(struct place_count *p, const struct report *r, unsigned port)
 {
-	for (unsigned i = 0; i < p->n_ports; i++)
-		if (p->ports[i] == port)
-			return;
-	if (p->n_ports < PORTS_MAX)
-		p->ports[p->n_ports++] = port;
+	unsigned i = 0;
+
+	while (i < p->n_ports && p->ports[i].port != port)
+		i++;
+	if (i == PORTS_MAX)
+		return;
+	if (i == p->n_ports)
+		p->ports[p->n_ports++] = (struct port_hits){.port = port};
+	p->ports[i].targets += p->ports[i].last != r;
+	p->ports[i].last = r;
 }
 
 /* Of several findings each has its place: two blocks behind each other are two. */
@@ -140,11 +163,22 @@ static bool count_place(struct overview *o, const struct report *r, const struct
 	}
 	p->targets += p->last != r;
 	p->last = r;
-	add_port(p, port->port);
+	add_port(p, r, port->port);
 	p->mechanisms[f->mechanism] = true;
 	p->least = f->confidence < p->least ? f->confidence : p->least;
 	p->most = f->confidence > p->most ? f->confidence : p->most;
 	return true;
+}
+
+static bool is_silent(const struct report *r)
+{
+	for (unsigned i = 0; i < r->n_ports; i++) {
+		const struct report_port *p = &r->ports[i];
+		if (p->state != STATE_UNREACHABLE || !p->n_findings || p->findings[0].place != PLACE_UNKNOWN ||
+		    p->findings[0].mechanism != MECH_SILENT_DROP)
+			return false;
+	}
+	return r->n_ports > 0;
 }
 
 void overview_add(struct overview *o, const struct report *r)
@@ -152,14 +186,18 @@ void overview_add(struct overview *o, const struct report *r)
 	bool stopped = false;
 
 	o->n_reports++;
+	o->n_silent += is_silent(r);
 	for (unsigned i = 0; i < r->n_ports; i++) {
 		count_state(o, &r->ports[i]);
 		for (unsigned k = 0; k < r->ports[i].n_findings; k++)
 			stopped |= count_place(o, r, &r->ports[i], &r->ports[i].findings[k]);
 	}
 	/* the next report may come to lie where this one did */
-	for (unsigned i = 0; stopped && i < o->n_places; i++)
+	for (unsigned i = 0; stopped && i < o->n_places; i++) {
 		o->places[i].last = NULL;
+		for (unsigned k = 0; k < o->places[i].n_ports; k++)
+			o->places[i].ports[k].last = NULL;
+	}
 }
 
 void overview_add_failed(struct overview *o)
@@ -214,6 +252,13 @@ static const char *where(struct arena *a, const struct place_count *p)
 		return arena_printf(a, "this machine%s%s", p->text ? ": " : "", p->text ? p->text : "");
 	if (!addr_is_set(&p->address))
 		return p->words;
+	if (p->one_range && addr_is_set(&p->from.address) && addr_is_set(&p->to.address)) {
+		char to[ADDR_TEXT_MAX];
+		return arena_printf(a, "between %s and %s, %s", addr_text(&p->from.address, text),
+				    addr_text(&p->to.address, to), p->words);
+	}
+	if (p->range)
+		return arena_printf(a, "at or next to %s, %s", addr_text(&p->address, text), p->words);
 	return arena_printf(a, "%s, %s", addr_text(&p->address, text), p->words);
 }
 
@@ -229,24 +274,33 @@ static const char *sentence(struct arena *a, const struct overview *o, const str
 							       ? "the destination itself"
 							       : "the destination's own network");
 	if (p->targets == 1)
-		return arena_printf(a, "%s at %s", of, where(a, p));
+		return arena_printf(a, "%s %s%s", of, p->range && addr_is_set(&p->address) ? "" : "at ", where(a, p));
 	if (p->place != PLACE_HOST && !addr_is_set(&p->address))
 		return arena_printf(a, "%s in %s, at a hop that is not known exactly", of, p->words);
 	return arena_printf(a, "%s at the same place: %s", of, where(a, p));
 }
 
-static const char *port_list(struct arena *a, const unsigned *ports, unsigned n)
+/* "ports 25, 587"; where not all of them stop on each: "port 25 of 9 targets, 587 of 3". */
+static const char *port_list(struct arena *a, const struct place_count *p)
 {
-	const char *out = n == 1 ? "port " : "ports ";
+	bool alike = true;
+	const char *out;
 
-	for (unsigned i = 0; i < n; i++)
-		out = arena_printf(a, "%s%s%u", out, i ? ", " : "", ports[i]);
+	for (unsigned i = 0; i < p->n_ports; i++)
+		alike &= p->ports[i].targets == p->targets;
+	out = p->n_ports == 1 || !alike ? "port " : "ports ";
+	for (unsigned i = 0; i < p->n_ports; i++) {
+		out = arena_printf(a, "%s%s%u", out, i ? ", " : "", p->ports[i].port);
+		if (!alike)
+			out = arena_printf(a, "%s of %s%s", out, number(a, p->ports[i].targets),
+					   i ? "" : p->ports[i].targets == 1 ? " target" : " targets");
+	}
 	return out;
 }
 
 static const char *details(struct arena *a, const struct place_count *p)
 {
-	const char *out = port_list(a, p->ports, p->n_ports), *before = ": ";
+	const char *out = port_list(a, p), *before = ": ";
 
 	for (int i = 0; i < MECH_COUNT; i++)
 		if (p->mechanisms[i]) {
@@ -258,6 +312,24 @@ static const char *details(struct arena *a, const struct place_count *p)
 	return strcmp(least, most) == 0
 		       ? arena_printf(a, "%s; %s sure", out, most)
 		       : arena_printf(a, "%s; %s to %s sure", out, least, most);
+}
+
+/* Of those that answer nothing, "" for none. That nobody at all answers has one reason, and not here. */
+static const char *silent(struct arena *a, const struct overview *o)
+{
+	if (!o->n_silent)
+		return "";
+	if (o->n_silent == o->n_reports && o->n_reports > 1)
+		return arena_printf(a,
+				    "None of the %s targets answers on any of its ports: that is hardly theirs. Look "
+				    "first at this machine's way out, and at its gateway",
+				    number(a, o->n_reports));
+	bool one = o->n_silent == 1;
+	return arena_printf(a,
+			    "%s of %s target%s %s not answer at all, on whatever port was tried: %s down, or cut off, "
+			    "and nothing shows where",
+			    number(a, o->n_silent), number(a, o->n_reports), o->n_reports == 1 ? "" : "s",
+			    one ? "does" : "do", one ? "it is" : "they are");
 }
 
 /* The first line of the summary, and its whole where nothing is stopped. */
@@ -314,6 +386,15 @@ int overview_text(const struct overview *o, const struct overview_end *end,
 			      arena_printf(&scratch, "%s.", sentence(&scratch, o, &places[i])));
 		pen_paragraph(&pen, 2, STYLE_PLAIN, details(&scratch, &places[i]));
 	}
+	if (o->n_silent) {
+		if (!o->n_places)
+			pen_blank(&pen);
+		pen_paragraph(&pen, 0, STYLE_PLAIN, arena_printf(&scratch, "%s.", silent(&scratch, o)));
+	}
+	if (o->n_silent == o->n_reports && o->n_reports > 1) {
+		pen_code(&pen, PEN_CODE_INDENT, "ip route");
+		pen_code(&pen, PEN_CODE_INDENT, "ip neigh");
+	}
 	if (o->n_places > PLACES_TOLD || o->n_elsewhere)
 		pen_paragraph(&pen, 0, STYLE_PLAIN,
 			      "Others stop elsewhere: their lines above say where.");
@@ -344,7 +425,7 @@ static json_t *place_object(struct arena *a, const struct overview *o, const str
 	char address[ADDR_TEXT_MAX];
 
 	for (unsigned i = 0; i < p->n_ports; i++)
-		json_array_append_new(ports, json_integer(p->ports[i]));
+		json_array_append_new(ports, json_integer(p->ports[i].port));
 	for (int i = 0; i < MECH_COUNT; i++)
 		if (p->mechanisms[i])
 			json_array_append_new(mechanisms, json_string(mechanism_name((enum mechanism)i)));
@@ -390,7 +471,8 @@ int overview_json(const struct overview *o, const struct overview_end *end, FILE
 	json_object_set_new(root, "ports", ports);
 	json_object_set_new(root, "places", common);
 	json_object_set_new(root, "summary",
-			    text(&a, o->n_places ? sentence(&a, o, &places[0]) : headline(&a, o, end)));
+			    text(&a, o->n_places ? sentence(&a, o, &places[0])
+				     : o->n_silent ? silent(&a, o) : headline(&a, o, end)));
 	int failed = json_dumpf(root, out, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(7)) ||
 		     fputc('\n', out) == EOF || fflush(out) != 0;
 	json_decref(root);

@@ -182,13 +182,21 @@ int run_check_interface(struct live *l, const char *name, struct err *e)
 	return host_get_link(l->host, 0, name, &link, e);
 }
 
-int run_check_source(struct live *l, const struct addr *a, struct err *e)
+int run_check_source(struct live *l, const struct addr *a, char link_name[IFNAMSIZ], struct err *e)
 {
 	bool yes = false;
 	char text[ADDR_TEXT_MAX];
+	struct host_link link;
+	struct err ignored;
+	int ifindex;
 
-	if (host_has_address(l->host, a, &yes, e) != 0)
+	link_name[0] = '\0';
+	if (host_has_address(l->host, a, &yes, &ifindex, e) != 0)
 		return -1;
+	/* what stands on lo or a dummy is meant for every interface */
+	if (ifindex && host_get_link(l->host, ifindex, NULL, &link, &ignored) == 0 && !link.loopback &&
+	    strcmp(link.kind, "dummy") != 0)
+		memcpy(link_name, link.name, IFNAMSIZ);
 	return yes ? 0
 		   : err_set(e, ERR_USAGE, "source address %s is not one of this host's",
 			     addr_text(a, text));

@@ -8,6 +8,7 @@
 #ifndef SB_RUN_LIVE_H
 #define SB_RUN_LIVE_H
 
+#include <net/if.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -69,7 +70,8 @@ int run_inspect(struct live *l, const struct plan *plan, int64_t deadline_ns,
 
 /* ERR_USAGE when there is no such interface in this network namespace. */
 int run_check_interface(struct live *l, const char *name, struct err *e);
-/* ERR_USAGE when the address is not one of this host's. */
-int run_check_source(struct live *l, const struct addr *a, struct err *e);
+/* ERR_USAGE when the address is not one of this host's. link_name gets the interface that has it, "" where it
+ * belongs to none in particular. */
+int run_check_source(struct live *l, const struct addr *a, char link_name[IFNAMSIZ], struct err *e);
 
 #endif

@@ -207,7 +207,7 @@ static void ask_routes(const struct addr *dst)
 	host_rules_see_ports(h, dst->family);
 	host_get_mark_rule(h, &q, &mark);
 	host_get_neighbour(h, 2, &(struct addr){.family = ADDR_V4, .bytes = {10, 0, 0, 1}}, &neighbour, &e);
-	host_has_address(h, &watch.local, &yes, &e);
+	host_has_address(h, &watch.local, &yes, NULL, &e);
 	host_free(h);
 }
 

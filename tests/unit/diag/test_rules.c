@@ -572,6 +572,70 @@ static void test_renewed_ttls(void **state)
 	scene_free(s);
 }
 
+/* Where nothing passes at all: from this machine outwards, by what has answered. */
+static void test_nothing_passes(void **state)
+{
+	struct scene *s = scene_new(false);
+
+	(void)state;
+	all_silent(s);
+	const struct finding *f = finding_said(s, "path-all-silent");
+	assert_true(advises(f, "begin at this machine"));
+	assert_true(advises(f, "ip route get 198.51.100.25"));
+	assert_true(advises(f, "ping -c 3 10.1.0.1"));
+	assert_true(advises(f, "If it does not answer, look at the cable"));
+	assert_false(advises(f, "First of all:"));
+	scene_free(s);
+
+	/* three hops answer: it is not this machine's line */
+	s = scene_new(false);
+	s->plan.source = s->source;
+	s->plan.source_link = "eth1";
+	all_silent(s);
+	hops_answer(s, 25, 1, 3);
+	f = finding_said(s, "path-all-silent");
+	assert_string_equal(f->remedy[0], "First of all: 10.1.0.2 is the address of eth1, and packets with it leave by "
+					  "eth0, where the next network may drop them for that. Leave by eth1 with it "
+					  "(add -i eth1), or take an address of eth0.");
+	assert_true(advises(f, "call another server. If none behind hop 3 ("));
+	assert_false(advises(f, "ping"));
+	scene_free(s);
+}
+
+static bool notes_say(const struct report *r, const char *words)
+{
+	for (unsigned i = 0; i < r->n_notes; i++)
+		if (strstr(r->notes[i], words))
+			return true;
+	return false;
+}
+
+/* The address of another interface than that by which packets leave: told, unless it is translated here. */
+static void test_source_of_another_link(void **state)
+{
+	static const struct {
+		const char *link;
+		bool translated, told;
+	} cases[] = {{"eth1", false, true}, {"eth0", false, false}, {NULL, false, false}, {"eth1", true, false}};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct scene *s = scene_new(false);
+		s->plan.source = ip("10.9.0.2");
+		s->plan.source_link = cases[i].link;
+		s->source = ip("10.9.0.2");
+		usual_host(s);
+		struct packet *p = syn(s, flow(s, 25));
+		if (cases[i].translated)
+			p->src = ip("10.1.0.2");
+		at(s, 3000);
+		const struct report *r = finish(s);
+		assert_int_equal(notes_say(r, "packets leave by eth0 with 10.9.0.2, which is the address of eth1:"),
+				 cases[i].told);
+		scene_free(s);
+	}
+}
+
 static void test_link_remedy(void **state)
 {
 	(void)state;
@@ -664,6 +728,8 @@ int main(void)
 		cmocka_unit_test(test_second_place),
 		cmocka_unit_test(test_one_hop_number),
 		cmocka_unit_test(test_renewed_ttls),
+		cmocka_unit_test(test_nothing_passes),
+		cmocka_unit_test(test_source_of_another_link),
 		cmocka_unit_test(test_link_remedy),
 		cmocka_unit_test(test_what_works_instead),
 		cmocka_unit_test(test_two_blocks_give_two_findings),

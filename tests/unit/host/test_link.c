@@ -168,7 +168,7 @@ static bool has(struct host *h, const char *address)
 	bool yes;
 
 	assert_true(addr_parse(&a, address));
-	if (host_has_address(h, &a, &yes, &e) != 0)
+	if (host_has_address(h, &a, &yes, NULL, &e) != 0)
 		fail_msg("%s", e.text);
 	return yes;
 }

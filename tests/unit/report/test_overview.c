@@ -109,6 +109,92 @@ static struct overview *many(void)
 	return o;
 }
 
+/* A place is no narrower than what its targets show, and one that shows it exactly tells for all. */
+static void test_range(void **state)
+{
+	static const struct {
+		const char *from[2], *where;
+	} cases[] = {
+		{{"100.64.0.1", "100.64.0.1"}, "the same place: between 100.64.0.1 and 203.0.113.2, your provider."},
+		{{"100.64.0.1", "100.64.0.9"}, "the same place: at or next to 203.0.113.2, your provider."},
+		{{"100.64.0.1", NULL}, "the same place: 203.0.113.2, your provider."},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct overview *o = overview_new();
+		for (unsigned k = 0; k < 2; k++) {
+			struct sample s;
+			sample(&s, PLACE_ISP, "203.0.113.2", 0.9);
+			s.finding.hop_from = cases[i].from[k] ? (struct hop_end){2, ip(cases[i].from[k])}
+							      : s.finding.hop_to;
+			overview_add(o, &s.report);
+		}
+		char *text = text_of(o, &plain);
+		EXPECT(text, cases[i].where);
+		free(text);
+		overview_free(o);
+	}
+}
+
+static void test_ports_that_differ(void **state)
+{
+	struct overview *o = overview_new();
+
+	(void)state;
+	add(o, 3, PLACE_ISP, "203.0.113.2", 0.9);
+	struct sample s;
+	sample(&s, PLACE_ISP, "203.0.113.2", 0.9);
+	s.ports[1].state = STATE_BLOCKED;
+	s.ports[1].findings = &s.finding;
+	s.ports[1].n_findings = 1;
+	overview_add(o, &s.report);
+	char *text = text_of(o, &plain);
+	EXPECT(text, "  port 25 of 4 targets, 587 of 1: packets vanish");
+	free(text);
+	overview_free(o);
+}
+
+static void add_silent(struct overview *o)
+{
+	struct sample s;
+
+	sample(&s, PLACE_UNKNOWN, NULL, CONFIDENCE_NONE);
+	s.finding.has_hop = false;
+	for (unsigned i = 0; i < N_PORTS; i++) {
+		s.ports[i].state = STATE_UNREACHABLE;
+		s.ports[i].findings = &s.finding;
+		s.ports[i].n_findings = 1;
+	}
+	overview_add(o, &s.report);
+}
+
+/* Who answers nothing is counted; that nobody does is no matter of the targets. */
+static void test_silent(void **state)
+{
+	struct overview *o = overview_new();
+
+	(void)state;
+	add(o, 1, PLACE_COUNT, NULL, 0);
+	add_silent(o);
+	char *text = text_of(o, &plain);
+	EXPECT(text, "1 of 2 targets does not answer at all, on whatever port was tried: it is down");
+	free(text);
+	overview_free(o);
+
+	o = overview_new();
+	add_silent(o);
+	add_silent(o);
+	text = text_of(o, &plain);
+	char *json = json_of(o, &plain);
+	EXPECT(text, "None of the 2 targets answers on any of its ports");
+	EXPECT(text, "ip route\n");
+	EXPECT(json, "\"summary\":\"None of the 2 targets answers");
+	free(json);
+	free(text);
+	overview_free(o);
+}
+
 static void test_common(void **state)
 {
 	struct overview *o = many();
@@ -118,12 +204,14 @@ static void test_common(void **state)
 	EXPECT(text, "10,000 targets judged in 2.0 s, 5000 a second\n");
 	EXPECT(text, "   25   1 open, 9,999 blocked\n");
 	EXPECT(text, "  587   10,000 open\n");
-	EXPECT(text, "9,998 of 10,000 targets stop at the same place: 203.0.113.2, your provider.\n");
+	EXPECT(text, "9,998 of 10,000 targets stop at the same place: between 100.64.0.1 and "
+		     "203.0.113.2, your provider.\n");
 	EXPECT(text, "  port 25: packets vanish without an answer; 90% to 96% sure\n");
-	EXPECT(text, "1 of 10,000 targets stops at 203.0.113.6, transit.\n");
+	EXPECT(text, "1 of 10,000 targets stops between 100.64.0.1 and 203.0.113.6, transit.\n");
 	assert_true(strstr(text, "203.0.113.2") < strstr(text, "203.0.113.6"));
 	EXPECT(json, "\"targets\":10000,");
-	EXPECT(json, "\"summary\":\"9,998 of 10,000 targets stop at the same place: 203.0.113.2, your provider\"");
+	EXPECT(json, "\"summary\":\"9,998 of 10,000 targets stop at the same place: between 100.64.0.1 and "
+		     "203.0.113.2, your provider\"");
 	free(json);
 	free(text);
 	overview_free(o);
@@ -235,7 +323,8 @@ static void test_row(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_common),	    cmocka_unit_test(test_nothing_stops),
+		cmocka_unit_test(test_common), cmocka_unit_test(test_range),
+		cmocka_unit_test(test_ports_that_differ), cmocka_unit_test(test_silent),	    cmocka_unit_test(test_nothing_stops),
 		cmocka_unit_test(test_places),	    cmocka_unit_test(test_interrupted),
 		cmocka_unit_test(test_many_places), cmocka_unit_test(test_row),
 	};
