@@ -55,10 +55,11 @@ int watch_report(struct watching *w, const struct report *r, struct err *e)
 	struct watch_change change;
 	unsigned hour;
 	int64_t day;
+	const struct history_subject of = {.input = r->target_input, .way = r->way, .address = r->target};
 
 	local_hour(now, &hour, &day);
 	for (unsigned i = 0; i < r->n_ports; i++) {
-		if (!history_add(w->history, r->target_input, &r->target, &r->ports[i], now, hour, day, &change))
+		if (!history_add(w->history, &of, &r->ports[i], now, hour, day, &change))
 			continue;
 		if ((w->call->opt.json ? watch_change_json(&change, stdout) : watch_change_text(&change, stdout)) != 0)
 			return cannot_print(e);

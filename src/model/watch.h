@@ -34,6 +34,7 @@ struct watch_hour {
 
 struct watch_port {
 	const char *input;      /* as it was given */
+	const char *way;        /* report.way; or NULL */
 	struct addr address;
 	unsigned port;
 	struct watch_look now;  /* what counts as its state */

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/text.h"
+
 bool same_text(const char *a, const char *b)
 {
 	return a == b || (a && b && strcmp(a, b) == 0);
@@ -408,14 +410,19 @@ const char *phrase_target(struct arena *a, const struct report *r)
 	return one;
 }
 
+const char *phrase_way(struct arena *a, const char *way)
+{
+	struct addr source;
+
+	return arena_printf(a, "%s %s", addr_parse(&source, way) ? "from" : "through",
+			    text_clean(a, way, strlen(way), strlen(way)));
+}
+
 const char *phrase_target_and_way(struct arena *a, const struct report *r)
 {
 	const char *target = phrase_target(a, r);
-	struct addr source;
 
-	if (!r->way)
-		return target;
-	return arena_printf(a, "%s %s %s", target, addr_parse(&source, r->way) ? "from" : "through", r->way);
+	return r->way ? arena_printf(a, "%s %s", target, phrase_way(a, r->way)) : target;
 }
 
 const char *phrase_encryption(struct arena *a, const struct report_port *p)

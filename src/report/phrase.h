@@ -62,6 +62,9 @@ const char *phrase_times(struct arena *a, const struct report_port *p);
 /* "mx.example.com [198.51.100.25]", after what the user typed where that is another name. */
 const char *phrase_target(struct arena *a, const struct report *r);
 
+/* "through eth0", "from 10.0.0.2", cleaned: of report.way. */
+const char *phrase_way(struct arena *a, const char *way);
+
 /* The same with the way, where there are several: "mx.example.com [198.51.100.25] through eth0",
  * "... from 10.0.0.2". */
 const char *phrase_target_and_way(struct arena *a, const struct report *r);

@@ -31,9 +31,12 @@ static void put_who(struct arena *a, FILE *out, const struct watch_port *p)
 
 	addr_text(&p->address, address);
 	if (strcmp(input, address) == 0)
-		fprintf(out, "  %s port %u: ", address, p->port);
+		fprintf(out, "  %s", address);
 	else
-		fprintf(out, "  %s [%s] port %u: ", input, address, p->port);
+		fprintf(out, "  %s [%s]", input, address);
+	if (p->way)
+		fprintf(out, " %s", phrase_way(a, p->way));
+	fprintf(out, " port %u: ", p->port);
 }
 
 /* "3 h 12 min" */
@@ -151,8 +154,11 @@ static json_t *target(struct arena *a, const struct watch_port *p)
 {
 	char address[ADDR_TEXT_MAX];
 
-	return json_pack("{s:o, s:s}", "input", text(a, p->input, INPUT_MAX), "address",
-			 addr_text(&p->address, address));
+	json_t *o = json_pack("{s:o, s:s}", "input", text(a, p->input, INPUT_MAX), "address",
+			      addr_text(&p->address, address));
+	if (p->way)
+		json_object_set_new(o, "way", text(a, p->way, INPUT_MAX));
+	return o;
 }
 
 static json_t *pattern(struct arena *a, const struct watch_port *p)

@@ -62,23 +62,32 @@ bool history_full(const struct history *h)
 	return h->full;
 }
 
-static struct entry *entry_of(struct history *h, const char *input, const struct addr *a, unsigned port)
+static bool same(const char *a, const char *b)
 {
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+static struct entry *entry_of(struct history *h, const struct history_subject *of, unsigned port)
+{
+	const struct watch_port *last = h->n ? &h->entries[h->n - 1]->port : NULL;
+
 	for (unsigned i = 0; i < h->n; i++) {
 		struct watch_port *p = &h->entries[i]->port;
-		if (p->port == port && addr_equal(&p->address, a) && strcmp(p->input, input) == 0)
+		if (p->port == port && addr_equal(&p->address, &of->address) && same(p->input, of->input) &&
+		    same(p->way, of->way))
 			return h->entries[i];
 	}
 	if (h->n == HISTORY_MAX) {
 		h->full = true;
 		return NULL;
 	}
-	const char *own = h->n && strcmp(h->entries[h->n - 1]->port.input, input) == 0
-				  ? h->entries[h->n - 1]->port.input
-				  : arena_strdup(&h->arena, input);
-	h->entries = array_grow(h->entries, h->n, &h->size, sizeof(*h->entries));
 	struct entry *e = xcalloc(1, sizeof(*e));
-	e->port = (struct watch_port){.input = own, .address = *a, .port = port};
+	e->port = (struct watch_port){
+		.input = last && same(last->input, of->input) ? last->input : arena_strdup(&h->arena, of->input),
+		.way = last && same(last->way, of->way) ? last->way : arena_strdup(&h->arena, of->way),
+		.address = of->address,
+		.port = port};
+	h->entries = array_grow(h->entries, h->n, &h->size, sizeof(*h->entries));
 	h->entries[h->n++] = e;
 	return e;
 }
@@ -208,10 +217,10 @@ static void count_runs(struct entry *e, bool open, int64_t t_ns)
 
 /* ---- one look ---- */
 
-bool history_add(struct history *h, const char *input, const struct addr *address,
-		 const struct report_port *p, int64_t t_ns, unsigned hour, int64_t day, struct watch_change *out)
+bool history_add(struct history *h, const struct history_subject *of, const struct report_port *p,
+		 int64_t t_ns, unsigned hour, int64_t day, struct watch_change *out)
 {
-	struct entry *e = entry_of(h, input, address, p->port);
+	struct entry *e = entry_of(h, of, p->port);
 	struct watch_look now = look_of(p);
 
 	if (!e)

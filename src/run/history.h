@@ -20,14 +20,20 @@
 
 struct history; /* opaque */
 
+/* What is looked at: the same target by another way out is another one. way: report.way, or NULL. */
+struct history_subject {
+	const char *input, *way;
+	struct addr address;
+};
+
 struct history *history_new(void);
 void history_free(struct history *h); /* NULL is fine */
 
 /* One judged port of a report at that time, which in local time is in that hour of that day (any count
- * of days that grows). `input` is copied. True: *out is a change to be told, valid until the next call. False: none,
- * or too many ports (history_full()). */
-bool history_add(struct history *h, const char *input, const struct addr *address,
-		 const struct report_port *p, int64_t t_ns, unsigned hour, int64_t day, struct watch_change *out);
+ * of days that grows). Strings of `of` are copied. True: *out is a change to be told, valid until the next
+ * call. False: none, or too many ports (history_full()). */
+bool history_add(struct history *h, const struct history_subject *of, const struct report_port *p,
+		 int64_t t_ns, unsigned hour, int64_t day, struct watch_change *out);
 bool history_full(const struct history *h); /* some port found no room */
 
 /* All ports in the order in which they were met. */

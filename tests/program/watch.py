@@ -110,6 +110,16 @@ class Watch(unittest.TestCase):
         self.assertIn("port 25: blocked. ", lines[0])
         self.assertIn("open in 0 of 2 looks, 0 changes", lines[1])
 
+    def test_two_ways(self):
+        """Each for itself, and named."""
+        child = self.watch("--interval", "0.1", "--count", "2", "-p", "25", "-s", "10.0.0.2", "-s", "127.0.0.1")
+        out, _err = child.communicate(timeout=PATIENCE)
+        self.assertIn(f"{TARGET} from 10.0.0.2 port 25: open for", out)
+        self.assertEqual(len(out.splitlines()), 4, out)  # a first look and a summary each: no change
+        child = self.watch("--json", "--count", "1", "-p", "25", "-s", "10.0.0.2", "-s", "127.0.0.1")
+        out, _err = child.communicate(timeout=PATIENCE)
+        self.assertEqual([json.loads(one)["target"]["way"] for one in out.splitlines()], ["10.0.0.2", "127.0.0.1"] * 2)
+
     def test_usage(self):
         for words, said in ((["--interval", "x"], "no number of seconds"), (["--count", "0"], "no number from 1"),
                             (["--save", "d"], "unknown option")):

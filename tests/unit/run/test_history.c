@@ -18,6 +18,7 @@ static const struct addr address = {.family = ADDR_V4, .bytes = {192, 0, 2, 25}}
 
 struct told {
 	struct history *h;
+	const char *way;
 	struct watch_change last;
 	unsigned n;
 	int64_t now; /* minutes since T0, which is a midnight */
@@ -34,7 +35,8 @@ static bool look(struct told *t, enum state state, enum place place, double conf
 	struct finding f = {.mechanism = MECH_SILENT_DROP, .place = place, .confidence = confidence};
 	struct report_port p = {.port = 25, .state = state, .findings = &f,
 				.n_findings = state != STATE_OPEN, .summary = "s"};
-	bool is = history_add(t->h, "mx", &address, &p, T0 + t->now * MINUTE, (unsigned)(t->now / 60 % 24),
+	const struct history_subject of = {.input = "mx", .way = t->way, .address = address};
+	bool is = history_add(t->h, &of, &p, T0 + t->now * MINUTE, (unsigned)(t->now / 60 % 24),
 			      t->now / 60 / 24, &t->last);
 
 	t->n += is;
@@ -183,6 +185,26 @@ static void hours(void **state)
 	history_free(t.h);
 }
 
+/* What differs by the way out is no change in time. */
+static void ways_are_watched_apart(void **state)
+{
+	struct told t = begin();
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		t.way = "eth0";
+		assert_int_equal(blocked(&t), i == 0);
+		t.way = "eth1";
+		assert_int_equal(open_look(&t), i == 0);
+	}
+	assert_int_equal(history_count(t.h), 2);
+	assert_string_equal(history_port(t.h, 0)->way, "eth0");
+	assert_int_equal(history_port(t.h, 0)->now.state, STATE_BLOCKED);
+	assert_string_equal(history_port(t.h, 1)->way, "eth1");
+	assert_int_equal(history_port(t.h, 1)->open_looks, 3);
+	history_free(t.h);
+}
+
 /* However many there are, and however long: bounded, and it says so. */
 static void bounded(void **state)
 {
@@ -193,7 +215,8 @@ static void bounded(void **state)
 	(void)state;
 	for (unsigned i = 0; i < HISTORY_MAX + 10; i++) {
 		struct addr a = {.family = ADDR_V4, .bytes = {10, 0, (uint8_t)(i >> 8), (uint8_t)i}};
-		assert_int_equal(history_add(h, "x", &a, &p, T0, 0, 0, &c), i < HISTORY_MAX);
+		const struct history_subject of = {.input = "x", .address = a};
+		assert_int_equal(history_add(h, &of, &p, T0, 0, 0, &c), i < HISTORY_MAX);
 		assert_int_equal(history_full(h), i >= HISTORY_MAX);
 	}
 	assert_int_equal(history_count(h), HISTORY_MAX);
@@ -205,7 +228,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(changes),   cmocka_unit_test(nothing_decided), cmocka_unit_test(places),
 		cmocka_unit_test(comes_and_goes), cmocka_unit_test(limit),	cmocka_unit_test(hours),
-		cmocka_unit_test(bounded),
+		cmocka_unit_test(bounded),   cmocka_unit_test(ways_are_watched_apart),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
