@@ -9,6 +9,7 @@ Each is said, and takes from the verdict no more than rests on it.
 import ctypes
 import errno
 import os
+import pathlib
 import platform
 import shutil
 import struct
@@ -70,6 +71,24 @@ class Hidden(common.Faults):
                 self.assertEqual((finding["mechanism"], finding["place"]), ("silent-drop", "host"))
                 self.assertEqual(finding["culprit"]["kind"] == "iptables-rule", named)
                 self.assertRegex(missing, not_looked)
+
+    def test_other_types(self):
+        """A kernel that gives no reasons (before 5.17), one without the types that are needed, and half a file."""
+        types = pathlib.Path("/sys/kernel/btf/vmlinux")
+        if not types.exists():
+            self.skipTest("this kernel has no type information")
+        whole = types.read_bytes()
+        for changed, not_looked in ((whole.replace(b"\0skb_drop_reason\0", b"\0xkb_drop_reason\0"), r"\A\Z"),
+                                    (whole.replace(b"\0sk_buff\0", b"\0xk_buff\0"), "drop reasons: .*Invalid argument"),
+                                    (whole[:len(whole) // 2], r"drop reasons: .*no type information \(BTF\)")):
+            self.assertNotEqual(changed, whole)
+            (self.folder / "types").write_bytes(changed)
+            done = self.run_to_its_end("check", "--json", *PORTS, TARGET, before=[
+                "unshare", "--mount", "sh", "-c", f'mount --bind types {types} && exec "$@"', "sh"])
+            report, missing = self.report(done)
+            self.assertEqual((done.returncode, self.states(report)), (1, {25: "blocked", 587: "open"}))
+            self.assertEqual(report["ports"][0]["findings"][0]["culprit"]["kind"], "iptables-rule")
+            self.assertRegex(missing, not_looked)
 
     def test_inspect(self):
         """Where a rule may stand that could not be read, nothing passes."""

@@ -104,7 +104,7 @@ class Older(common.Faults):
                 for finding in port["findings"]:
                     self.assertIn(finding["place"], ("host", "unknown"), finding["summary"])
         # what tells of chains and rules, test_inspect() leaves out
-        self.try_each("check", {"option": 20, "request": 10, "attribute": 50}, fits, spare=RULESET)
+        self.try_each("check", {"option": 20, "request": 10, "attribute": 50}, fits, spare=RULESET, together=2)
 
     def test_inspect(self):
         def fits(report):

@@ -3,7 +3,7 @@
  * Preloaded: one thing that this kernel has and an older one, or one built without it, has not.
  *
  * FAULT_PROGRAM: only the program of that name sees it.
- * FAULT_SEEN: a file of FAULT_SEEN_SIZE bytes, shared with all processes of the run: what could be missing,
+ * FAULT_SEEN: a file of SEEN_SIZE bytes, shared with all processes of the run: what could be missing,
  * one on a line, in the words that FAULT_LACKS takes.
  * FAULT_LACKS: what is missing.
  *
@@ -36,7 +36,7 @@
 #include <unistd.h>
 
 #define SEEN_SIZE    (256 * 1024)
-#define LINE_MAX_    200
+#define LINE_SIZE    200
 #define UNKNOWN_TYPE 0x3ff0 /* of an attribute; its flags stay */
 
 struct seen {
@@ -64,6 +64,7 @@ __attribute__((constructor)) static void start(void)
 	lacks = getenv("FAULT_LACKS");
 	pthread_mutexattr_init(&shared);
 	pthread_mutexattr_setpshared(&shared, PTHREAD_PROCESS_SHARED);
+	pthread_mutexattr_setrobust(&shared, PTHREAD_MUTEX_ROBUST); /* who holds it may be killed */
 	pthread_mutex_init(&((struct seen *)p)->lock, &shared);
 	seen = p;
 }
@@ -71,20 +72,21 @@ __attribute__((constructor)) static void start(void)
 /* Notes it, and tells whether it is what is missing. */
 __attribute__((format(printf, 1, 2))) static bool is_missing(const char *format, ...)
 {
-	char line[LINE_MAX_ + 2] = "";
+	char line[LINE_SIZE + 2] = "";
 	va_list args;
 
 	if (!seen)
 		return false;
 	va_start(args, format);
-	int n = vsnprintf(line, LINE_MAX_, format, args);
+	int n = vsnprintf(line, LINE_SIZE, format, args);
 	va_end(args);
-	if (n <= 0 || n >= LINE_MAX_)
+	if (n <= 0 || n >= LINE_SIZE)
 		return false;
 	bool missing = lacks && strcmp(line, lacks) == 0;
 	line[n] = '\n';
 	line[n + 1] = '\0';
-	pthread_mutex_lock(&seen->lock);
+	if (pthread_mutex_lock(&seen->lock) == EOWNERDEAD)
+		pthread_mutex_consistent(&seen->lock);
 	if (!strstr(seen->text, line) && seen->len + (size_t)n + 2 < sizeof(seen->text)) {
 		memcpy(seen->text + seen->len, line, (size_t)n + 2);
 		seen->len += (uint32_t)n + 1;
@@ -169,7 +171,7 @@ static void change_attributes(char *p, size_t len, const char *way)
 		if (a->nla_len < sizeof(*a) || a->nla_len > len - at)
 			return;
 		unsigned type = a->nla_type & NLA_TYPE_MASK;
-		char here[LINE_MAX_];
+		char here[LINE_SIZE];
 		if (at == 0 && is_name(a) && strchr(way, '/'))
 			name = (const char *)(a + 1);
 		int n = snprintf(here, sizeof(here), "%s%s%s/%u", way, *name ? ":" : "", name, type);
@@ -285,7 +287,7 @@ int getsockopt(int fd, int level, int name, void *value, socklen_t *len)
 
 static bool lacks_path(const char *path)
 {
-	char general[LINE_MAX_];
+	char general[LINE_SIZE];
 	size_t n = 0;
 
 	if (!path || (strncmp(path, "/proc/", 6) != 0 && strncmp(path, "/sys/", 5) != 0))
