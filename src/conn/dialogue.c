@@ -142,6 +142,12 @@ static void settle_text(struct body *b, struct conn_smtp *smtp, const struct con
 	r->text.at = old->text.at;
 }
 
+static void bump(uint16_t *count)
+{
+	if (*count < UINT16_MAX)
+		(*count)++;
+}
+
 /* What a reply means for what comes next. */
 static void follow(struct talk *k, unsigned stage, unsigned code)
 {
@@ -156,13 +162,13 @@ static void follow(struct talk *k, unsigned stage, unsigned code)
 		break;
 	case STAGE_STARTTLS: k->tls_next = code == 220; break;
 	case STAGE_AUTH: k->auth_next = code == 334; break;
-	case STAGE_RCPT: ok ? smtp->rcpt_ok++ : smtp->rcpt_bad++; break;
+	case STAGE_RCPT: bump(ok ? &smtp->rcpt_ok : &smtp->rcpt_bad); break;
 	case STAGE_DATA:
 		if (!ok && mode_of(k, CONN_CLIENT) == TALK_MESSAGE)
 			set_mode(k, CONN_CLIENT, TALK_SMTP);
 		break;
 	case STAGE_MESSAGE:
-		ok ? smtp->messages_ok++ : smtp->messages_bad++;
+		bump(ok ? &smtp->messages_ok : &smtp->messages_bad);
 		if (mode_of(k, CONN_CLIENT) == TALK_MESSAGE)
 			set_mode(k, CONN_CLIENT, TALK_SMTP);
 		break;
@@ -234,8 +240,7 @@ static void end_reply(struct engine *e, struct track *t, struct talk *k)
 	};
 	unsigned stage;
 
-	if (k->smtp.answers < UINT16_MAX)
-		k->smtp.answers++;
+	bump(&k->smtp.answers);
 	if (stage_of_reply(t, k, r.code, &stage))
 		assign(t, k, &r, stage);
 	else
@@ -494,8 +499,7 @@ static void command(struct engine *e, struct track *t, struct talk *k, const cha
 	}
 	size_t verb_len = read_verb(line, len, verb);
 	const struct word *w = word_of(verb);
-	if (smtp->commands < UINT16_MAX)
-		smtp->commands++;
+	bump(&smtp->commands);
 	memcpy(smtp->verb, verb, sizeof(smtp->verb));
 	if (!k->ever_replied && t->begin != CONN_FROM_MIDDLE && !conn_seen(smtp->early))
 		smtp->early = e->mark;

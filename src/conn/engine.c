@@ -806,7 +806,6 @@ void engine_finish(struct engine *e)
 void engine_get_stats(const struct engine *e, struct engine_stats *out)
 {
 	*out = e->stats;
-	out->fragments_lost = e->fragments ? fragments_lost(e->fragments) : 0;
 	out->memory_peak = e->budget.peak;
 }
 

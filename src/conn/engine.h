@@ -33,8 +33,7 @@
 #define CONN_MEMORY_DEFAULT ((size_t)40 << 20)
 
 struct engine_options {
-	uint16_t ports[CONN_PORTS_MAX]; /* a connection to one of them is judged; none: 25, 465, 587
-					 */
+	uint16_t ports[CONN_PORTS_MAX]; /* a connection to one of them is judged; none: 25, 465, 587 */
 	unsigned n_ports;
 	bool any_port;     /* also those on other ports that look like SMTP by greeting or EHLO */
 	size_t max_memory; /* bytes; 0: CONN_MEMORY_DEFAULT */
@@ -51,7 +50,6 @@ struct engine_stats {
 	uint64_t evicted;     /* of them for lack of memory while still going on */
 	uint64_t flushed;     /* ... that had ended, and lost only the wait for stragglers */
 	uint64_t unseen;      /* SMTP packets of which no connection was made: no room */
-	uint64_t fragments_lost; /* IP fragments whose rest never came */
 	size_t memory_peak;
 };
 

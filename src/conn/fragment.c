@@ -21,9 +21,9 @@ struct datagram {
 	bool df;
 	uint32_t id;
 	int64_t t_ns;
-	uint32_t pieces;
 	uint32_t len;    /* of the payload; 0: the last fragment is missing */
-	uint32_t filled; /* bytes that came */
+	uint32_t filled; /* bytes that came, */
+	uint32_t end;    /* and where the farthest of them ends */
 	uint32_t cut_at; /* the snap length left nothing from here on */
 	size_t size;     /* of data */
 	uint8_t *data;   /* HEADER_ROOM, then the payload */
@@ -33,7 +33,6 @@ struct datagram {
 struct fragments {
 	struct budget *budget;
 	uint64_t seed;
-	uint64_t lost;
 	struct datagram rows[ROWS][WAYS];
 };
 
@@ -71,11 +70,6 @@ void fragments_free(struct fragments *f)
 	free(f);
 }
 
-uint64_t fragments_lost(const struct fragments *f)
-{
-	return f->lost;
-}
-
 static size_t row_of(const struct fragments *f, const struct packet *p)
 {
 	uint64_t h = f->seed ^ p->frag_id;
@@ -101,8 +95,6 @@ static struct datagram *datagram_of(struct fragments *f, const struct packet *p)
 		if (!row[i].used || (oldest->used && row[i].t_ns < oldest->t_ns))
 			oldest = &row[i];
 	}
-	if (oldest->used && !oldest->spoilt)
-		f->lost += oldest->pieces;
 	drop(f, oldest);
 	*oldest = (struct datagram){.used = true,
 				    .src = p->src,
@@ -154,6 +146,9 @@ static int put(struct fragments *f, struct datagram *d, const struct packet *p)
 		return -1;
 	if ((d->len && end > d->len) || (!p->more_fragments && d->len && end != d->len))
 		return -1;
+	/* behind the last fragment: its bytes would count for others that are missing */
+	if (!p->more_fragments && end < d->end)
+		return -1;
 	size_t old = blocks_there(d, from, to);
 	if (old == to - from)
 		return 0; /* seen twice */
@@ -167,6 +162,8 @@ static int put(struct fragments *f, struct datagram *d, const struct packet *p)
 	if (p->payload_caplen < len && p->frag_offset + p->payload_caplen < d->cut_at)
 		d->cut_at = p->frag_offset + p->payload_caplen;
 	d->filled += (uint32_t)len;
+	if (end > d->end)
+		d->end = (uint32_t)end;
 	if (!p->more_fragments)
 		d->len = (uint32_t)end;
 	if (p->frag_offset == 0)
@@ -223,13 +220,9 @@ bool fragments_add(struct fragments *f, const struct packet *p, struct whole *ou
 {
 	struct datagram *d = datagram_of(f, p);
 
-	if (d->spoilt) {
-		f->lost++;
+	if (d->spoilt)
 		return false;
-	}
-	d->pieces++;
 	if (put(f, d, p) != 0) {
-		f->lost += d->pieces;
 		d->spoilt = true;
 		return false;
 	}

@@ -27,6 +27,4 @@ struct whole {
 /* One fragment, as wire_decode_deep() gives it. True when it was the last that was missing. */
 bool fragments_add(struct fragments *f, const struct packet *p, struct whole *out);
 
-uint64_t fragments_lost(const struct fragments *f); /* that no datagram came of, up to now */
-
 #endif

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "build.h"
 
+#include "conn/fragment.h"
+
 static void whole_dialogue(void **state)
 {
 	static const struct pkt packets[] = {
@@ -497,6 +499,38 @@ static void fragments(void **state)
 	net_clear(&n);
 }
 
+/* What lies behind the last fragment fills no hole before it. */
+static void fragments_with_a_hole(void **state)
+{
+	static const struct {
+		uint16_t offset, len;
+		bool more;
+	} orders[][3] = {
+		{{104, 96, true}, {8, 8, false}, {0, 0, false}},  /* 0..7 never comes */
+		{{8, 8, false}, {104, 96, true}, {0, 0, false}},
+		{{16, 8, true}, {8, 8, false}, {0, 8, true}},     /* ... or it does: a forged datagram all the same */
+	};
+	static const uint8_t bytes[128];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(orders); i++) {
+		struct budget budget = {.max = 1 << 24};
+		struct fragments *f = fragments_new(&budget, 7);
+		assert_non_null(f);
+		for (size_t k = 0; k < 3 && orders[i][k].len; k++) {
+			struct packet p = {.kind = PACKET_OTHER, .proto = 6, .ttl = 60, .frag_id = 9,
+					   .src = addr_v4("\x0a\x01\x00\x02"), .dst = addr_v4("\xc6\x33\x64\x19"),
+					   .frag_offset = orders[i][k].offset, .more_fragments = orders[i][k].more,
+					   .payload = bytes, .payload_len = orders[i][k].len,
+					   .payload_caplen = orders[i][k].len};
+			struct whole w;
+			assert_false(fragments_add(f, &p, &w));
+		}
+		fragments_free(f);
+		assert_int_equal(budget.used, 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -516,6 +550,7 @@ int main(void)
 		cmocka_unit_test(twin_that_is_gone),
 		cmocka_unit_test(flood),
 		cmocka_unit_test(fragments),
+		cmocka_unit_test(fragments_with_a_hole),
 		cmocka_unit_test(crowd),
 	};
 
