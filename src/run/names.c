@@ -21,6 +21,7 @@ struct names {
 	pthread_mutex_t lock; /* guards the rest */
 	pthread_cond_t more;
 	struct list asked, answered;
+	unsigned n_asked;     /* that no thread has taken yet */
 	unsigned n_threads, n_idle, n_users; /* users: threads, and names_free()'s caller */
 	bool stop;
 };
@@ -110,6 +111,7 @@ static void *names_main(void *arg)
 			n->n_idle--;
 			continue;
 		}
+		n->n_asked--;
 		pthread_mutex_unlock(&n->lock);
 		look_up(r, &dns);
 		pthread_mutex_lock(&n->lock);
@@ -122,13 +124,14 @@ static void *names_main(void *arg)
 	return NULL;
 }
 
-/* Threads come with the requests that need them. With the lock held. */
+/* Threads come with the requests that need them: one that was woken for an earlier request is idle no
+ * more, though it may not know yet. With the lock held. */
 static void start_thread(struct names *n)
 {
 	sigset_t all, old;
 	pthread_t thread;
 
-	if (n->n_idle > 0 || n->n_threads == NAMES_WORKERS)
+	if (n->n_idle > n->n_asked || n->n_threads == NAMES_WORKERS)
 		return;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
@@ -176,6 +179,7 @@ void names_ask(struct names *n, struct name_request *r)
 	start_thread(n);
 	if (n->n_threads > 0) {
 		append(&n->asked, r);
+		n->n_asked++;
 		pthread_cond_signal(&n->more);
 	} else {
 		r->failed = true;

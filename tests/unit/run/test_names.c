@@ -8,13 +8,32 @@
 
 #include <cmocka.h>
 #include <poll.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "run/names.h"
 
 #define MANY 200
+
+/* ---- lookups that wait for the test ---- */
+
+static sem_t slow_may_end;
+
+int __real_resolve_name(const char *name, enum addr_family family, int64_t deadline_ns, struct resolved *out,
+			struct err *e);
+int __wrap_resolve_name(const char *name, enum addr_family family, int64_t deadline_ns, struct resolved *out,
+			struct err *e);
+
+int __wrap_resolve_name(const char *name, enum addr_family family, int64_t deadline_ns, struct resolved *out,
+			struct err *e)
+{
+	if (strcmp(name, "127.9.9.9") == 0)
+		sem_wait(&slow_may_end);
+	return __real_resolve_name(name, family, deadline_ns, out, e);
+}
 
 static void ask(struct names *n, const char *text, void *arg)
 {
@@ -102,11 +121,37 @@ static void test_left(void **state)
 	names_free(n);
 }
 
+/* One that is slow keeps nobody waiting, though a thread that had nothing to do was there for it: the next
+ * request comes before that has woken up. */
+static void test_slow_one(void **state)
+{
+	struct names *n;
+	struct err e;
+
+	(void)state;
+	for (int i = 0; i < 20; i++) {
+		assert_int_equal(sem_init(&slow_may_end, 0, 0), 0);
+		assert_int_equal(names_new(&n, &e), 0);
+		ask(n, "127.0.0.1", NULL);
+		free(wait_for_one(n));
+		usleep(2000); /* the thread that did it waits for more */
+		ask(n, "127.9.9.9", NULL);
+		ask(n, "127.0.0.2", NULL);
+		struct name_request *r = wait_for_one(n);
+		assert_string_equal(r->text, "127.0.0.2");
+		free(r);
+		sem_post(&slow_may_end);
+		free(wait_for_one(n));
+		names_free(n);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_failure),
+		cmocka_unit_test(test_slow_one),
 		cmocka_unit_test(test_left),
 	};
 
