@@ -93,35 +93,53 @@ static bool is_witness(const struct pairing *p, const struct held *w, const stru
 }
 
 /* From when to when a capture looked, as far as its connections tell. */
-static bool covers(const struct pairing *p, unsigned file, int64_t t_ns)
-{
-	int64_t from = INT64_MAX, until = INT64_MIN;
+struct span {
+	bool known;
+	int64_t from, until;
+};
 
+/* By the files' numbers; free(). */
+static struct span *spans_of(const struct pairing *p)
+{
+	unsigned n_files = 0;
+
+	for (unsigned i = 0; i < p->n; i++)
+		n_files = p->list[i].file >= n_files ? p->list[i].file + 1 : n_files;
+	struct span *spans = xcalloc(n_files + 1, sizeof(*spans));
 	for (unsigned i = 0; i < p->n; i++) {
-		if (p->list[i].file != file)
-			continue;
 		const struct conn *c = p->list[i].conn;
-		from = c->start_ns < from ? c->start_ns : from;
-		until = c->until_ns > until ? c->until_ns : until;
+		struct span *s = &spans[p->list[i].file];
+		s->from = !s->known || c->start_ns < s->from ? c->start_ns : s->from;
+		s->until = !s->known || c->until_ns > s->until ? c->until_ns : s->until;
+		s->known = true;
 	}
-	return t_ns >= from - COVER_NS && t_ns <= until + COVER_NS;
+	return spans;
 }
 
-static void look_for_witness(struct pairing *p, struct held *one)
+static bool covers(const struct span *s, int64_t t_ns)
+{
+	return s->known && t_ns >= s->from - COVER_NS && t_ns <= s->until + COVER_NS;
+}
+
+static void look_for_witness(struct pairing *p, const struct span *spans, struct held *one)
 {
 	for (unsigned k = 0; k < p->n && one->missed_in < 0; k++) {
 		const struct held *w = &p->list[k];
-		if (w->file != one->file && is_witness(p, w, one) && covers(p, w->file, one->conn->start_ns))
+		if (w->file != one->file && covers(&spans[w->file], one->conn->start_ns) &&
+		    is_witness(p, w, one))
 			one->missed_in = (int)w->file;
 	}
 }
 
 void pairing_match(struct pairing *p)
 {
+	struct span *spans = spans_of(p);
+
 	for (unsigned i = 0; i < p->n; i++)
 		if (p->list[i].other < 0)
 			match_one(p, i);
 	for (unsigned i = 0; i < p->n; i++)
 		if (p->list[i].other < 0 && p->list[i].conn->half[CONN_SERVER].packets == 0)
-			look_for_witness(p, &p->list[i]);
+			look_for_witness(p, spans, &p->list[i]);
+	free(spans);
 }
