@@ -203,6 +203,16 @@ static X509_STORE *bundle_of(struct tls *t)
 	return t->bundle;
 }
 
+/* All is well with the chain but that it ends in nothing that is trusted: in an issuer that is not there,
+ * or in a root of its own, which servers may send along. */
+static bool lacks_anchor(long verify)
+{
+	return verify == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY ||
+	       verify == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT ||
+	       verify == X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN ||
+	       verify == X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT;
+}
+
 /* The chain again, with the system's bundle file: where trust anchors are kept in that alone. */
 static long verify_with_bundle(struct tls *t, SSL *ssl, X509 *cert)
 {
@@ -228,7 +238,7 @@ void tls_describe(struct tls *t, SSL *ssl, struct arena *a, struct ev_tls *out)
 	long verify = SSL_get_verify_result(ssl);
 
 	/* the handshake's own context has the file already when --ca-file named one */
-	if (cert && !t->own_anchors && verify == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY)
+	if (cert && !t->own_anchors && lacks_anchor(verify))
 		verify = verify_with_bundle(t, ssl, cert);
 	*out = (struct ev_tls){
 		.version = arena_strdup(a, SSL_get_version(ssl)),

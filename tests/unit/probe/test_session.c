@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <openssl/evp.h>
+#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <poll.h>
 #include <signal.h>
@@ -886,6 +887,65 @@ static void test_auth_not_untrusted(void **state)
 	assert_reply(f, 4, STAGE_AUTH, 0, "not tried: the certificate is not trusted");
 }
 
+/* The root that signed the server's certificate, which the server sends along. */
+static X509 *sign_by_root(struct fixture *f)
+{
+	EVP_PKEY *key = EVP_EC_gen("P-256");
+	X509 *root = X509_new();
+	X509_NAME *name = X509_get_subject_name(root);
+
+	X509_set_version(root, 2);
+	ASN1_INTEGER_set(X509_get_serialNumber(root), 2);
+	X509_gmtime_adj(X509_getm_notBefore(root), -3600);
+	X509_gmtime_adj(X509_getm_notAfter(root), 3600);
+	X509_set_pubkey(root, key);
+	X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"Example Root", -1, -1, 0);
+	X509_set_issuer_name(root, name);
+	X509_EXTENSION *ca = X509V3_EXT_conf_nid(NULL, NULL, NID_basic_constraints, "critical,CA:TRUE");
+	X509_add_ext(root, ca, -1);
+	X509_EXTENSION_free(ca);
+	assert_true(X509_sign(root, key, EVP_sha256()) > 0);
+	X509_set_issuer_name(f->cert, name);
+	assert_true(X509_sign(f->cert, key, EVP_sha256()) > 0);
+	EVP_PKEY_free(key);
+	assert_int_equal(SSL_CTX_use_certificate(f->server_ctx, f->cert), 1);
+	X509_up_ref(root);
+	assert_int_equal(SSL_CTX_add_extra_chain_cert(f->server_ctx, root), 1);
+	return root;
+}
+
+/* Where trust anchors are kept in the bundle file alone: a root that the server sends, a certificate that
+ * is its own root; and neither where the file holds another one. */
+static void test_anchor_in_bundle_alone(void **state)
+{
+	struct fixture *f = *state;
+
+	for (int i = 0; i < 4; i++) {
+		bool own_root = i & 1, known = i & 2;
+		char path[] = "/tmp/smtpblame-bundle-XXXXXX";
+		int fd = mkstemp(path);
+		assert_true(fd >= 0);
+		FILE *bundle = fdopen(fd, "w");
+		make_server_tls(f, false);
+		X509 *root = own_root ? NULL : sign_by_root(f);
+		X509 *anchor = own_root ? f->cert : root;
+		if (known)
+			assert_int_equal(PEM_write_X509(bundle, anchor), 1);
+		fclose(bundle);
+		assert_int_equal(setenv("SSL_CERT_FILE", path, 1), 0);
+		until_starttls(f);
+		says(f, "220 go\r\n");
+		shake_hands(f);
+		assert_int_equal(nth(f, EV_TLS, 0)->tls.verified, known);
+		unsetenv("SSL_CERT_FILE");
+		unlink(path);
+		X509_free(root);
+		teardown(state);
+		setup(state);
+		f = *state;
+	}
+}
+
 static void test_auth_not_offered(void **state)
 {
 	struct fixture *f = *state;
@@ -1009,6 +1069,7 @@ int main(void)
 		T(test_auth_echo_unfinished),
 		T(test_auth_not_in_clear),
 		T(test_auth_not_untrusted),
+		T(test_anchor_in_bundle_alone),
 		T(test_auth_not_offered),
 		T(test_mail),
 		T(test_mail_taken_back),
