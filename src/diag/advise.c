@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* When is a port decided, and when is one more SYN worth sending? */
+#include <linux/neighbour.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -147,7 +148,7 @@ static enum need need_of_port(const struct tracker *t, int port_index, const str
 	if (f->has_result) /* the socket heard it first: the tap's packet is on its way to us */
 		return now - f->result_ns < TAP_LAG_NS ? NEED_WAIT : NEED_NOTHING;
 	if (fact_seen(p, F_NEXT_HOP_SILENT)) /* the kernel gives up after three tries, about 3 s */
-		return t->neighbour.state == 0x20 /* NUD_FAILED */ ? NEED_NOTHING : NEED_WAIT;
+		return t->neighbour.state == NUD_FAILED ? NEED_NOTHING : NEED_WAIT;
 	if (fact_seen(p, F_SYNACK) && now - f->synack.t_ns >= SYNACK_ACCEPT_NS)
 		return attempts >= 2 ? NEED_NOTHING : NEED_REPEAT;
 	if (!fact_seen(p, F_SYN_LEFT) && (p->looked & FACT_BIT(F_SYN_LEFT)))

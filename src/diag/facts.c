@@ -272,8 +272,8 @@ static void host_facts(const struct tracker *t, int port_index, struct port_fact
 
 /* ---- wire ---- */
 
-/* A flow that was answered though nothing of it was seen leaving: the tap does not see what leaves
- * that way (IPsec without an interface of its own shows ESP), so nothing follows from not seeing. */
+/* The tap does not see what leaves this way (IPsec without an interface of its own shows ESP), so nothing
+ * follows from not seeing: a policy says so, or a flow that was answered though nothing of it left. */
 static bool tap_is_blind(const struct tracker *t)
 {
 	for (unsigned i = 0; i < t->n_host; i++) {
@@ -400,10 +400,8 @@ static void icmp_facts(const struct tracker *t, int port_index, struct port_fact
 			if (!icmp_is_unreachable(a) && !icmp_is_expiry(a))
 				continue;
 			const struct icmp_answer **slot = a->on_lo ? &lo : &wire;
-			if (!*slot) {
+			if (!*slot)
 				*slot = a;
-				p->icmp_flow = f;
-			}
 		}
 	}
 	p->icmp = lo ? lo : wire;
@@ -430,7 +428,7 @@ struct port_record {
 	bool started;
 	unsigned silent_syns;
 	struct loss_sample loss;
-	const struct flow *answer_flow, *silent_flow;
+	const struct flow *answer_flow;
 };
 
 static struct port_record port_record(const struct tracker *t, int port_index, int64_t now)
@@ -458,8 +456,6 @@ static struct port_record port_record(const struct tracker *t, int port_index, i
 		} else if (!flow_has_any_answer(f)) {
 			r.pending |= young;
 			r.silent_syns += f->syn_out - young;
-			if (f->syn_out && (!r.silent_flow || f->syn_out > r.silent_flow->syn_out))
-				r.silent_flow = f;
 		}
 	}
 	r.loss.sent += r.answers ? r.silent_syns : 0;
@@ -508,7 +504,6 @@ static void control_facts(const struct tracker *t, int port_index, int64_t now,
 
 	bool silent = !own.answers && !own.icmp && own.silent_syns > 0 && whole;
 	p->silent_syns = own.silent_syns;
-	p->any_silent = own.silent_flow;
 	p->silence_probability =
 		control && silent ? loss_silence_probability(p->control, own.silent_syns) : 1;
 	if (whole) {

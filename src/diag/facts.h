@@ -216,7 +216,6 @@ struct port_facts {
 	fact_set looked, seen;
 	size_t why[F_COUNT];     /* event behind a seen fact; NO_EVENT where it is a sum of several */
 	const struct flow *flow; /* the one that counts; NULL: never started */
-	const struct flow *any_silent; /* a flow without answer, for the evidence */
 	unsigned silent_syns;    /* SYNs of this port that had their time and no answer */
 	double silence_probability; /* that this is mere loss; 1 without a control */
 	struct mtu mtu;
@@ -226,7 +225,6 @@ struct port_facts {
 	const struct flow *control_flow;
 	int rst_distance, control_distance; /* hops, -1 unknown */
 	const struct icmp_answer *icmp; /* the one that decides, from lo or the wire */
-	const struct flow *icmp_flow;
 	int control_trace;       /* plan index of the trace that this port's is read against, -1 */
 	unsigned dest_ttl;       /* TTL that reaches the target, 0 unknown */
 	/* Where the target is among the hops: dest_ttl, but where somebody on the way there renews TTLs:

@@ -110,7 +110,8 @@ static void add_rounds(struct merge *m, unsigned port, struct report_port *out)
 	out->n_rounds = m->n;
 }
 
-/* "rounds 1 to 3 open; 4 to 6 blocked (silent-drop)": one line of evidence for each port. */
+/* "connection 1 to 3 (at 0.0 s) open; 4 to 6 (at 6.0 s) blocked: silent-drop": one line of evidence for
+ * each port. */
 static const char *rounds_words(struct arena *a, const struct report_port *p)
 {
 	const char *text = "";
@@ -230,8 +231,7 @@ static void tell_limit(struct merge *m, unsigned port, unsigned evidence, struct
 	if (has_ticket(f))
 		advice[1] = arena_printf(&m->r->arena, "%s %s", advice[1], f->ticket);
 	take_remedies(m, f, advice, sizeof(advice) / sizeof(advice[0]), !refused);
-	if (evidence)
-		cite(m, f, evidence);
+	cite(m, f, evidence);
 	out->summary = f->summary;
 }
 
@@ -262,8 +262,7 @@ static void tell_unsteady(struct merge *m, unsigned port, unsigned evidence,
 		f->icmp.name = arena_strdup(a, f->icmp.name);
 	}
 	take_remedies(m, f, advice, 1, false);
-	if (evidence)
-		cite(m, f, evidence);
+	cite(m, f, evidence);
 	out->state = STATE_INCONCLUSIVE;
 	out->findings = f;
 	out->n_findings = 1;

@@ -4,10 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "wire/decode.h"
 
 /* A number farther off than any window that a stack offers a mail server is somebody's forgery. */
 #define NUMBERS_MAX (16 << 20)
+/* A SYN leaves within connect(): so much later one to the same port is somebody else's. */
+#define TRANSLATED_WITHIN_NS (5 * NS_PER_MS)
 
 void tracker_init(struct tracker *t, const struct plan *plan, const struct event_log *log)
 {
@@ -145,7 +148,7 @@ static struct flow *flow_of_translated_syn(struct tracker *t, const struct packe
 		if (f->translated && f->translated_sport == p->tcp.sport)
 			return f;
 		if (!f->syn_out && !f->redirected && !f->syn_on_lo && !f->synack.seen && !f->rst.seen && !f->n_icmp &&
-		    p->t_ns >= f->start_ns && p->t_ns - f->start_ns < 5000000)
+		    p->t_ns >= f->start_ns && p->t_ns - f->start_ns < TRANSLATED_WITHIN_NS)
 			return f;
 	}
 	return NULL;
@@ -180,7 +183,6 @@ static void note_syn_left(struct flow *f, const struct packet *p, size_t index)
 		f->syn_ttl = p->ttl;
 		f->mss = p->tcp.has_mss ? p->tcp.mss : 0;
 		f->isn = p->tcp.seq;
-		f->syn_ts_val = p->tcp.ts_val;
 		f->has_isn = true;
 		f->syn_event = index;
 		if (!addr_equal(&p->src, &f->local) || p->tcp.sport != f->lport) {
@@ -285,7 +287,6 @@ static void note_answer(struct answer *a, const struct flow *f, const struct pac
 		.has_ts = p->tcp.has_ts,
 		.ts_val = p->tcp.ts_val,
 		.df = p->df,
-		.has_options = p->tcp.has_mss || p->tcp.has_wscale || p->tcp.has_ts,
 		.has_mss = p->tcp.has_mss,
 		.has_wscale = p->tcp.has_wscale,
 		.sack = p->tcp.sack_permitted,
@@ -299,7 +300,7 @@ static void note_answer(struct answer *a, const struct flow *f, const struct pac
 	};
 }
 
-/* How far `a` lies behind `b` in the circle of sequence numbers; 0 where it is too far off to mean
+/* How far `a` is ahead of `b` in the circle of sequence numbers; 0 where it is too far off to mean
  * anything: somebody's packet with somebody's numbers. */
 static int32_t ahead(uint32_t a, uint32_t b)
 {
@@ -535,6 +536,50 @@ static void feed_route(struct tracker *t, const struct event *ev, size_t index)
 	t->routes[i].event = index;
 }
 
+static void feed_neighbour(struct tracker *t, const struct event *ev, size_t index)
+{
+	t->has_neighbour = true;
+	t->neighbour = ev->neighbour;
+	t->neighbour_event = index;
+	if (neighbour_is_silent(&t->neighbour)) {
+		t->neighbour_was_silent = true;
+		t->neighbour_silent_event = index;
+	}
+}
+
+static void feed_dns(struct tracker *t, const struct event *ev, size_t index)
+{
+	t->dns[ev->dns.record].asked |= ev->dns.asked;
+	t->dns[ev->dns.record].has |= !ev->dns.asked;
+	t->dns[ev->dns.record].event = index;
+}
+
+static void feed_held(struct tracker *t, const struct event *ev)
+{
+	struct flow *f = flow_by_id(t, ev->flow);
+
+	if (f)
+		f->held_ns = ev->t_ns;
+}
+
+static void feed_alike(struct tracker *t, const struct event *ev, size_t index)
+{
+	int i = plan_port_index(t->plan, ev->alike.port);
+
+	if (i >= 0)
+		t->alike[i] = index + 1;
+}
+
+static void feed_host(struct tracker *t, const struct event *ev, size_t index)
+{
+	if (t->n_host < TRACKER_MAX_HOST) {
+		t->host = array_grow(t->host, t->n_host, &t->host_size, sizeof(*t->host));
+		t->host[t->n_host++] = index;
+	}
+	if (ev->host->kind == HOST_NOT_LOOKED)
+		t->host_not_looked[ev->host->not_looked.what] = ev->host->not_looked.why;
+}
+
 void tracker_feed(struct tracker *t, size_t index)
 {
 	const struct event *ev = &t->log->events[index];
@@ -553,13 +598,7 @@ void tracker_feed(struct tracker *t, size_t index)
 		feed_route(t, ev, index);
 		break;
 	case EV_NEIGHBOUR:
-		t->has_neighbour = true;
-		t->neighbour = ev->neighbour;
-		t->neighbour_event = index;
-		if (neighbour_is_silent(&t->neighbour)) {
-			t->neighbour_was_silent = true;
-			t->neighbour_silent_event = index;
-		}
+		feed_neighbour(t, ev, index);
 		break;
 	case EV_FLOW_START:
 		feed_flow_start(t, ev, index);
@@ -579,38 +618,25 @@ void tracker_feed(struct tracker *t, size_t index)
 		feed_session(t, ev, index);
 		break;
 	case EV_DNS:
-		t->dns[ev->dns.record].asked |= ev->dns.asked;
-		t->dns[ev->dns.record].has |= !ev->dns.asked;
-		t->dns[ev->dns.record].event = index;
+		feed_dns(t, ev, index);
 		break;
 	case EV_CANARY:
 		memcpy(t->canary.address, ev->canary.address, sizeof(t->canary.address));
 		break;
-	case EV_HELD: {
-		struct flow *f = flow_by_id(t, ev->flow);
-		if (f)
-			f->held_ns = ev->t_ns;
+	case EV_HELD:
+		feed_held(t, ev);
 		break;
-	}
 	case EV_PROBE:
 		feed_probe(t, ev);
 		break;
-	case EV_ALIKE: {
-		int i = plan_port_index(t->plan, ev->alike.port);
-		if (i >= 0)
-			t->alike[i] = index + 1;
+	case EV_ALIKE:
+		feed_alike(t, ev, index);
 		break;
-	}
 	case EV_ASN:
 		path_feed_asn(&t->path, &ev->asn);
 		break;
 	case EV_HOST:
-		if (t->n_host < TRACKER_MAX_HOST) {
-			t->host = array_grow(t->host, t->n_host, &t->host_size, sizeof(*t->host));
-			t->host[t->n_host++] = index;
-		}
-		if (ev->host->kind == HOST_NOT_LOOKED)
-			t->host_not_looked[ev->host->not_looked.what] = ev->host->not_looked.why;
+		feed_host(t, ev, index);
 		break;
 	case EV_CAPTURE_STATS:
 		t->has_stats = true;

@@ -33,7 +33,7 @@ struct answer {
 	uint32_t seq;      /* its sequence number and timestamp */
 	bool has_ts;
 	uint32_t ts_val;
-	bool df, has_options;
+	bool df;
 	bool has_mss, has_wscale, sack;
 	uint16_t mss;
 	uint8_t wscale;
@@ -93,11 +93,10 @@ struct flow {
 
 	unsigned syn_out;   /* SYNs seen leaving by a real interface, retransmissions included */
 	int64_t first_syn_ns, last_syn_ns;
-	int64_t last_unanswered_ns; /* latest SYN that no answer followed */
 	int syn_ifindex;
 	uint8_t syn_ttl;
 	uint16_t mss;       /* largest segment that our SYN asks for, as it left; 0: it says nothing */
-	uint32_t isn, syn_ts_val;
+	uint32_t isn;
 	bool has_isn;
 	size_t syn_event;
 	bool translated;    /* it left with another source address or port (masquerading here) */
@@ -210,7 +209,8 @@ void tracker_feed(struct tracker *t, size_t index);
 const struct ev_dns *tracker_dns(const struct tracker *t, enum dns_record record);
 
 /* The flow of this port whose conversation counts (FLOW_HELD and FLOW_SMALL are further ones that
- * explain it): the one with a session, else one that connected, else the one with a result, else the first. NULL before any was started. */
+ * explain it): the one with a session, else one that connected, else the one with a result, else the
+ * first. NULL before any was started. */
 const struct flow *tracker_main_flow(const struct tracker *t, int port_index);
 
 /* The connection of this port whose words are held back (FLOW_HELD), NULL none. */

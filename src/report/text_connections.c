@@ -27,7 +27,6 @@ struct text_connections {
 	char *details;  /* ... and all about it, in case none comes */
 	char day[11];   /* of the latest line */
 	char *file;     /* of the latest line */
-	bool several_files;
 };
 
 struct text_connections *text_connections_new(const struct text_options *opt, FILE *out)

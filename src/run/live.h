@@ -50,9 +50,9 @@ int run_finish(struct live *l, struct err *e);
 /* A name or a number. ERR_USAGE: there is no such user. */
 int run_find_user(const char *name, struct run_user *out, struct err *e);
 
-/* Gives up every capability for good (no_new_privs, too), and enters the sandbox (NULL: none). Firewall rules and policy routes match the
- * user id: it stays the caller's, so that the verdict holds for the caller, or becomes `user`. The
- * process that asks the kernel keeps its own. */
+/* Gives up every capability for good (no_new_privs, too), and enters the sandbox (NULL: none). Firewall
+ * rules and policy routes match the user id: it stays the caller's, so that the verdict holds for the
+ * caller, or becomes `user`. The process that asks the kernel keeps its own. */
 int run_drop_privileges(const struct run_user *user, const struct sandbox *sandbox,
 			struct sandbox_held *held, struct err *e);
 

@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "run/read.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/text.h"
 #include "capture/reader.h"
@@ -80,20 +76,6 @@ int read_fd(int fd, const char *name, const struct engine_options *o, const stru
 	engine_free(engine);
 	relay_free(relay);
 	reader_free(r);
-	return rc;
-}
-
-int read_file(const char *path, const struct engine_options *o, const struct relay_sink *sink,
-	      struct read_totals *totals, struct err *e)
-{
-	bool is_stdin = strcmp(path, "-") == 0;
-	int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return err_set(e, ERR_USAGE, "%s: %s", path, strerror(errno));
-	int rc = read_fd(fd, path, o, sink, totals, e);
-	if (!is_stdin)
-		close(fd);
 	return rc;
 }
 

@@ -3,10 +3,10 @@
  * Capture files to connections: the reader (capture/reader.h) and the engine
  * (conn/engine.h) put together, with a thread for what happens to the records.
  *
- * THREADS. read_file() tracks on the caller's thread, and calls the sink on
+ * THREADS. read_fd() tracks on the caller's thread, and calls the sink on
  * another one, which lives no longer than the call; both read (run/relay.h).
  * Records come in order. So the sink's ctx is the other thread's during
- * read_file(), and the caller's again when it returns.
+ * read_fd(), and the caller's again when it returns.
  */
 #ifndef SB_RUN_READ_H
 #define SB_RUN_READ_H
@@ -33,11 +33,9 @@ struct read_totals {
 	struct arena arena;
 };
 
-/* One file, "-" is stdin. Adds to *totals. 0 also when the file's end is missing or broken (a warning
- * says where, what came before counts). -1 with ERR_USAGE when nothing could be read of it, or ERR_RUN. */
-int read_file(const char *path, const struct engine_options *o, const struct relay_sink *sink,
-	      struct read_totals *totals, struct err *e);
-/* The same of an open descriptor, which stays the caller's. */
+/* One open file, which stays the caller's. Adds to *totals. 0 also when the file's end is missing or broken
+ * (a warning says where, what came before counts). -1 with ERR_USAGE when nothing could be read of it, or
+ * ERR_RUN. */
 int read_fd(int fd, const char *name, const struct engine_options *o, const struct relay_sink *sink,
 	    struct read_totals *totals, struct err *e);
 

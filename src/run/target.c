@@ -90,7 +90,7 @@ static void reset_injected(struct run *r, const struct packet *p)
 			      .sport = p->tcp.dport,
 			      .dport = p->tcp.sport,
 			      .seq = p->tcp.ack,
-			      .ttl = 64,
+			      .ttl = FULL_TTL,
 			      .ip_id = (uint16_t)(p->tcp.ack % 0xffff + 1),
 			      .kind = RAW_RST};
 	set_injection(r, &rst);

@@ -7,6 +7,7 @@
  *
  * -a: on any port; -q: only the sums, to measure how fast they are had.
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -219,10 +220,17 @@ int main(int argc, char **argv)
 			o.max_memory = (size_t)atoi(optarg) << 20;
 	}
 	for (int i = optind; i < argc; i++) {
-		if (read_file(argv[i], &o, &(struct relay_sink){.done = done}, &totals, &e) != 0) {
+		int fd = strcmp(argv[i], "-") == 0 ? STDIN_FILENO : open(argv[i], O_RDONLY | O_CLOEXEC);
+		if (fd < 0) {
+			perror(argv[i]);
+			rc = 2;
+			continue;
+		}
+		if (read_fd(fd, argv[i], &o, &(struct relay_sink){.done = done}, &totals, &e) != 0) {
 			fprintf(stderr, "%s\n", e.text);
 			rc = 2;
 		}
+		close(fd);
 	}
 	printf("files=%u packets=%llu connections=%llu undecodable=%llu evicted=%llu flushed=%llu "
 	       "unseen=%llu truncated=%d\n",
