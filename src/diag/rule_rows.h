@@ -32,19 +32,21 @@ extern const struct rule_rows rules_session; /* the rest of what may become of a
 	"nft insert rule FAMILY TABLE CHAIN {ip} daddr {target} tcp dport {port} accept", \
 	"{ip}tables -I OUTPUT -p tcp -d {target} --dport {port} -j ACCEPT  # undo: -D for -I"
 #define REMEDY_MTU \
-	"Often a link on the way takes smaller packets than the ends believe, and the ICMP message that " \
-	"would tell them is lost. Try with a smaller MTU:", \
+	"Often a link on the way (PPPoE, a tunnel) takes smaller packets than the ends believe, and the ICMP " \
+	"message that would tell them is lost. Try with a smaller MTU:", \
 	"ip link set {link} mtu 1280", "To undo that:", "ip link set {link} mtu {link-mtu}", \
-	"If that helps, clamp the MSS on your gateway to the path's MTU, and let ICMP type 3 code 4 " \
-	"(IPv6: packet too big) pass."
+	"If that helps, mend it for all on the gateway: set the MTU of its line to what that takes, turn on its " \
+	"\"MSS clamping\", on Linux by `{ip}tables -t mangle -A FORWARD -p tcp --tcp-flags SYN,RST SYN -j TCPMSS " \
+	"--clamp-mss-to-pmtu`; and let ICMP type 3 code 4 (IPv6: packet too big) pass."
 #define REMEDY_CLAMP \
-	"Ask {target} for smaller packets:", \
+	"Let this machine ask {target} for packets that fit (of at most {mtu} bytes):", \
 	"{ip}tables -t mangle -I OUTPUT -p tcp -d {target} --tcp-flags SYN,RST SYN -j TCPMSS --set-mss {mss}", \
 	"To undo that:", \
 	"{ip}tables -t mangle -D OUTPUT -p tcp -d {target} --tcp-flags SYN,RST SYN -j TCPMSS --set-mss {mss}", \
-	"Better, for all behind it: clamp the MSS on your gateway to the path's MTU, and let ICMP type 3 " \
-	"code 4 (IPv6: packet too big) pass everywhere. Where it is not your own link that is smaller, " \
-	"only who runs the server's side of the way can mend that."
+	"Better, for all behind it: on the gateway set the MTU of its line to {mtu}, or its \"MSS clamping\" to " \
+	"{mss}, on Linux by `{ip}tables -t mangle -A FORWARD -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --set-mss " \
+	"{mss}`; and let ICMP type 3 code 4 (IPv6: packet too big) pass everywhere, which tells the server. " \
+	"Where it is not your own link that is smaller, only who runs the server's side of the way can mend that."
 #define REMEDY_PROVIDER \
 	"{ask-provider}"
 

@@ -47,7 +47,7 @@ static const struct rule rows[] = {
 		.state = STATE_BLOCKED, .mechanism = MECH_TCP_RESET, .placed = true,
 		.place = PLACE_UNKNOWN, .culprit = CULPRIT_HOP, .confidence = NOWHERE,
 		.summary = "Port {port} is reset{at-place}: {hop-subject} answers SYNs whose TTL does not reach {target} with a RST{answer-ttl}.",
-		.remedy = {"{ask-owner}", "{ask-other}", REMEDY_SUBMISSION},
+		.remedy = {"{ask-owner}", "{ask-other}", "{gateway-look}", REMEDY_SUBMISSION},
 		.why = "a RST for a TTL at which the control is still on its way can't come from the target",
 	},
 	{
@@ -84,7 +84,7 @@ static const struct rule rows[] = {
 		.state = STATE_BLOCKED, .mechanism = MECH_SILENT_DROP, .placed = true,
 		.place = PLACE_UNKNOWN, .culprit = CULPRIT_HOP, .confidence = NOWHERE,
 		.summary = "Port {port} is dropped silently{at-place}: {hop-words}, while other ports go on.",
-		.remedy = {"{ask-owner}", "{ask-other}", REMEDY_SUBMISSION},
+		.remedy = {"{ask-owner}", "{ask-other}", "{gateway-look}", REMEDY_SUBMISSION},
 		.why = "hops that answer the control stay silent for this port, and loss does not explain it",
 	},
 	{
@@ -94,7 +94,7 @@ static const struct rule rows[] = {
 		.state = STATE_BLOCKED, .mechanism = MECH_SILENT_DROP, .placed = true,
 		.place = PLACE_UNKNOWN, .culprit = CULPRIT_HOP, .confidence = NOWHERE,
 		.summary = "Port {port} is dropped silently, as far as other targets that fail alike show {place-words}: {hop-words}.",
-		.remedy = {"{ask-owner}", "{ask-other}", REMEDY_SUBMISSION},
+		.remedy = {"{ask-owner}", "{ask-other}", "{gateway-look}", REMEDY_SUBMISSION},
 		.why = "of many targets some are traced; where all of these stop at one place, another one with the same silence most likely does",
 	},
 	{
@@ -219,7 +219,7 @@ static const struct rule rows[] = {
 		.state = STATE_BLOCKED, .mechanism = MECH_ICMP_UNREACHABLE, .placed = true,
 		.place = PLACE_UNKNOWN, .culprit = CULPRIT_HOP, .confidence = NOWHERE,
 		.summary = "Port {port} is rejected{at-place}: {hop-subject} answers with ICMP {icmp}.",
-		.remedy = {"{ask-owner}", "{ask-other}", REMEDY_SUBMISSION},
+		.remedy = {"{ask-owner}", "{ask-other}", "{gateway-look}", REMEDY_SUBMISSION},
 		.why = "the sender of the ICMP error is a hop of the path",
 	},
 	{
@@ -229,7 +229,7 @@ static const struct rule rows[] = {
 		.state = STATE_BLOCKED, .mechanism = MECH_ICMP_UNREACHABLE, .place = PLACE_GATEWAY,
 		.culprit = CULPRIT_HOP, .confidence = 0.95,
 		.summary = "Your gateway {gateway} rejects port {port} with ICMP {icmp}.",
-		.remedy = {"Look at the gateway's firewall: outgoing TCP port {port} must be allowed for {source}.", REMEDY_SUBMISSION},
+		.remedy = {"Look at the gateway's firewall: outgoing TCP port {port} must be allowed for {source}.", "{gateway-look}", REMEDY_SUBMISSION},
 		.why = "the ICMP error comes from the address of the next hop",
 	},
 	{

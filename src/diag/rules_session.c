@@ -177,7 +177,7 @@ static const struct rule rows[] = {
 		.need = B(F_CONNECTED) | B(F_STALLED) | B(F_REPLY_LOST) | B(F_SMALL_PASSES), .absent = B(F_UNHEARD) | B(F_PEER_GONE) | B(F_ACK_NOT_LEFT) | B(F_DATA_NOT_READ) | B(F_RULE_STOPS_SESSION) | B(F_PEER_DIFFERS),
 		.state = STATE_NO_SERVICE, .mechanism = MECH_SESSION_STALL, .place = PLACE_UNKNOWN, .direction = DIR_INBOUND,
 		.culprit = CULPRIT_UNKNOWN, .confidence = NOWHERE,
-		.summary = "Port {port} takes the connection, and {stage} the server's large packets get lost on their way here (path MTU, inbound): {mtu-words}. With smaller ones the same dialogue goes on.",
+		.summary = "Port {port} takes the connection, and {stage} the server's large packets do not get here: {mtu-words}. With smaller ones the same dialogue goes on.",
 		.remedy = {REMEDY_CLAMP, REMEDY_SUBMISSION},
 		.why = "what the server sent never came, however often; on a further connection whose MSS asked for smaller segments it did: size alone decides, nothing says that somebody blocks SMTP",
 	},

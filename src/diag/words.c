@@ -714,6 +714,24 @@ static const char *w_ask_other(const struct words *w)
 	return "";
 }
 
+/* Where the gateway may be the one: how whoever runs it sees that, or that it is not. */
+static const char *w_gateway_look(const struct words *w)
+{
+	struct complaint c = complaint_of(w);
+	bool gateway = placed_at(w) == PLACE_GATEWAY || second_place(w) == PLACE_GATEWAY ||
+		       (w->rule && w->rule->place == PLACE_GATEWAY);
+
+	if (!gateway || !complaint_is_block(&c))
+		return "";
+	return arena_printf(w->arena,
+			    "To see whether it is the gateway, where that has a shell: `tcpdump -ni any host %s and tcp "
+			    "port %u`. A SYN that comes in there and does not go out is stopped by the gateway itself: "
+			    "look in its firewall (Linux: nft list ruleset, iptables-save), or in its menus for outgoing "
+			    "connections. Without a shell: put another gateway, or this machine, in its place, and run "
+			    "this again.",
+			    w_target(w), w->port);
+}
+
 static const char *w_named(const struct words *w)
 {
 	return w->named ? named_words(w->arena, w->tracker, w->named) : "";
@@ -803,7 +821,7 @@ static const char *w_lost_words(const struct words *w)
 	if (fact_seen(w->facts, F_UNHEARD))
 		return arena_printf(w->arena,
 				    "a packet of %u bytes that this machine sends never arrives, while those "
-				    "of up to %u do (path MTU, outbound)",
+				    "of up to %u do (path MTU)",
 				    f->talk.stuck_len + overhead, f->talk.largest_acked + overhead);
 	return arena_printf(w->arena, "%s that the server has sent never came, in packets larger than %u bytes",
 			    w_missing_bytes(w), f->talk.largest_in + overhead);
@@ -822,7 +840,13 @@ static const char *w_mtu_words(const struct words *w)
 				    m->smallest_lost);
 	return arena_printf(w->arena, "packets of %u bytes come in, %s%s", m->largest_in, what,
 			    m->below_links ? ", and no link of the Internet takes so little: a device drops them"
-					   : "");
+					   : ". Some link on the way takes no more, and nobody tells the server (path MTU)");
+}
+
+/* The largest packet that is known to come in. */
+static const char *w_mtu(const struct words *w)
+{
+	return arena_printf(w->arena, "%u", w->facts->mtu.largest_in);
 }
 
 /* The MSS with which all comes in. */
@@ -964,6 +988,7 @@ static const struct {
 	{"lost-words", w_lost_words},
 	{"mtu-words", w_mtu_words},
 	{"mss", w_mss},
+	{"mtu", w_mtu},
 	{"said-words", w_said_words},
 	{"named", w_named},
 	{"redirect-owner", w_redirect_owner},
@@ -979,6 +1004,7 @@ static const struct {
 	{"answer-ttl", w_answer_ttl},
 	{"ask-owner", w_ask_owner},
 	{"ask-other", w_ask_other},
+	{"gateway-look", w_gateway_look},
 	{"ask-provider", w_ask_provider},
 	{"reach", w_reach},
 	{"own-source", w_own_source},

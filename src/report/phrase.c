@@ -48,6 +48,8 @@ const char *phrase_what(const struct report *r, const struct report_port *p, uns
 		return "nothing listens there, the destination itself answers so (RST)";
 	if (p->state == STATE_REFUSED && m == MECH_ICMP_UNREACHABLE)
 		return "nothing listens there, the destination itself answers so (ICMP)";
+	if (m == MECH_SESSION_STALL && p->findings[index].session.by_size)
+		return "small packets pass, large ones get lost on the way";
 	return phrase_mechanism(m);
 }
 

@@ -113,6 +113,8 @@ static const char *either(struct page *pg, const struct finding *f)
 		all = arena_printf(
 		    &pg->scratch, "%s%s%s", all, i ? " or " : "",
 		    phrase_place(&pg->scratch, &pg->r->vantage, f->candidates[i].place));
+	if (!*all && f->session.by_size)
+		return "large packets get lost";
 	return *all ? all : "place not known";
 }
 

@@ -509,6 +509,7 @@ static void test_second_place(void **state)
 	assert_non_null(strstr(f->summary, " in your provider's network or at your gateway: "));
 	assert_true(advises(f, "Ask your provider whether something there stops TCP port 25"));
 	assert_true(advises(f, "It may as well be your gateway (4"));
+	assert_true(advises(f, "`tcpdump -ni any host 198.51.100.25 and tcp port 25`"));
 	assert_non_null(strstr(s->report->summary, "blocked in the provider's network or at the gateway"));
 	scene_free(s);
 	/* sure of it: nobody else is asked */
@@ -570,6 +571,28 @@ static void test_renewed_ttls(void **state)
 	for (unsigned i = 4; i < r->n_path; i++)
 		assert_int_equal(r->path[i].hidden, r->path[i].ttl < HOPS + 1);
 	scene_free(s);
+}
+
+/* Packets that are too large: how large they may be, for this machine and for a gateway. */
+static void test_sizes_are_told(void **state)
+{
+	(void)state;
+	for (int v6 = 0; v6 < 2; v6++) {
+		struct scene *s = scene_new(v6);
+		unsigned mtu = 0, gateway = 0;
+		session_mtu_in(s);
+		const struct finding *f = finding_said(s, "session-mtu-in");
+		assert_int_equal(sscanf(strstr(f->remedy[0], "at most "), "at most %u bytes", &mtu), 1);
+		assert_true(mtu > 0);
+		char command[80];
+		snprintf(command, sizeof(command), "--set-mss %u", mtu - (v6 ? 60 : 40));
+		assert_non_null(strstr(f->remedy[1], command));
+		assert_int_equal(sscanf(strstr(f->remedy[4], "its line to "), "its line to %u,", &gateway), 1);
+		assert_int_equal(gateway, mtu);
+		assert_non_null(strstr(f->remedy[4], command));
+		assert_true(f->session.by_size);
+		scene_free(s);
+	}
 }
 
 /* Where nothing passes at all: from this machine outwards, by what has answered. */
@@ -728,6 +751,7 @@ int main(void)
 		cmocka_unit_test(test_second_place),
 		cmocka_unit_test(test_one_hop_number),
 		cmocka_unit_test(test_renewed_ttls),
+		cmocka_unit_test(test_sizes_are_told),
 		cmocka_unit_test(test_nothing_passes),
 		cmocka_unit_test(test_source_of_another_link),
 		cmocka_unit_test(test_link_remedy),

@@ -170,9 +170,9 @@ static const struct finding even_587[] = {{
 	.candidates = {{PLACE_TRANSIT, 0.3}}, .n_candidates = 1,
 	.has_hop = true, .hop_from = {2, V4(100, 64, 0, 1)}, .hop_to = {4, V4(203, 0, 113, 9)},
 	.culprit = {.kind = CULPRIT_HOP, .ttl = 4, .address = V4(203, 0, 113, 9), .text = ""},
-	.summary = "Port 587 takes the connection, and after EHLO it is cut.",
-	.session = {.known = true, .stage = STAGE_EHLO},
-	.evidence = e_blocked, .n_evidence = 1, .rule = "session-cut",
+	.summary = "Port 587 takes the connection, and after EHLO only small packets come through.",
+	.session = {.known = true, .stage = STAGE_EHLO, .by_size = true},
+	.evidence = e_blocked, .n_evidence = 1, .rule = "session-large-placed",
 }};
 static const struct report_port even_ports[] = {
 	{.port = 25, .service = "smtp", .state = STATE_BLOCKED, .summary = "Reset.", .findings = even_25,
