@@ -254,12 +254,28 @@ static const char *w_server_words(const struct words *w)
 	return told ? f->end_text : "it sent nothing that tells why";
 }
 
-static const char *w_greeting_wait(const struct words *w)
+static const char *waited(const struct words *w)
 {
 	const struct flow *f = w->facts->flow;
 	double s = f ? (double)(w->tracker->end_ns - f->last_heard_ns) / (double)NS_PER_S : 0;
 
 	return arena_printf(w->arena, "%.1f s", s);
+}
+
+/* Bytes that came behind the last whole reply, and make none: a server that drips. Inside TLS there are
+ * others than those of replies. */
+static bool has_pieces(const struct words *w)
+{
+	const struct flow *f = w->facts->flow;
+
+	return f && f->talk.begun && f->talk.bytes_in > 0 && f->end_stage <= STAGE_EHLO && !f->has_tls &&
+	       f->talk.heard_end_ns > f->last_heard_ns;
+}
+
+static const char *w_silence(const struct words *w)
+{
+	return arena_printf(w->arena, has_pieces(w) ? "only pieces of a reply came in %s" : "nothing came for %s",
+			    waited(w));
 }
 
 static const char *w_reply_meaning(const struct words *w)
@@ -781,7 +797,7 @@ static const char *w_speaks_first(const struct words *w)
 	const struct flow *f = w->facts->flow;
 	const char *where = arena_printf(w->arena, "%s:%u", w_target_brackets(w), w->port);
 
-	if (!f || f->end_stage != STAGE_GREETING)
+	if (!f || f->end_stage != STAGE_GREETING || has_pieces(w))
 		return "";
 	return arena_printf(w->arena,
 			    "It may be no SMTP at all: servers of %sHTTP wait for the client to speak first. Ask it: "
@@ -970,7 +986,7 @@ static const struct {
 	{"control-port", w_control_port},
 	{"silent-syns", w_silent_syns},
 	{"server-words", w_server_words},
-	{"greeting-wait", w_greeting_wait},
+	{"silence", w_silence},
 	{"reply-meaning", w_reply_meaning},
 	{"ip", w_ip},
 	{"other-family", w_other_family},
