@@ -185,6 +185,36 @@ static void note_session(struct builder *b, const char **list, unsigned i)
 					       port_of(b, i)));
 }
 
+/* Nobody is blamed for a certificate; but one that is out of date was good, and somebody forgot it. */
+static const char *out_of_date(const struct report_port *p)
+{
+	const char *error = p->state == STATE_OPEN && p->smtp.has_tls ? p->smtp.tls.error : NULL;
+
+	return !error				? NULL
+	       : strstr(error, "expired")	? "has expired"
+	       : strstr(error, "not yet valid") ? "is not valid yet (or this machine's clock is wrong)"
+						: NULL;
+}
+
+static void note_certificates(struct builder *b, const char **list)
+{
+	const char *ports = "", *what = NULL;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < b->r->n_ports; i++) {
+		const char *own = out_of_date(&b->r->ports[i]);
+		if (!own || (what && strcmp(own, what) != 0))
+			continue;
+		what = own;
+		ports = arena_printf(&b->r->arena, "%s%s%u", ports, n++ ? ", " : "", b->r->ports[i].port);
+	}
+	if (n)
+		add_note(b, list,
+			 arena_printf(&b->r->arena,
+				      "the certificate on port%s %s %s: mail programs warn of it, and servers that check "
+				      "certificates deliver nothing there", n > 1 ? "s" : "", ports, what));
+}
+
 /* What was asked for beyond the greeting, and became no finding. */
 static void note_asked(struct builder *b, const char **list, unsigned i)
 {
@@ -247,6 +277,7 @@ void build_notes(struct builder *b)
 		note_session(b, list, i);
 	for (unsigned i = 0; i < b->n_tested && !note_greeting(b, list, i); i++)
 		; /* one server, one name: what is told of one port goes for the others */
+	note_certificates(b, list);
 	for (unsigned i = 0; i < b->n_tested; i++)
 		note_asked(b, list, i);
 	b->r->notes = list;

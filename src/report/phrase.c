@@ -482,8 +482,9 @@ const char *phrase_mail_program_brief(struct arena *a, const struct report *r)
 		ports = arena_printf(a, "%s%s%u %s", ports, login ? " or " : "", p->port,
 				     security_words(&p->client));
 		login = login ? login : login_words(&p->smtp);
-		if (same_text(p->client.certificate, "bad"))
-			warning = "; it will warn of the certificate";
+		if (same_text(p->client.certificate, "bad") && !*warning)
+			warning = arena_printf(a, "; it will warn of the certificate (%s)",
+					       p->client.certificate_error ? p->client.certificate_error : "not verified");
 	}
 	return login ? arena_printf(a, "Mail program: %s, %s, %s%s", r->target_name, ports, login,
 				    warning)
