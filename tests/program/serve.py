@@ -19,11 +19,10 @@ import unittest
 import urllib.error
 import urllib.request
 
-PROGRAM = os.path.abspath(sys.argv[1])
+from exporter import ADDRESS, PATIENCE_SECONDS, PROGRAM, ExporterTest
+
 TARGET = os.environ["TARGET4"]
 SHARE = pathlib.Path(__file__).resolve().parents[2] / "share"
-PORT = 9725
-PATIENCE_SECONDS = 15.0
 OPEN_METRICS = "application/openmetrics-text; version=1.0.0"
 
 
@@ -40,23 +39,9 @@ def expressions(node):
             yield from expressions(value)
 
 
-class Serve(unittest.TestCase):
-    def start(self, *options):
-        run = subprocess.Popen([PROGRAM, "serve", *options], stderr=subprocess.PIPE, text=True)
-        self.addCleanup(run.wait)
-        self.addCleanup(run.kill)
-        self.addCleanup(run.stderr.close)
-        until = time.monotonic() + PATIENCE_SECONDS
-        while time.monotonic() < until and run.poll() is None:
-            try:
-                socket.create_connection(("127.0.0.1", PORT), 1).close()
-                return run
-            except OSError:
-                time.sleep(0.02)
-        self.fail("it does not listen")
-
+class Serve(ExporterTest):
     def get(self, path, headers=None, method="GET"):
-        request = urllib.request.Request(f"http://127.0.0.1:{PORT}{path}", headers=headers or {}, method=method)
+        request = urllib.request.Request(f"http://{ADDRESS[0]}:{ADDRESS[1]}{path}", headers=headers or {}, method=method)
         try:
             with urllib.request.urlopen(request, timeout=30) as answer:
                 return answer.status, answer.read().decode()
@@ -138,7 +123,7 @@ class Serve(unittest.TestCase):
             self.assertIn("smtpblame_probe_success 0\n", text)
             self.assertIn("# error: ", text)
         for garbage in (b"\0\xff\r\n\r\n", b"GET /" + b"a" * 70000, b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 9000):
-            with socket.create_connection(("127.0.0.1", PORT), 5) as s:
+            with socket.create_connection(ADDRESS, 5) as s:
                 try:
                     s.sendall(garbage)
                     s.shutdown(socket.SHUT_WR)

@@ -9,39 +9,21 @@ The truth is that of the scenario's file: port 25 to 198.18.0.0/25 stops at isp2
 import collections
 import concurrent.futures
 import ipaddress
-import os
 import re
 import socket
-import subprocess
 import sys
-import time
 import unittest
 import urllib.request
 
-PROGRAM = os.path.abspath(sys.argv[1])
+from exporter import ADDRESS, PROGRAM, ExporterTest
+
 NET = ipaddress.ip_network("198.18.0.0/24")
 DROPPED = [str(NET[n]) for n in range(1, 16)]
 OPEN = [str(NET[n]) for n in range(150, 165)]
-ADDRESS = ("127.0.0.1", 9725)
-PATIENCE_SECONDS = 15.0
 IDLE_KB = 15 * 1024
 
 
-class ServeMany(unittest.TestCase):
-    def start(self, *options):
-        run = subprocess.Popen([PROGRAM, "serve", *options], stderr=subprocess.PIPE, text=True)
-        self.addCleanup(run.wait)
-        self.addCleanup(run.kill)
-        self.addCleanup(run.stderr.close)
-        until = time.monotonic() + PATIENCE_SECONDS
-        while time.monotonic() < until and run.poll() is None:
-            try:
-                socket.create_connection(ADDRESS, 1).close()
-                return run
-            except OSError:
-                time.sleep(0.02)
-        self.fail("it does not listen")
-
+class ServeMany(ExporterTest):
     def get(self, path, timeout="20"):
         request = urllib.request.Request(f"http://{ADDRESS[0]}:{ADDRESS[1]}{path}",
                                          headers={"X-Prometheus-Scrape-Timeout-Seconds": timeout})
