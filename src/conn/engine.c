@@ -565,7 +565,7 @@ static void take_fragment(struct engine *e, struct packet *p, const struct frame
 	if (!may_hold_tcp(p->proto))
 		return;
 	if (!e->fragments)
-		e->fragments = fragments_new(&e->budget, e->options.seed[0]);
+		e->fragments = fragments_new(&e->budget);
 	p->t_ns = e->t_ns;
 	if (!e->fragments || !fragments_add(e->fragments, p, &w))
 		return;

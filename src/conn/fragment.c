@@ -32,11 +32,10 @@ struct datagram {
 
 struct fragments {
 	struct budget *budget;
-	uint64_t seed;
 	struct datagram rows[ROWS][WAYS];
 };
 
-struct fragments *fragments_new(struct budget *b, uint64_t seed)
+struct fragments *fragments_new(struct budget *b)
 {
 	struct fragments *f;
 
@@ -44,7 +43,6 @@ struct fragments *fragments_new(struct budget *b, uint64_t seed)
 		return NULL;
 	f = xcalloc(1, sizeof(*f));
 	f->budget = b;
-	f->seed = seed;
 	return f;
 }
 
@@ -70,9 +68,10 @@ void fragments_free(struct fragments *f)
 	free(f);
 }
 
-static size_t row_of(const struct fragments *f, const struct packet *p)
+/* Without a random seed: which datagram gives way is the same in every run. */
+static size_t row_of(const struct packet *p)
 {
-	uint64_t h = f->seed ^ p->frag_id;
+	uint64_t h = p->frag_id;
 
 	for (size_t i = 0; i < sizeof(p->src.bytes); i++)
 		h = (h ^ p->src.bytes[i] ^ (uint64_t)p->dst.bytes[i] << 8) * 0x9e3779b97f4a7c15;
@@ -87,7 +86,7 @@ static bool matches(const struct datagram *d, const struct packet *p)
 
 static struct datagram *datagram_of(struct fragments *f, const struct packet *p)
 {
-	struct datagram *row = f->rows[row_of(f, p)], *oldest = &row[0];
+	struct datagram *row = f->rows[row_of(p)], *oldest = &row[0];
 
 	for (size_t i = 0; i < WAYS; i++) {
 		if (matches(&row[i], p) && p->t_ns - row[i].t_ns < TIMEOUT_NS)

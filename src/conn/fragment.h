@@ -16,7 +16,7 @@
 
 struct fragments; /* opaque */
 
-struct fragments *fragments_new(struct budget *b, uint64_t seed);
+struct fragments *fragments_new(struct budget *b);
 void fragments_free(struct fragments *f); /* NULL is fine */
 
 struct whole {

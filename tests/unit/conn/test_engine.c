@@ -515,7 +515,7 @@ static void fragments_with_a_hole(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(orders); i++) {
 		struct budget budget = {.max = 1 << 24};
-		struct fragments *f = fragments_new(&budget, 7);
+		struct fragments *f = fragments_new(&budget);
 		assert_non_null(f);
 		for (size_t k = 0; k < 3 && orders[i][k].len; k++) {
 			struct packet p = {.kind = PACKET_OTHER, .proto = 6, .ttl = 60, .frag_id = 9,
