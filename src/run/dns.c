@@ -438,7 +438,7 @@ enum dns_status dns_explain(struct dns *d, const char *name, int64_t deadline_ns
 	if (strlen(name) >= DNS_NAME_MAX)
 		return DNS_NO_NAME;
 	lookup_all(d, l, 2, deadline_ns);
-	/* in this order: an address counts, then what is known best */
+	/* an address counts, of either family; else what is said of IPv4 */
 	status = l[0].status == DNS_FOUND || l[1].status == DNS_FOUND ? DNS_FOUND : l[0].status;
 	if (status == DNS_BOGUS)
 		copy_clean(why, why_size, l[0].checked.result->why_bogus);
@@ -465,7 +465,6 @@ static void take_tlsa(const struct lookup *l, struct dns_facts *out)
 			       t->len < DNS_TLSA_DATA_MAX ? t->len : DNS_TLSA_DATA_MAX);
 		out->n_tlsa++;
 	}
-	out->tlsa_secure = out->n_tlsa > 0 && l->trust == DNS_SECURE;
 }
 
 /* Records that do not begin with v=STSv1 are somebody else's; of several policies none holds. */
@@ -525,18 +524,20 @@ struct dns_pending *dns_begin(struct dns *d, const struct dns_question *q)
 
 bool dns_step(struct dns *d, struct dns_pending *p)
 {
+	bool bogus = false;
+
 	wait_for_more(d, 0);
-	return nothing_pending(p->lookups, p->n, &p->grace_end);
+	if (!nothing_pending(p->lookups, p->n, &p->grace_end))
+		return false;
+	for (unsigned i = 0; i < p->n; i++)
+		bogus = bogus || is_bogus(&p->lookups[i].checked);
+	/* what that is worth, the root's answer tells: conclude() */
+	return !bogus || !pending(&p->root) || clock_mono_ns() >= p->grace_end;
 }
 
 static void take_answer(struct lookup *l, enum dns_record record, struct dns_facts *out)
 {
-	bool came = l->status <= DNS_NO_NAME;
-
 	out->said[record] = (struct dns_said){true, l->status, l->trust};
-	out->incomplete = out->incomplete || !came;
-	out->forged = out->forged || l->trust == DNS_FORGED;
-	out->validated = out->validated && came && l->trust != DNS_UNCHECKED;
 	if (record == DNS_RECORD_TLSA)
 		take_tlsa(l, out);
 	else if (record == DNS_RECORD_MTA_STS)
@@ -545,7 +546,7 @@ static void take_answer(struct lookup *l, enum dns_record record, struct dns_fac
 
 void dns_end(struct dns *d, struct dns_pending *p, struct dns_facts *out)
 {
-	*out = (struct dns_facts){.validated = true};
+	*out = (struct dns_facts){0};
 	if (p->root.done && d->root_passes < 0)
 		d->root_passes = p->root.result && p->root.result->secure;
 	give_up(d->checked, &p->root);
@@ -555,21 +556,6 @@ void dns_end(struct dns *d, struct dns_pending *p, struct dns_facts *out)
 		take_answer(&p->lookups[i], p->record[i], out);
 	lookup_free(p->lookups, p->n);
 	free(p);
-}
-
-void dns_facts(struct dns *d, const struct dns_question *q, int64_t deadline_ns,
-	       struct dns_facts *out)
-{
-	struct dns_pending *p = dns_begin(d, q);
-
-	if (!p) {
-		*out = (struct dns_facts){.incomplete = true};
-		return;
-	}
-	wait_for_answers(d, p->lookups, p->n, deadline_ns);
-	while (pending(&p->root) && clock_mono_ns() < deadline_ns)
-		wait_for_more(d, deadline_ns);
-	dns_end(d, p, out);
 }
 
 #endif

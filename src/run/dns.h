@@ -71,11 +71,7 @@ struct dns_said {
  * TLSA record is believed (RFC 7672 section 2.2). */
 struct dns_facts {
 	struct dns_said said[DNS_RECORD_COUNT]; /* CHECKED, TLSA, MTA_STS */
-	bool validated;       /* what was asked could be checked, whatever came of that */
-	bool forged;          /* one of the answers is DNS_FORGED */
-	bool incomplete;      /* one of the answers did not come: absence proves nothing */
 	unsigned n_tlsa;      /* of _PORT._tcp.NAME, usable forms (usage 2 or 3) or not */
-	bool tlsa_secure;
 	struct dns_tlsa tlsa[DNS_MAX_TLSA];
 	bool mta_sts;         /* exactly one _mta-sts.DOMAIN TXT with v=STSv1 (RFC 8461 section 3.1) */
 	char mta_sts_id[33];
@@ -97,10 +93,6 @@ struct dns_pending *dns_begin(struct dns *d, const struct dns_question *q);
 bool dns_step(struct dns *d, struct dns_pending *p);
 /* Ends it, with what has come by now. */
 void dns_end(struct dns *d, struct dns_pending *p, struct dns_facts *out);
-
-/* The same in one go, waiting until the deadline. */
-void dns_facts(struct dns *d, const struct dns_question *q, int64_t deadline_ns,
-	       struct dns_facts *out);
 
 /* ---- records as they come (dns_record.c) ---- */
 
