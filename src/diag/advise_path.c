@@ -651,6 +651,9 @@ void advise_path(const struct tracker *t, const struct port_facts *facts, unsign
 		const struct flow *control = tracker_main_flow(t, c.control);
 		const struct ev_alike *alike = alike_of(t, (int)i, &facts[i], NULL);
 		c.control_dest = distance_ttl(control);
+		/* with a router in between that lies: somebody on the way back sets TTLs anew */
+		if (c.control_dest == 1 && fact_seen(&facts[i], F_NEXT_HOP_IS_GATEWAY))
+			c.control_dest = 0;
 		c.tcp_control = facts[i].control_port >= 0;
 		if (way == DIAG_WAY_FREE)
 			busy = trace_class(&c, (int)i, classes[i], &facts[i]);
