@@ -386,13 +386,8 @@ static void compare(struct capture_judge *j, const struct conn *c, const struct 
 	p->n_changes = capture_changes(&j->scratch, near, far, other->how, p->changes);
 }
 
-const struct connection *capture_judge(struct capture_judge *j, const struct conn *c, const char *file)
-{
-	return capture_judge_pair(j, c, file, NULL);
-}
-
-const struct connection *capture_judge_pair(struct capture_judge *j, const struct conn *c, const char *file,
-					    const struct capture_other *other)
+const struct connection *capture_judge(struct capture_judge *j, const struct conn *c, const char *file,
+				       const struct capture_other *other)
 {
 	struct connection *out = &j->out;
 	struct capture_context context;

@@ -36,11 +36,9 @@ struct capture_other {
 	enum capture_match how;
 };
 
-/* As capture_judge(), with what another capture point saw. */
-const struct connection *capture_judge_pair(struct capture_judge *j, const struct conn *c, const char *file,
-					    const struct capture_other *other);
-
-/* The result, with all its strings but `file`, is the judge's and valid until the next call. */
-const struct connection *capture_judge(struct capture_judge *j, const struct conn *c, const char *file);
+/* other: what another capture point saw, or NULL. The result, with all its strings but `file`, is the judge's
+ * and valid until the next call. */
+const struct connection *capture_judge(struct capture_judge *j, const struct conn *c, const char *file,
+				       const struct capture_other *other);
 
 #endif

@@ -95,7 +95,7 @@ static void judge(struct reading *r, const struct conn *c, unsigned file, const 
 {
 	if (r->enough)
 		return;
-	const struct connection *out = capture_judge_pair(r->judge, c, r->names[file], other);
+	const struct connection *out = capture_judge(r->judge, c, r->names[file], other);
 
 	if (out->path_probe) {
 		r->summary->path_probes++;

@@ -35,15 +35,6 @@ enum decode_result wire_decode_deep(int link_type, const uint8_t *frame, size_t 
 	return decode(link_type, cursor_over(frame, caplen, wire_len), TUNNELS_MAX, out);
 }
 
-enum decode_result wire_decode_ip(const uint8_t *ip, size_t caplen, size_t wire_len,
-				  struct packet *out)
-{
-	struct cursor c = cursor_over(ip, caplen, wire_len);
-
-	*out = (struct packet){0};
-	return finish(wire_ip(&c, ADDR_NONE, -1, out), out);
-}
-
 enum decode_result wire_decode_ip_deep(const uint8_t *ip, size_t caplen, size_t wire_len,
 				       struct packet *out)
 {

@@ -36,10 +36,6 @@ enum decode_result wire_decode_deep(int link_type, const uint8_t *frame, size_t 
 enum decode_result wire_decode_ip_deep(const uint8_t *ip, size_t caplen, size_t wire_len,
 				       struct packet *out);
 
-/* wire_decode() from the first byte of an IP header on. */
-enum decode_result wire_decode_ip(const uint8_t *ip, size_t caplen, size_t wire_len,
-				  struct packet *out);
-
 bool wire_link_type_known(int link_type);
 
 /* The options of a TCP header, which begin at `options`: has_mss and the like of *t, which must be

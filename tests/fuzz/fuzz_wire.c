@@ -50,7 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	enum decode_result r = wire_decode(link_type, frame, len, wire_len, &p);
 	if (r == DECODE_OK)
 		check(&p, frame, len);
-	if (wire_decode_ip(frame, len, wire_len, &shorter) == DECODE_OK)
+	if (wire_decode_ip_deep(frame, len, wire_len, &shorter) == DECODE_OK)
 		check(&shorter, frame, len);
 
 	/* A shorter capture of the same frame never finds what the longer one did not. */

@@ -146,7 +146,7 @@ static void each_pair(void **state)
 			assert_true(other.how != MATCH_NONE);
 			assert_true(capture_is_nearer(&near.c, &far.c) && !capture_is_nearer(&far.c, &near.c));
 		}
-		const struct connection *c = capture_judge_pair(j, &near.c, "near.pcap", &other);
+		const struct connection *c = capture_judge(j, &near.c, "near.pcap", &other);
 		if (strcmp(rule_name(c), want) != 0) {
 			wrong++;
 			print_error("%s: %s, not %s: %s\n", pairs[i].name, rule_name(c), want, c->summary);
@@ -206,7 +206,7 @@ static const struct connection *run_case(struct capture_judge *j, const struct t
 	t->make(s);
 	surround(j, t->around);
 	capture_learn(j, &s->c);
-	return capture_judge(j, &s->c, "x.pcap");
+	return capture_judge(j, &s->c, "x.pcap", NULL);
 }
 
 /* What is wrong with the verdict, NULL nothing. */
@@ -303,7 +303,7 @@ static void hostile_words(void **state)
 	(void)state;
 	sample_connected(&s);
 	sample_reply(&s, STAGE_GREETING, 554, "\x1b[2J\xff\x9b\"\\\nsecond", mark(4, 45));
-	const struct connection *c = capture_judge(j, &s.c, "x.pcap");
+	const struct connection *c = capture_judge(j, &s.c, "x.pcap", NULL);
 	assert_string_equal(c->smtp.banner, "\\x1b[2J\\xff\\x9b\"\\ / second");
 	assert_null(strchr(c->summary, '\x1b'));
 	assert_string_equal(c->findings[0].culprit.text, "554 \\x1b[2J\\xff\\x9b\"\\ / second");

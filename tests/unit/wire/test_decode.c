@@ -815,11 +815,11 @@ static void from_the_ip_header(void **state)
 	struct packet p;
 
 	(void)state;
-	assert_int_equal(wire_decode_ip(b.at, b.len, b.len, &p), DECODE_OK);
+	assert_int_equal(wire_decode_ip_deep(b.at, b.len, b.len, &p), DECODE_OK);
 	assert_int_equal(p.kind, PACKET_TCP);
 	assert_int_equal(p.dir, PACKET_DIR_UNKNOWN);
-	assert_int_equal(wire_decode_ip(b.at, 59, b.len, &p), DECODE_TRUNCATED);
-	assert_int_equal(wire_decode_ip(b.at, 0, 0, &p), DECODE_MALFORMED);
+	assert_int_equal(wire_decode_ip_deep(b.at, 59, b.len, &p), DECODE_TRUNCATED);
+	assert_int_equal(wire_decode_ip_deep(b.at, 0, 0, &p), DECODE_MALFORMED);
 	free(b.at);
 }
 
