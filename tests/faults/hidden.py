@@ -101,7 +101,8 @@ class Hidden(common.Faults):
 
     def mounted(self, mounts, *words, before=()):
         script = " && ".join(f"mount -t {mount}" for mount in mounts)
-        return self.run_to_its_end(*words, before=["unshare", "--mount", "sh", "-c", f'{script} && exec "$@"', "sh", *before])
+        return self.run_to_its_end(*words, before=["unshare", "--mount", "sh", "-c", f'{script} && exec "$@"', "sh",
+                                                   *before])
 
     def test_hidden_processes(self):
         """hidepid=2: other users' processes are not there. For root nothing changes."""

@@ -11,6 +11,7 @@ import common
 from common import CAPTURE, CASE, TARGET
 
 PORTS = ("-p", "25,587")
+NO_MORE = "Resource temporarily unavailable"
 USER = 54321     # nobody else's
 OPEN = {25: "open", 587: "open"}
 
@@ -79,14 +80,14 @@ class Limits(common.Faults):
         """What needs another is not looked at, or an error that says so."""
         for n in (1, 2):
             done = self.processes(n, "check", "--json", *PORTS, TARGET)
-            self.assert_says(done, 3, "capture thread: Resource temporarily unavailable .*ulimit -u")
+            self.assert_says(done, 3, f"capture thread: {NO_MORE} .*ulimit -u")
             self.assertEqual(done.stdout, "")
             done = self.processes(n, "inspect", "--json", *PORTS, TARGET)
             self.assertEqual((done.returncode, done.stderr), (4, ""))
             report, = self.documents(done.stdout)
             self.assertEqual([port["would"] for port in report["ports"]], ["unknown"] * 2)
-            self.assertRegex("\n".join(report["not_looked"]), "no process could be made|Resource temporarily unavailable")
-        self.assert_says(self.processes(1, "read", CAPTURE), 3, "no thread: Resource temporarily unavailable .*ulimit -u")
+            self.assertRegex("\n".join(report["not_looked"]), f"no process could be made|{NO_MORE}")
+        self.assert_says(self.processes(1, "read", CAPTURE), 3, f"no thread: {NO_MORE} .*ulimit -u")
         for n, words in ((1, ("replay", "--json", CASE)), (2, ("read", CAPTURE))):
             self.assertEqual(self.processes(n, *words).stdout, self.run_to_its_end(*words).stdout)
         for targets in (1, 3):

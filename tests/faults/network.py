@@ -44,7 +44,7 @@ class Burst(common.Faults):
         self.out.bind(("burst0", 0))
 
     def burst(self, n):
-        """TCP between here and the target, of nobody's connection, on a wire that ends right here: each is seen twice."""
+        """TCP between here and the target, of nobody's connection, on a wire that ends right here: seen twice each."""
         source = next(a for a in told_by("-4 address show eth0")[0]["addr_info"] if a["scope"] == "global")["local"]
         segment = struct.pack("!HHIIBBHHH", 1023, 25, 1, 1, 0x50, 0x10, 1000, 0, 0)
         header = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(segment), 1, 0, 64, 6, 0, socket.inet_aton(source),

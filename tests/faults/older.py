@@ -17,7 +17,7 @@ from common import TARGET
 
 PORTS = ("-p", "25,587")
 SEEN_SIZE = 256 * 1024
-RULESET = r"attribute 12 256[36] /[4-7]"
+RULESET = r"attribute 12 2563 /[4-7]|attribute 12 2566 /(4/1:\w+/2|[5-7])"
 RTM_NEWLINK, USED_OF_LINKS = "attribute 0 16 ", ("/1", "/3", "/4", "/18")   # IFLA_ADDRESS, IFNAME, MTU, LINKINFO
 
 # What nf_tables can ask of a packet, with something of each kind in the way of port 25; 587 passes.
@@ -103,6 +103,7 @@ class Older(common.Faults):
             for port in report["ports"]:
                 for finding in port["findings"]:
                     self.assertIn(finding["place"], ("host", "unknown"), finding["summary"])
+                    self.assertIn(finding["culprit"].get("verdict"), ("reject", "drop", None))
         # what tells of chains and rules, test_inspect() leaves out
         self.try_each("check", {"option": 20, "request": 10, "attribute": 50}, fits, spare=RULESET, together=2)
 
