@@ -195,6 +195,16 @@ static enum nft_tri eval_osf(struct nft_packet *p, const struct nlattr **t)
 	return nft_maybe(p, "the sender's operating system");
 }
 
+static enum nft_tri eval_xfrm(struct nft_packet *p, const struct nlattr **t)
+{
+	return nft_reg_forget(p, t[NFTA_XFRM_DREG], 16, "IPsec");
+}
+
+static enum nft_tri eval_tunnel(struct nft_packet *p, const struct nlattr **t)
+{
+	return nft_reg_forget(p, t[NFTA_TUNNEL_DREG], 4, "the tunnel that it comes by");
+}
+
 static const void *blob(const struct nlattr *a, size_t *len)
 {
 	*len = a ? a->nla_len - (size_t)NLA_HDRLEN : 0;
@@ -257,6 +267,8 @@ static const struct expression {
 	{"numgen", NFTA_NG_MAX, eval_numgen},
 	{"hash", NFTA_HASH_MAX, eval_hash},
 	{"osf", NFTA_OSF_MAX, eval_osf},
+	{"xfrm", NFTA_XFRM_MAX, eval_xfrm},
+	{"tunnel", NFTA_TUNNEL_MAX, eval_tunnel},
 	{"dup", NFTA_DUP_MAX, eval_nothing},
 	{"fwd", NFTA_FWD_MAX, eval_steal},
 	{"synproxy", NFTA_SYNPROXY_MAX, eval_steal},
@@ -324,7 +336,8 @@ enum nft_tri nft_eval_rule(struct nft_packet *p, const struct nlmsghdr *rule)
 		at += step;
 		len -= step;
 	}
-	if (strange && p->doing.act == NFT_ACT_NONE)
+	/* that it then accepts is no promise: the packet may be another by then, or gone */
+	if (strange && (p->doing.act == NFT_ACT_NONE || p->doing.act == NFT_ACT_ACCEPT))
 		p->doing.act = NFT_ACT_UNKNOWN;
 	p->why = p->rule_maybe;
 	return p->rule_maybe ? NFT_MAYBE : NFT_YES;

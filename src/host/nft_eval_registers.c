@@ -29,7 +29,7 @@ enum nft_tri nft_eval_immediate(struct nft_packet *p, const struct nlattr **t)
 	}
 	const uint8_t *data = nft_data_of(t[NFTA_IMMEDIATE_DATA], &len);
 	return data ? nft_reg_store(p, t[NFTA_IMMEDIATE_DREG], data, len)
-		    : nft_maybe(p, NOT_UNDERSTOOD);
+		    : nft_reg_forget(p, t[NFTA_IMMEDIATE_DREG], 16, NOT_UNDERSTOOD);
 }
 
 static enum nft_tri port_compare(struct nft_packet *p, uint32_t op, const uint8_t *data)

@@ -318,6 +318,8 @@ static enum flow apply(struct walk *w, struct frame *f, uint64_t handle, const c
 		return accepts(w, f, handle, match, match);
 	case NFT_ACT_UNKNOWN:
 		match = doubt ? doubt : "what the rule does, which smtpblame does not know";
+		if (w->turns_only)
+			return turn(w, f, handle, FW_TPROXY, match, match);
 		stop(w, f, handle, FW_DROP, match, match);
 		return accepts(w, f, handle, match, match);
 	case NFT_ACT_ANY: return apply_any(w, f, handle, match, doubt);

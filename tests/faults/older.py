@@ -35,6 +35,9 @@ table inet more {
     }
 }
 """
+RULES_OF_ONE = """
+table inet more { chain output { type filter hook output priority 10; tcp dport 587 log accept; }; }
+"""
 
 
 def known(report):
@@ -115,6 +118,14 @@ class Older(common.Faults):
         subprocess.run(["nft", "-f", "-"], input=RULES, text=True, check=True)
         self.addCleanup(subprocess.run, ["nft", "delete", "table", "inet", "more"], check=True)
         self.try_each("inspect", {"path": 15, "request": 12, "attribute": 100, "bpf": 2}, fits, together=3)
+
+    def test_statement_that_is_not_known(self):
+        """That such a rule accepts in the end is no promise."""
+        subprocess.run(["nft", "-f", "-"], input=RULES_OF_ONE, text=True, check=True)
+        self.addCleanup(subprocess.run, ["nft", "delete", "table", "inet", "more"], check=True)
+        for what, would in ((None, "pass"), ("attribute 12 2566 /4/1:log/1", "unknown")):
+            report, = self.documents(self.lacking(what, "inspect").stdout)
+            self.assertEqual([port["would"] for port in report["ports"]], ["stop", would])
 
 
 if __name__ == "__main__":

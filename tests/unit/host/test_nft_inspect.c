@@ -409,6 +409,7 @@ static const struct ruleset rulesets[] = {
 	{'?', OUT, "tcp dport 25 quota over 0 bytes drop", NULL},
 	{'?', OUT, "tcp dport 25 ct count over 1 drop", NULL},
 	{'?', OUT, "tcp dport 25 numgen random mod 2 0 drop", NULL},
+	{'?', OUT, "tcp dport 25 ipsec out reqid 7 drop", NULL},
 	{'?', OUT, "tcp dport 25 limit rate 1/second accept\ntcp dport 25 drop", NULL},
 	{'P', OUT, "tcp dport 25 limit rate 1/second accept\ntcp dport 26 drop", NULL},
 	{'?', OUT, "tcp dport 25 limit rate 1/second return\ndrop", NULL},
