@@ -126,13 +126,34 @@ static uint8_t *upper(int link_type, uint8_t *frame, const struct packet *p)
 	return ip + (p->src.family == ADDR_V4 ? (size_t)(ip[0] & 15) * 4 : IPV6_LEN);
 }
 
+/* The link-layer addresses of ARP and neighbour discovery: those of SLL2 once more. */
+static void mask_neighbours(int link_type, uint8_t *frame, size_t caplen, const struct packet *p)
+{
+	enum { ETHERTYPE_ARP = 0x0806, HARDWARE_LEN = 4, SENDER = 8, PROTOCOL_LEN = 4 };
+
+	if (p->payload) /* what follows the address that is asked for: options */
+		memset(frame + (p->payload - frame), 0, p->payload_caplen);
+	if (link_type != LINKTYPE_SLL2 || (frame[0] << 8 | frame[1]) != ETHERTYPE_ARP)
+		return;
+	uint8_t *arp = frame + SLL2_LEN;
+	size_t len = arp[HARDWARE_LEN], target = SENDER + len + PROTOCOL_LEN;
+	if (SLL2_LEN + target + len > caplen)
+		return;
+	memset(arp + SENDER, 0, len);
+	memset(arp + target, 0, len);
+}
+
 void redact_frame(int link_type, uint8_t *frame, size_t caplen, size_t wire_len)
 {
 	struct packet p;
 
 	if (link_type == LINKTYPE_SLL2 && caplen >= SLL2_LEN)
 		memset(frame + SLL2_ADDRESS, 0, SLL2_LEN - SLL2_ADDRESS);
-	if (wire_decode(link_type, frame, caplen, wire_len, &p) != DECODE_OK || !p.payload)
+	if (wire_decode(link_type, frame, caplen, wire_len, &p) != DECODE_OK)
+		return;
+	if (p.kind == PACKET_NEIGHBOUR)
+		mask_neighbours(link_type, frame, caplen, &p);
+	if (p.kind == PACKET_NEIGHBOUR || !p.payload)
 		return;
 	uint8_t *payload = frame + (p.payload - frame), *header = upper(link_type, frame, &p);
 	size_t len = p.payload_caplen;
@@ -145,6 +166,7 @@ void redact_frame(int link_type, uint8_t *frame, size_t caplen, size_t wire_len)
 		memset(payload + kept, 'x', len - kept);
 		break;
 	}
+	case PACKET_NEIGHBOUR: break;
 	case PACKET_OTHER: memset(payload, 'x', len); break;
 	}
 	if (header && p.kind == PACKET_TCP)

@@ -545,6 +545,7 @@ static void take_packet(struct engine *e, struct packet *p, const struct frame *
 	switch (p->kind) {
 	case PACKET_TCP: take_tcp(e, p, f, fragments); break;
 	case PACKET_ICMP: take_icmp(e, p); break;
+	case PACKET_NEIGHBOUR:
 	case PACKET_OTHER: break;
 	}
 }

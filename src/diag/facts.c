@@ -25,6 +25,8 @@ static const struct {
 	[F_NO_ROUTE] = {"no-route", "this host has no route to the destination"},
 	[F_LINK_DOWN] = {"link-down", "the egress link is down or has no carrier"},
 	[F_NEXT_HOP_SILENT] = {"next-hop-silent", "the next hop does not answer ARP/ND"},
+	[F_NEXT_HOP_UNASKED] = {"next-hop-unasked", "no ARP/ND request for the next hop was seen leaving"},
+	[F_NEXT_HOP_UNHEARD] = {"next-hop-unheard", "the next hop's ARP/ND answer came in, and the kernel did not get it"},
 	[F_NEXT_HOP_IS_GATEWAY] = {"next-hop-is-gateway", "the next hop is a router"},
 	[F_ASSUMED_ON_LINK] = {"assumed-on-link", "no route leads there by the interface that was asked for"},
 	[F_ON_LINK] = {"on-link", "the target is on the same network, no router lies between"},
@@ -239,6 +241,18 @@ static bool kernel_gave_up(const struct flow *f)
 	return false;
 }
 
+/* The tap stands between the filters for ARP and ND of this host and the link, as it does for SYNs. */
+static void discovery_facts(const struct tracker *t, struct port_facts *p)
+{
+	int64_t since = p->flow ? t->log->events[t->neighbour_silent_event].t_ns - p->flow->start_ns : 0;
+	bool in_time = t->neighbour.watched && since >= NEIGHBOUR_ASKED_NS && tracker_capture_whole(t);
+
+	fact_note(p, F_NEXT_HOP_UNASKED, in_time && !t->neighbour_asked && !t->neighbour_answered,
+		  t->neighbour_silent_event);
+	fact_note(p, F_NEXT_HOP_UNHEARD, t->neighbour_answered && t->neighbour_asked && since >= NEIGHBOUR_ASKED_NS,
+		  t->neighbour_answered ? t->neighbour_answered - 1 : NO_EVENT);
+}
+
 static void host_facts(const struct tracker *t, int port_index, struct port_facts *p)
 {
 	bool looked = t->routes[port_index].has;
@@ -265,6 +279,8 @@ static void host_facts(const struct tracker *t, int port_index, struct port_fact
 		bool gave_up = !silent && t->neighbour_was_silent && kernel_gave_up(p->flow);
 		fact_note(p, F_NEXT_HOP_SILENT, silent || gave_up,
 			  gave_up ? t->neighbour_silent_event : t->neighbour_event);
+		if (silent || gave_up)
+			discovery_facts(t, p);
 	} else if (t->has_link && !t->link.needs_neighbour) {
 		fact_note(p, F_NEXT_HOP_SILENT, false, NO_EVENT);
 	}

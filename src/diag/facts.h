@@ -31,6 +31,8 @@ enum fact {
 	F_NO_ROUTE,
 	F_LINK_DOWN,        /* set down, or no carrier */
 	F_NEXT_HOP_SILENT,  /* neighbour entry failed or still incomplete */
+	F_NEXT_HOP_UNASKED, /* ... and no request for its address left this host, for as long as one takes */
+	F_NEXT_HOP_UNHEARD, /* ... and it did answer: that came in, and the kernel never got it */
 	F_NEXT_HOP_IS_GATEWAY,
 	F_ASSUMED_ON_LINK,  /* no route leads there by the interface that was asked for: the kernel tries the
 			     * link itself */
@@ -156,6 +158,8 @@ const char *fact_text(enum fact f);
 /* An unanswered ARP or ND request is repeated after a second at the earliest (net/core/neighbour.c, RETRANS_TIME),
  * and thrice by default. */
 #define NEIGHBOUR_GIVE_UP_NS (900 * NS_PER_MS)
+/* Within this, one of those requests leaves, whenever the first of them did. */
+#define NEIGHBOUR_ASKED_NS   (2 * NEIGHBOUR_GIVE_UP_NS)
 /* Our kernel completes a handshake within microseconds of the SYN-ACK. */
 #define SYNACK_ACCEPT_NS (150 * NS_PER_MS)
 /* An answer is late after 3 round trips of the control, within these bounds: RFC 6298's initial

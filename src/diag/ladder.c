@@ -130,7 +130,7 @@ void build_packets(struct builder *b)
 
 	l.packets = arena_alloc(&b->r->arena, PACKETS_MAX * sizeof(*l.packets));
 	for (size_t i = 0; i < log->n; i++)
-		if (log->events[i].kind == EV_PACKET)
+		if (log->events[i].kind == EV_PACKET && log->events[i].packet.kind != PACKET_NEIGHBOUR)
 			add_packet(&l, &log->events[i].packet, i);
 	b->r->packets = l.packets;
 	b->r->n_packets = l.n;

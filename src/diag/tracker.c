@@ -449,8 +449,22 @@ static void feed_traffic(struct tracker *t, const struct packet *p, size_t index
 	talk_feed_their(&in->talk, p);
 }
 
+static void feed_neighbour_packet(struct tracker *t, const struct packet *p, size_t index)
+{
+	if (!t->has_neighbour || !addr_equal(&p->neighbour.about, &t->neighbour.address))
+		return;
+	if (p->neighbour.answers && p->dir == PACKET_IN && !t->neighbour_answered)
+		t->neighbour_answered = index + 1;
+	if (!p->neighbour.answers && p->dir == PACKET_OUT)
+		t->neighbour_asked = true;
+}
+
 static void feed_packet(struct tracker *t, const struct packet *p, size_t index)
 {
+	if (p->kind == PACKET_NEIGHBOUR) {
+		feed_neighbour_packet(t, p, index);
+		return;
+	}
 	if (path_feed_packet(&t->path, p, index) || canary_feed_packet(&t->canary, p, index))
 		return;
 	switch (p->kind) {
@@ -466,6 +480,7 @@ static void feed_packet(struct tracker *t, const struct packet *p, size_t index)
 	case PACKET_ICMP:
 		feed_icmp_packet(t, p, index);
 		break;
+	case PACKET_NEIGHBOUR:
 	case PACKET_OTHER:
 		break;
 	}

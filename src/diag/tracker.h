@@ -174,6 +174,8 @@ struct tracker {
 	size_t neighbour_event;
 	bool neighbour_was_silent;
 	size_t neighbour_silent_event; /* the latest look that met it unanswered */
+	bool neighbour_asked;      /* a request for its link-layer address was seen leaving */
+	size_t neighbour_answered; /* event of its first answer that was seen coming, plus 1; 0: none was */
 	struct {
 		bool has;
 		const struct host_route *route; /* the log's; an empty one until `has` */

@@ -230,6 +230,10 @@ static const char *packet_words(struct arena *a, const struct tracker *t, const 
 	const char *what = NULL;
 	char text[256];
 
+	if (ev->packet.kind == PACKET_NEIGHBOUR) /* of no port */
+		return t->neighbour_answered != index + 1 ? NULL
+			       : arena_printf(a, "the next hop answers: %s",
+					      wire_text(&ev->packet, text, sizeof(text)));
 	for (unsigned i = 0; i < t->n_flows && !what; i++) {
 		const struct flow *f = &t->flows[i];
 		*port = f->port;

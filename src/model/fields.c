@@ -152,7 +152,7 @@ FIELDS(host_route, FIELD(host_route, port), ERRNO(host_route, error), FIELD(host
        FIELD(host_route, stop_text), FIELD(host_route, would_text));
 
 FIELDS(host_neighbour, FIELD(host_neighbour, address), FIELD(host_neighbour, ifindex),
-       FIELD(host_neighbour, exists), FIELD(host_neighbour, state), FIELD(host_neighbour, mac),
+       FIELD(host_neighbour, exists), FIELD(host_neighbour, state), FIELD(host_neighbour, watched), FIELD(host_neighbour, mac),
        FIELD(host_neighbour, mac_len));
 
 FIELDS(ev_flow_start, ENUM(ev_flow_start, role, flow_role), FIELD(ev_flow_start, attempt),

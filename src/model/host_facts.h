@@ -63,6 +63,7 @@ struct host_neighbour {
 	int ifindex;
 	bool exists;    /* an entry is in the table */
 	uint16_t state; /* linux/neighbour.h NUD_* */
+	bool watched;   /* this run's tap sees what is said between this host and it about its address */
 	uint8_t mac[8];
 	uint8_t mac_len;
 };

@@ -20,9 +20,10 @@ enum packet_dir {
 };
 
 enum packet_kind {
-	PACKET_OTHER, /* IP, but neither of the next two; a later fragment too */
+	PACKET_OTHER, /* IP, but none of the next ones; a later fragment too */
 	PACKET_TCP,
 	PACKET_ICMP, /* ICMP or ICMPv6 by src.family */
+	PACKET_NEIGHBOUR, /* ARP, or ICMPv6's neighbour solicitation and advertisement */
 };
 
 /* What lay around the IP packet; bits of packet.around. */
@@ -100,6 +101,13 @@ struct icmp_message {
 	struct icmp_quote quote; /* errors only */
 };
 
+/* Who has this address, and: it is here (RFC 826, RFC 4861). ARP has no IP header: src and dst are its
+ * protocol addresses. */
+struct neighbour_message {
+	bool answers;
+	struct addr about;
+};
+
 struct packet {
 	int64_t t_ns;        /* wall clock, since 1970 UTC */
 	uint64_t number;     /* 1-based position in its capture; 0 unknown */
@@ -123,6 +131,7 @@ struct packet {
 	union {
 		struct tcp_segment tcp;
 		struct icmp_message icmp;
+		struct neighbour_message neighbour;
 	};
 	uint32_t payload_len;   /* upper-layer payload by the IP length, not by the snap length */
 	const uint8_t *payload; /* borrowed from the frame: valid during the call only, then NULL */

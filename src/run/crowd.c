@@ -221,6 +221,7 @@ void crowd_give(struct crowd *c, const struct packet *p, const struct frame_copy
 	switch (p->kind) {
 	case PACKET_TCP: give_tcp(c, p, frame, give); break;
 	case PACKET_ICMP: give_icmp(c, p, frame, give); break;
+	case PACKET_NEIGHBOUR:
 	case PACKET_OTHER: break;
 	}
 }

@@ -102,6 +102,8 @@ void target_take_packet(struct run *r, const struct packet *p, const struct fram
 {
 	struct event ev = {.kind = EV_PACKET, .t_ns = p->t_ns, .flow = NO_FLOW, .packet = *p};
 
+	if (p->kind == PACKET_NEIGHBOUR && !(r->has_next_hop && addr_equal(&p->neighbour.about, &r->next_hop)))
+		return; /* of a busy network's others */
 	ev.packet.payload = NULL;
 	if (event_log_add(&r->log, &ev) && frame)
 		frame_log_add(&r->frames, ev.t_ns, frame->bytes, frame->caplen, frame->wire_len);

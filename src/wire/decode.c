@@ -16,6 +16,8 @@ static enum decode_result decode(int link_type, struct cursor c, int tunnels, st
 
 	*out = (struct packet){0};
 	enum decode_result r = wire_link(link_type, &c, out, &family);
+	if (r == DECODE_NOT_IP && out->kind == PACKET_NEIGHBOUR && tunnels < 0)
+		return finish(wire_arp(&c, out), out);
 	if (r == DECODE_OK)
 		r = wire_ip(&c, family, tunnels, out);
 	if (r == DECODE_OK)

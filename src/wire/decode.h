@@ -14,7 +14,7 @@
 
 enum decode_result {
 	DECODE_OK,
-	DECODE_NOT_IP,      /* a whole frame that holds no IP packet (ARP, LLDP, ...) */
+	DECODE_NOT_IP,      /* a whole frame that holds no IP packet (LLDP, ...) */
 	DECODE_MALFORMED,   /* lengths or versions that contradict each other */
 	DECODE_TRUNCATED,   /* the snap length cut a header that is needed */
 	DECODE_UNSUPPORTED, /* this link type or encapsulation is not known here */
@@ -26,7 +26,7 @@ enum decode_result {
 enum decode_result wire_decode(int link_type, const uint8_t *frame, size_t caplen, size_t wire_len,
 			       struct packet *out);
 
-/* The same, but tunnels are followed (IP in IP, GRE, VXLAN, Geneve, within bounds): *out is the
+/* The same, but ARP is DECODE_NOT_IP and neighbour discovery no more than ICMPv6, and tunnels are followed (IP in IP, GRE, VXLAN, Geneve, within bounds): *out is the
  * innermost packet. A fragment, the first as well, is PACKET_OTHER with the IP payload, to be put
  * together with the others. */
 enum decode_result wire_decode_deep(int link_type, const uint8_t *frame, size_t caplen,

@@ -214,6 +214,8 @@ enum decode_result wire_ip(struct cursor *c, uint8_t family, int tunnels, struct
 		return DECODE_OK;
 	bool truncated = p->truncated;
 	upper_layer(c, p);
+	if (tunnels < 0 && c->fault == DECODE_OK)
+		wire_neighbour(c, p);
 	payload(c, p);
 	p->truncated = truncated;
 	return c->fault;

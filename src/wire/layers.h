@@ -39,8 +39,8 @@ struct ip_header {
 /* Tunnels within tunnels that are followed. */
 #define TUNNELS_MAX 4
 
-/* Takes link headers off until the IP header. Fills ifindex, dir and loopback of *p where the link
- * type tells; *family is the version that the link layer announced, ADDR_NONE if it doesn't say. */
+/* Takes link headers off until the IP header. DECODE_NOT_IP with *p PACKET_NEIGHBOUR: ARP follows.
+ * Fills ifindex, dir and loopback of *p where the link type tells; *family is the version that the link layer announced, ADDR_NONE if it doesn't say. */
 enum decode_result wire_link(int link_type, struct cursor *c, struct packet *p, uint8_t *family);
 
 /* For link types that tell loopback only together with the addresses. */
@@ -71,6 +71,9 @@ void wire_ipv6_header(struct cursor *c, struct ip_header *h);
  * fragment. On a fault it names the header that could not be read. */
 void wire_ipv6_extensions(struct cursor *c, struct ip_header *h);
 
+/* What wire_link() has made PACKET_NEIGHBOUR, from behind the Ethernet type on. */
+enum decode_result wire_arp(struct cursor *c, struct packet *p);
+
 void wire_tcp(struct cursor *c, struct tcp_segment *t);
 
 /* The 20 fixed bytes; returns the length that the options claim. A data offset below 5 is a fault.
@@ -79,5 +82,8 @@ size_t wire_tcp_fixed(struct cursor *c, struct tcp_segment *t);
 void wire_tcp_options(struct cursor options, struct tcp_segment *t);
 
 void wire_icmp(struct cursor *c, uint8_t family, struct icmp_message *m);
+
+/* From behind the eight bytes that wire_icmp() reads: makes *p PACKET_NEIGHBOUR where it is one. */
+void wire_neighbour(struct cursor *c, struct packet *p);
 
 #endif

@@ -31,6 +31,7 @@ enum link_type {
 enum ethertype {
 	ETHERTYPE_LLC_SLL = 0x0004, /* Linux ETH_P_802_2, in SLL and SLL2 */
 	ETHERTYPE_IPV4 = 0x0800,
+	ETHERTYPE_ARP = 0x0806,
 	ETHERTYPE_VLAN = 0x8100,
 	ETHERTYPE_IPV6 = 0x86dd,
 	ETHERTYPE_MPLS = 0x8847,
@@ -150,6 +151,7 @@ enum decode_result wire_by_ethertype(struct cursor *c, uint16_t type, struct pac
 		case ETHERTYPE_MPLS_MULTICAST: return mpls(c, p);
 		case ETHERTYPE_PPPOE_SESSION: return pppoe(c, p, family);
 		case ETHERTYPE_MACSEC: return DECODE_UNSUPPORTED;
+		case ETHERTYPE_ARP: p->kind = PACKET_NEIGHBOUR; return DECODE_NOT_IP;
 		}
 		if (type > LLC_LENGTH_MAX)
 			return DECODE_NOT_IP;

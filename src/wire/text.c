@@ -113,6 +113,16 @@ static void icmp(struct line *l, const struct packet *p)
 		add(l, " mtu %u", m->mtu);
 }
 
+/* "ARP 10.0.0.2 > 10.0.0.1 who has 10.0.0.1" */
+static void neighbour(struct line *l, const struct packet *p)
+{
+	char from[ADDR_TEXT_MAX], to[ADDR_TEXT_MAX], about[ADDR_TEXT_MAX];
+
+	add(l, "%s %s > %s", p->src.family == ADDR_V4 ? "ARP" : "ND", addr_text(&p->src, from),
+	    addr_text(&p->dst, to));
+	add(l, p->neighbour.answers ? " %s is here" : " who has %s", addr_text(&p->neighbour.about, about));
+}
+
 static void other(struct line *l, const struct packet *p)
 {
 	char from[ADDR_TEXT_MAX], to[ADDR_TEXT_MAX];
@@ -131,6 +141,7 @@ const char *wire_text(const struct packet *p, char *out, size_t size)
 	switch (p->kind) {
 	case PACKET_TCP: tcp(&l, p); break;
 	case PACKET_ICMP: icmp(&l, p); break;
+	case PACKET_NEIGHBOUR: neighbour(&l, p); return out; /* a TTL says nothing of it */
 	case PACKET_OTHER: other(&l, p); break;
 	}
 	if (p->frag_offset || p->more_fragments)

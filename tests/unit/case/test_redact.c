@@ -154,12 +154,38 @@ static void test_frames_that_are_cut(void **unused)
 	}
 }
 
+/* Whole, cut anywhere, and with a length that leads beyond its end. */
+static void test_arp(void **unused)
+{
+	static const uint8_t frame[] = {
+		0x08, 0x06, 0, 0, 0, 0, 0, 2, 0, 1, 4, 6, 2, 0, 0, 0, 0, 2, 0, 0, /* SLL2 */
+		0, 1, 0x08, 0, 6, 4, 0, 1,
+		2, 0, 0, 0, 0, 2, 10, 0, 0, 2,
+		2, 0, 0, 0, 0, 1, 10, 0, 0, 1};
+	static const uint8_t masked[] = {0, 0, 0, 0, 0, 0, 10, 0, 0, 2, 0, 0, 0, 0, 0, 0, 10, 0, 0, 1};
+	uint8_t whole[sizeof(frame)];
+
+	(void)unused;
+	memcpy(whole, frame, sizeof(frame));
+	redact_frame(276, whole, sizeof(whole), sizeof(whole));
+	assert_memory_equal(whole + 28, masked, sizeof(masked));
+	for (size_t n = 0; n <= sizeof(frame); n++) {
+		uint8_t *cut = malloc(n ? n : 1);
+		memcpy(cut, frame, n);
+		if (n > 24)
+			cut[24] = 7;
+		redact_frame(276, cut, n, sizeof(frame));
+		free(cut);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_names_go_and_stay_equal),
 		cmocka_unit_test(test_payload),
 		cmocka_unit_test(test_frames_that_are_cut),
+		cmocka_unit_test(test_arp),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

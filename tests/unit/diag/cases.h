@@ -221,6 +221,49 @@ static inline void gateway_silent(struct scene *s)
 	neighbour_is(s, NUD_FAILED);
 }
 
+/* The tap would have seen what this host asks its gateway, and saw nothing. */
+static inline void gateway_unasked(struct scene *s)
+{
+	gateway_silent(s);
+	neighbour_is(s, NUD_FAILED)->watched = true;
+}
+
+static inline void neighbour_says(struct scene *s, bool answers)
+{
+	struct packet *p = answers ? packet(s, PACKET_IN, s->gateway, s->source, 255, PACKET_NEIGHBOUR)
+				   : packet(s, PACKET_OUT, s->source, s->gateway, 255, PACKET_NEIGHBOUR);
+
+	p->neighbour = (struct neighbour_message){.answers = answers, .about = s->gateway};
+}
+
+static inline void gateway_asked(struct scene *s)
+{
+	usual_host(s);
+	neighbour_says(s, false);
+	neighbour_fails(s);
+	neighbour_is(s, NUD_FAILED)->watched = true;
+}
+
+/* It was asked for so short a time that nothing follows from not having seen it. */
+static inline void gateway_asked_before(struct scene *s)
+{
+	usual_host(s);
+	flow(s, 25);
+	flow(s, 443);
+	at(s, 800);
+	neighbour_is(s, NUD_FAILED)->watched = true;
+	at(s, 1000);
+}
+
+static inline void gateway_unheard(struct scene *s)
+{
+	usual_host(s);
+	neighbour_says(s, false);
+	neighbour_says(s, true);
+	neighbour_fails(s);
+	neighbour_is(s, NUD_FAILED)->watched = true;
+}
+
 static inline void gateway_not_yet(struct scene *s)
 {
 	usual_host(s);
@@ -1178,6 +1221,15 @@ static const struct rule_case rule_cases[] = {
 	ROW("host-redirect-silent", redirect_silent, 0, BLOCKED, SILENT_DROP, HOST, UNKNOWN),
 	ROW("host-neighbour-silent", gateway_silent, 0, UNREACHABLE, LOCAL_ERROR, GATEWAY, NEIGHBOUR),
 	ROW("host-neighbour-silent", gateway_silent, 1, UNREACHABLE, LOCAL_ERROR, GATEWAY, NEIGHBOUR),
+	ROW("host-neighbour-silent", gateway_asked, 0, UNREACHABLE, LOCAL_ERROR, GATEWAY, NEIGHBOUR),
+	ROW("host-neighbour-silent", gateway_asked, 1, UNREACHABLE, LOCAL_ERROR, GATEWAY, NEIGHBOUR),
+	ROW("host-neighbour-silent", gateway_asked_before, 0, UNREACHABLE, LOCAL_ERROR, GATEWAY, NEIGHBOUR),
+	ROW("host-neighbour-unasked", gateway_unasked, 0, BLOCKED, LOCAL_ERROR, HOST, NEIGHBOUR),
+	ROW("host-neighbour-unasked", gateway_unasked, 1, BLOCKED, LOCAL_ERROR, HOST, NEIGHBOUR),
+	{"host-neighbour-unheard", gateway_unheard, 0, STATE_BLOCKED, MECH_LOCAL_ERROR, PLACE_HOST,
+	 CULPRIT_NEIGHBOUR, DIR_INBOUND, 0},
+	{"host-neighbour-unheard", gateway_unheard, 1, STATE_BLOCKED, MECH_LOCAL_ERROR, PLACE_HOST,
+	 CULPRIT_NEIGHBOUR, DIR_INBOUND, 0},
 	ROW("host-neighbour-silent", gateway_not_yet, 0, UNREACHABLE, LOCAL_ERROR, GATEWAY, NEIGHBOUR),
 	ROW("host-destination-silent", destination_silent, 0, UNREACHABLE, LOCAL_ERROR, DESTINATION,
 	    NEIGHBOUR),

@@ -297,6 +297,24 @@ static const struct sample samples[] = {
 	 "45c00044 00010000 fd010000 c6336401 0a000002 03010000 00000000 "
 	 "60000000 0000 3b 40 " ADDR6_2 ADDR6_1},
 
+	/* --- who has an address, and who is it --- */
+	{LINK_ETHERNET, "ARP 10.0.0.2 > 10.0.0.1 who has 10.0.0.1",
+	 MACS "0806 0001 0800 06 04 0001 020000000002 0a000002 000000000000 0a000001"},
+	{LINK_ETHERNET, "ARP 10.0.0.1 > 10.0.0.2 10.0.0.1 is here",
+	 MACS "0806 0001 0800 06 04 0002 020000000001 0a000001 020000000002 0a000002"},
+	/* VLAN 125, and a link whose addresses are 8 bytes long */
+	{LINK_ETHERNET, "ARP 10.0.0.2 > 10.0.0.1 who has 10.0.0.1",
+	 MACS "8100 007d 0806 0018 0800 08 04 0001 0200000000000002 0a000002 0000000000000000 0a000001"},
+	{LINK_RAW, "ND 2001:db8::2 > 2001:db8::1 who has 2001:db8::1",
+	 "60000000 0020 3a ff " ADDR6_2 ADDR6_1 "87000000 00000000 " ADDR6_1 "0101020000000002"},
+	{LINK_RAW, "ND 2001:db8::1 > 2001:db8::2 2001:db8::1 is here",
+	 "60000000 0018 3a ff " ADDR6_1 ADDR6_2 "88000000 60000000 " ADDR6_1},
+	/* forwarded, so nobody's neighbour; another code */
+	{LINK_RAW, "ICMPv6 2001:db8::1 > 2001:db8::2 other (type 136 code 0) ttl 254",
+	 "60000000 0018 3a fe " ADDR6_1 ADDR6_2 "88000000 60000000 " ADDR6_1},
+	{LINK_RAW, "ICMPv6 2001:db8::1 > 2001:db8::2 other (type 136 code 1) ttl 255",
+	 "60000000 0018 3a ff " ADDR6_1 ADDR6_2 "88010000 60000000 " ADDR6_1},
+
 	/* --- ICMPv6 --- */
 	{LINK_RAW,
 	 "ICMPv6 2001:db8::1 > 2001:db8::2 time-exceeded (type 3 code 0) ttl 62, "
@@ -365,9 +383,9 @@ static const struct sample samples[] = {
 	{LINK_RAW, "ICMPv6 2001:db8::1 > 2001:db8::2 other (type 128 code 0) ttl 62",
 	 "60000000 0038 3a 3e " ADDR6_1 ADDR6_2 "80000000 00010001 "
 	 "60012345 0578 06 3c " ADDR6_2 ADDR6_1 "9c400019 00000001"},
-	/* neighbour solicitation */
-	{LINK_RAW, "ICMPv6 2001:db8::1 > 2001:db8::2 other (type 135 code 0) ttl 255",
-	 "60000000 0018 3a ff " ADDR6_1 ADDR6_2 "87000000 00000000 " ADDR6_2},
+	/* router solicitation */
+	{LINK_RAW, "ICMPv6 2001:db8::1 > 2001:db8::2 other (type 133 code 0) ttl 255",
+	 "60000000 0008 3a ff " ADDR6_1 ADDR6_2 "85000000 00000000"},
 };
 
 static void decodes_to_its_line(void **state)
@@ -450,6 +468,7 @@ static void assert_less(const struct packet *less, const struct packet *all)
 		assert_int_equal(less->icmp.mtu, all->icmp.mtu);
 		assert_quote_less(&less->icmp.quote, &all->icmp.quote);
 		break;
+	case PACKET_NEIGHBOUR:
 	case PACKET_OTHER: break;
 	}
 }
@@ -533,7 +552,12 @@ static const struct {
 	int link_type;
 	const char *hex;
 } refused[] = {
-	{DECODE_NOT_IP, "ARP", LINK_ETHERNET, MACS "0806 0001 0800 06 04 0001"},
+	{DECODE_NOT_IP, "ARP of another protocol", LINK_ETHERNET, MACS "0806 0001 86dd 06 10 0001"},
+	{DECODE_NOT_IP, "reverse ARP", LINK_ETHERNET,
+	 MACS "0806 0001 0800 06 04 0003 020000000002 0a000002 000000000000 0a000001"},
+	{DECODE_MALFORMED, "ARP that ends too soon", LINK_ETHERNET, MACS "0806 0001 0800 06 04 0001"},
+	{DECODE_MALFORMED, "ND that ends too soon", LINK_RAW,
+	 "60000000 0010 3a ff " ADDR6_1 ADDR6_2 "88000000 60000000 2001 0db8 00000000"},
 	{DECODE_NOT_IP, "LLDP", LINK_ETHERNET, MACS "88cc 0207"},
 	{DECODE_NOT_IP, "802.3 with spanning tree", LINK_ETHERNET, MACS "0026 424203 0000000000"},
 	{DECODE_NOT_IP, "SNAP of another organisation", LINK_ETHERNET,
@@ -547,7 +571,7 @@ static const struct {
 	{DECODE_NOT_IP, "PPPoE session stage, code of discovery", LINK_PPP_ETHER,
 	 "11 a7 0001 0000"},
 	{DECODE_NOT_IP, "PPP LCP", LINK_PPP, "ff03 c021 01010004"},
-	{DECODE_NOT_IP, "SLL ARP", LINK_SLL, "0000 0001 0006 020000000001 0000 0806 0001"},
+	{DECODE_MALFORMED, "SLL ARP that ends too soon", LINK_SLL, "0000 0001 0006 020000000001 0000 0806 0001"},
 	{DECODE_NOT_IP, "SLL netlink", LINK_SLL, "0004 0338 0000 0000000000000000 0800 " SYN4},
 	{DECODE_NOT_IP, "SLL CAN", LINK_SLL, "0000 0118 0000 0000000000000000 000c " SYN4},
 	{DECODE_NOT_IP, "AF_UNSPEC", LINK_NULL, "00000000 " SYN4},
