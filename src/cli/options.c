@@ -555,7 +555,8 @@ static int check_together(const struct option_table *t, const struct options *o,
 			       o->auth_user ? "--auth" : "--mail-from");
 	if (o->rcpt_to && !o->mail_from)
 		return err_set(e, ERR_USAGE, "--rcpt-to needs --mail-from");
-	if (o->json + o->quiet + o->ticket + o->nagios > 1)
+	/* JSON is as quiet as it gets */
+	if ((o->json || o->quiet) + o->ticket + o->nagios > 1)
 		return err_set(e, ERR_USAGE, "--json, --ticket, --nagios and -q exclude each other");
 	if (o->n_targets == 0)
 		return err_set(e, ERR_USAGE, "no target; try: %s mx.example.com", t->program);

@@ -49,6 +49,7 @@ static const struct {
 	[F_SYNACK_FASTER] = {"syn-ack-faster", "the SYN-ACK came much sooner than the control's ever did"},
 	[F_SYNACK_NEAR_SIDE] = {"syn-ack-near-side", "the SYN-ACK came from the near half of the control's way"},
 	[F_RST] = {"rst", "a RST came from the target's address"},
+	[F_RST_VOID] = {"rst-void", "the RST acknowledges nothing, which no stack heeds in answer to a SYN"},
 	[F_RST_THEN_SYNACK] = {"rst-then-syn-ack", "a SYN-ACK followed the RST"},
 	[F_RST_LIKE_CONTROL] = {"rst-like-control", "the RST came from as far as the control's answer"},
 	[F_RST_NEARER] = {"rst-nearer", "the RST came from nearer than the control's answer"},
@@ -358,6 +359,7 @@ static void inbound_facts(const struct tracker *t, int64_t now, struct port_fact
 	note_if_looked(p, F_SYNACK_ELSEWHERE, synack && f->synack.ifindex != f->syn_ifindex,
 		       f->synack.event, whole);
 	note_if_looked(p, F_RST, rst, f->rst.event, whole);
+	note_if_looked(p, F_RST_VOID, rst && !f->rst.has_ack, f->rst.event, whole);
 	note_if_looked(p, F_RST_THEN_SYNACK, rst && f->rst_before_synack, f->synack.event, whole);
 }
 

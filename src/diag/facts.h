@@ -58,6 +58,7 @@ enum fact {
 	F_SYNACK_FASTER,    /* ... sooner than any of those, by more than this host's own part */
 	F_SYNACK_NEAR_SIDE, /* ... and from the near half of the way */
 	F_RST,
+	F_RST_VOID,         /* ... without the ACK flag: no stack heeds that in answer to a SYN */
 	F_RST_THEN_SYNACK,
 	F_RST_LIKE_CONTROL, /* from as many hops away as the answer on a control port */
 	F_RST_NEARER,       /* from fewer hops away */

@@ -146,7 +146,7 @@ static const struct rule rows[] = {
 	},
 	{
 		.id = "path-refused-local", .layer = LAYER_PATH,
-		.need = B(F_REFUSED) | B(F_TARGET_LOCAL),
+		.need = B(F_REFUSED) | B(F_TARGET_LOCAL), .absent = B(F_ICMP_ON_LO),
 		.state = STATE_REFUSED, .mechanism = MECH_TCP_RESET, .place = PLACE_DESTINATION,
 		.culprit = CULPRIT_SERVER, .confidence = 0.9,
 		.summary = "{target} is this machine, and nothing listens on port {port}.",
@@ -265,7 +265,8 @@ static const struct rule rows[] = {
 	{
 		.id = "path-all-silent", .layer = LAYER_PATH,
 		.need = B(F_SYN_LEFT) | B(F_SILENT) | B(F_ALL_SILENT),
-		.absent = B(F_ANSWER_DROPPED) | B(F_SYNACK) | B(F_RST) | B(F_ICMP) | B(F_CONNECTED) | B(F_CONTROL_ANSWERS),
+		.absent = B(F_ANSWER_DROPPED) | B(F_SYNACK) | B(F_RST) | B(F_ICMP) | B(F_CONNECTED) | B(F_CONTROL_ANSWERS) |
+			  B(F_TARGET_LOCAL),
 		.state = STATE_UNREACHABLE, .mechanism = MECH_SILENT_DROP, .place = PLACE_UNKNOWN,
 		.culprit = CULPRIT_UNKNOWN, .confidence = NOWHERE,
 		.summary = "{target} does not answer on any port tried: it is down, or something on the way drops everything to it. Nothing shows a block of SMTP.{reach}",

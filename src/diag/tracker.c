@@ -295,6 +295,7 @@ static void note_answer(struct answer *a, const struct flow *f, const struct pac
 		.option_order = p->tcp.option_order,
 		.on_lo = p->loopback,
 		.ifindex = p->ifindex,
+		.has_ack = p->tcp.flags & TCP_ACK,
 		.acks_our_syn = acks_our_syn,
 		.event = index,
 	};

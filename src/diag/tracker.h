@@ -40,6 +40,7 @@ struct answer {
 	uint64_t option_order; /* see struct tcp_segment */
 	bool on_lo;        /* first one was captured on loopback */
 	int ifindex;
+	bool has_ack;      /* the flag: without it the acknowledgement number says nothing (RFC 9293) */
 	bool acks_our_syn; /* its acknowledgement number fits the SYN that was seen */
 	size_t event;      /* index in the log */
 };

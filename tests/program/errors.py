@@ -193,7 +193,7 @@ class Errors(unittest.TestCase):
 
     def test_unresolvable_name(self):
         """The others are judged, in order, and the run ends with status 2."""
-        done = self.call("--json", "-p", "25", "nosuch.example.net", TARGET4)
+        done = self.call("--json", "-q", "-p", "25", "nosuch.example.net", TARGET4) # JSON is as quiet as it gets
         self.assertEqual(done.returncode, 2)
         self.assert_one_line(done.stderr)
         self.assertIn("nosuch.example.net", done.stderr)

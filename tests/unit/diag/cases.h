@@ -717,6 +717,49 @@ static inline void refused_local(struct scene *s)
 	at(s, 300);
 }
 
+static inline void self_drops(struct scene *s)
+{
+	s->plan.target = s->source;
+	local_host(s);
+	unsigned f = flow(s, 25);
+	stopped_by(s, f, TCP_SYN, false, nft_rule("input", FW_DROP, "tcp dport 25 drop"));
+	on_lo(syn(s, f));
+	at(s, 600);
+}
+
+static inline void self_is_silent(struct scene *s)
+{
+	s->plan.target = s->source;
+	local_host(s);
+	for (unsigned i = 0; i < 12; i++) {
+		on_lo(syn(s, flow(s, 25)));
+		pass(s, 500);
+	}
+	at(s, 6000);
+}
+
+static inline void self_rejects(struct scene *s)
+{
+	s->plan.target = s->source;
+	local_host(s);
+	unsigned f = flow(s, 25);
+	on_lo(syn(s, f));
+	on_lo(icmp(s, f, s->source, unreachable(s), no_port(s), 64));
+	failed(s, f, ECONNREFUSED);
+	at(s, 300);
+}
+
+/* No stack sends or heeds a RST without the ACK flag for a SYN: that this host does not take it is no
+ * filter of its own. */
+static inline void reset_without_ack(struct scene *s)
+{
+	usual_host(s);
+	unsigned f = start(s, 25);
+	answered(s, 443, FARTTL);
+	rst(s, f, FARTTL + 4)->tcp.flags = TCP_RST;
+	at(s, 1500);
+}
+
 static inline void reset_alone(struct scene *s)
 {
 	usual_host(s);
@@ -1301,6 +1344,12 @@ static const struct rule_case rule_cases[] = {
 	ROW("path-reset-nearer", reset_nearer, 0, BLOCKED, TCP_RESET, UNKNOWN, MIDDLEBOX),
 	ROW("path-refused", refused_like_control, 0, REFUSED, TCP_RESET, DESTINATION, SERVER),
 	ROW("path-refused", refused_like_control, 1, REFUSED, TCP_RESET, DESTINATION, SERVER),
+	ROW("host-local-drop", self_drops, 0, BLOCKED, SILENT_DROP, HOST, NFT_RULE),
+	ROW("host-local-drop", self_drops, 1, BLOCKED, SILENT_DROP, HOST, NFT_RULE),
+	ROW("host-local-silent", self_is_silent, 0, BLOCKED, SILENT_DROP, HOST, UNKNOWN),
+	ROW("host-local-reject", self_rejects, 0, BLOCKED, ICMP_UNREACHABLE, HOST, UNKNOWN),
+	ROW("host-local-reject", self_rejects, 1, BLOCKED, ICMP_UNREACHABLE, HOST, UNKNOWN),
+	ROW("path-reset-nearer", reset_without_ack, 0, BLOCKED, TCP_RESET, UNKNOWN, MIDDLEBOX),
 	ROW("path-refused-local", refused_local, 0, REFUSED, TCP_RESET, DESTINATION, SERVER),
 	ROW("path-reset-unplaced", reset_alone, 0, INCONCLUSIVE, TCP_RESET, UNKNOWN, UNKNOWN),
 	ROW("path-reset-unplaced", reset_farther, 0, INCONCLUSIVE, TCP_RESET, UNKNOWN, UNKNOWN),
