@@ -123,14 +123,20 @@ const char *complaint_passes(const struct complaint *c)
 	case MECH_SESSION_CLOSE:
 	case MECH_SESSION_STALL:
 		if (!c->session.known || c->session.stage == STAGE_GREETING ||
-		    (c->session.tls_first && c->session.stage == STAGE_TLS))
+		    ((c->session.tls_first || c->mixed) && c->session.stage == STAGE_TLS))
 			return "The connection itself is accepted: that it can be made shows nothing.";
 		if (c->session.stage == STAGE_STARTTLS || c->session.stage == STAGE_TLS)
-			return "The port is open and greets, and SMTP without TLS passes: that it greets shows nothing.";
-		return "The port is open, and what is said before passes: that it greets shows nothing.";
+			return c->several ? "The ports are open and greet, and SMTP without TLS passes: that they greet "
+					    "shows nothing."
+					  : "The port is open and greets, and SMTP without TLS passes: that it greets "
+					    "shows nothing.";
+		return c->several ? "The ports are open, and what is said before passes: that they greet shows nothing."
+				  : "The port is open, and what is said before passes: that it greets shows nothing.";
 	case MECH_SMTP_MANGLED:
 	case MECH_STARTTLS_STRIPPED:
-	case MECH_TLS_INTERCEPTED: return "The port is open: that it answers shows nothing.";
+	case MECH_TLS_INTERCEPTED:
+		return c->several ? "The ports are open: that they answer shows nothing."
+				  : "The port is open: that it answers shows nothing.";
 	default: return "";
 	}
 }

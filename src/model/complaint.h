@@ -18,6 +18,7 @@ struct complaint {
 	struct addr target;
 	const char *ports;     /* "TCP port 25", "TCP ports 25, 465" */
 	bool several;
+	bool mixed;            /* TLS comes first on some of these ports, and not on the others */
 };
 
 /* No connection comes about at all: "blocked" and "please open it" are the words for that, and what

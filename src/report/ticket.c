@@ -140,6 +140,7 @@ static struct complaint complaint_of(const struct writer *w)
 		const struct session_point *s = &p->findings[w->f - first->findings].session;
 		c.session.known &= s->known && s->stage == c.session.stage;
 		c.session.by_size &= s->by_size;
+		c.mixed |= s->tls_first != c.session.tls_first;
 		if (p->passed_first < c.passed_first)
 			c.passed_first = p->passed_first;
 	}
@@ -596,7 +597,9 @@ static void seen(struct writer *w)
 			else
 				more++;
 		}
-		if (e)
+		if (e && e->port && w->g->n_ports > 1)
+			seen_one(w, &begun, e->t_ms, arena_printf(w->a, "port %u: %s", e->port, e->text));
+		else if (e)
 			seen_one(w, &begun, e->t_ms, e->text);
 	}
 	if (more)

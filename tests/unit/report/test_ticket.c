@@ -114,6 +114,35 @@ static void a_full_disk_is_told(void **state)
 	fclose(full);
 }
 
+/* What passes on one port is not said of another, on which TLS comes first. */
+static void ports_with_and_without_tls_first(void **state)
+{
+	struct finding plain = stalled_finding[0], first;
+	struct report_port two[2] = {stalled.ports[0], stalled.ports[0]};
+	struct report r = stalled;
+
+	(void)state;
+	plain.session = (struct session_point){.known = true, .stage = STAGE_TLS};
+	first = plain;
+	first.session.tls_first = true;
+	two[0].port = 587;
+	two[0].findings = &plain;
+	two[1].port = 465;
+	two[1].findings = &plain;
+	r.ports = two;
+	r.n_ports = 2;
+	char *text = golden_render(&r, render, NULL);
+	assert_non_null(strstr(text, "ports 587, 465"));
+	assert_non_null(strstr(text, "The ports are open and greet"));
+	free(text);
+	two[1].findings = &first;
+	text = golden_render(&r, render, NULL);
+	assert_non_null(strstr(text, "ports 587, 465"));
+	assert_null(strstr(text, "The ports are open and greet"));
+	assert_non_null(strstr(text, "The connection itself is accepted"));
+	free(text);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -121,6 +150,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(lines_fit_a_mail),
 		cmocka_unit_test(a_desk_for_each_finding_elsewhere),
 		cmocka_unit_test(an_open_port_is_not_called_blocked),
+		cmocka_unit_test(ports_with_and_without_tls_first),
 		cmocka_unit_test(a_full_disk_is_told),
 	};
 
