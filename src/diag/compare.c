@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "diag/compare.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -519,15 +520,11 @@ static void compare_ports(struct comparison *c)
 
 static const char *port_words(struct arena *a, const unsigned *ports, unsigned n)
 {
-	const char *out = n == 1 ? "port" : "ports";
+	const char **words = arena_alloc(a, (n + 1) * sizeof(*words));
 
 	for (unsigned i = 0; i < n; i++)
-		out = arena_printf(a, "%s%s%u", out,
-				   i == 0       ? " "
-				   : i + 1 == n ? " and "
-						: ", ",
-				   ports[i]);
-	return out;
+		words[i] = arena_printf(a, "%u", ports[i]);
+	return arena_printf(a, "%s %s", n == 1 ? "port" : "ports", compare_listed(a, words, n, UINT_MAX));
 }
 
 /* "blocked through eth0, open through wg0": by state, in the order of the views. */

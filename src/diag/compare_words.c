@@ -24,11 +24,10 @@ static const char *address(struct arena *a, const struct addr *addr)
 	return arena_strdup(a, addr_text(addr, text));
 }
 
-/* "a", "a and b", "a, b and c", "a, b and 7 more". */
-static const char *listed(struct arena *a, const char *const *words, unsigned n)
+const char *compare_listed(struct arena *a, const char *const *words, unsigned n, unsigned most)
 {
 	const char *out = "";
-	unsigned shown = n > LISTED_MAX ? LISTED_MAX - 1 : n;
+	unsigned shown = n > most ? most - 1 : n;
 
 	for (unsigned i = 0; i < shown; i++)
 		out = arena_printf(a, "%s%s%s", out,
@@ -63,7 +62,7 @@ const char *compare_from(struct arena *a, const struct comparison *c, struct vie
 			    !c->ways       ? "from"
 			    : by_family(c) ? "over"
 					   : "through",
-			    listed(a, labels, these.n));
+			    compare_listed(a, labels, these.n, LISTED_MAX));
 }
 
 static const char *capital(struct arena *a, const char *s)
@@ -215,7 +214,7 @@ static const char *w_who(const struct compare_words *w)
 		if (!told)
 			words[n++] = who;
 	}
-	return listed(w->arena, words, n);
+	return compare_listed(w->arena, words, n, LISTED_MAX);
 }
 
 /* Whose traffic is stopped: as seen from outside, where that is known. */
@@ -236,7 +235,7 @@ static const char *w_addresses(const struct compare_words *w)
 		if (!told)
 			words[n++] = text;
 	}
-	return listed(w->arena, words, n);
+	return compare_listed(w->arena, words, n, LISTED_MAX);
 }
 
 static const char *w_gateway(const struct compare_words *w)
@@ -266,7 +265,7 @@ static const char *w_cleared(const struct compare_words *w)
 
 	for (unsigned i = 0; i < c->n_cleared; i++)
 		words[i] = address(w->arena, &c->cleared[i]);
-	return listed(w->arena, words, c->n_cleared);
+	return compare_listed(w->arena, words, c->n_cleared, LISTED_MAX);
 }
 
 /* Hop numbers mean something on one way only. */

@@ -24,6 +24,9 @@ struct compare_words {
 /* "Port {port} is ..." with its words filled in. */
 const char *compare_fill(const struct compare_words *w, const char *template);
 
+/* "a", "a and b", "a, b and c"; of more than `most`: "a, b and 7 more". */
+const char *compare_listed(struct arena *a, const char *const *words, unsigned n, unsigned most);
+
 /* "through eth0", "from a and b", "over IPv4". */
 const char *compare_from(struct arena *a, const struct comparison *c, struct view_list these);
 
