@@ -202,9 +202,23 @@ static bool bitwise(struct nft_packet *p, const struct nlattr **t, struct operan
 	}
 }
 
+static enum nft_tri set_result(struct nft_packet *p, const struct nlattr *dreg, const struct operand *a, size_t len,
+			       const char *why)
+{
+	size_t to;
+
+	if (!nft_reg_clear(p, dreg, len, &to))
+		return nft_maybe(p, NOT_UNDERSTOOD);
+	memcpy(p->regs.value + to, a->value, len);
+	memcpy(p->regs.known + to, a->known, len);
+	for (size_t i = 0; i < len; i++)
+		p->regs.why[to + i] = why;
+	return NFT_YES;
+}
+
 enum nft_tri nft_eval_bitwise(struct nft_packet *p, const struct nlattr **t)
 {
-	size_t len = nft_u32(t[NFTA_BITWISE_LEN], 0), from, to;
+	size_t len = nft_u32(t[NFTA_BITWISE_LEN], 0), from;
 	struct operand a;
 
 	if (len == 0 || !nft_reg_at(t[NFTA_BITWISE_SREG], len, &from))
@@ -215,13 +229,7 @@ enum nft_tri nft_eval_bitwise(struct nft_packet *p, const struct nlattr **t)
 	memcpy(a.known, p->regs.known + from, (len + 3) / 4 * 4);
 	if (!bitwise(p, t, &a, len))
 		return nft_reg_forget(p, t[NFTA_BITWISE_DREG], len, NOT_UNDERSTOOD);
-	if (!nft_reg_clear(p, t[NFTA_BITWISE_DREG], len, &to))
-		return nft_maybe(p, NOT_UNDERSTOOD);
-	memcpy(p->regs.value + to, a.value, len);
-	memcpy(p->regs.known + to, a.known, len);
-	for (size_t i = 0; i < len; i++)
-		p->regs.why[to + i] = why;
-	return NFT_YES;
+	return set_result(p, t[NFTA_BITWISE_DREG], &a, len, why);
 }
 
 static void reverse(uint8_t *b, size_t n)
@@ -236,7 +244,7 @@ static void reverse(uint8_t *b, size_t n)
 enum nft_tri nft_eval_byteorder(struct nft_packet *p, const struct nlattr **t)
 {
 	size_t len = nft_u32(t[NFTA_BYTEORDER_LEN], 0);
-	size_t size = nft_u32(t[NFTA_BYTEORDER_SIZE], 0), from, to;
+	size_t size = nft_u32(t[NFTA_BYTEORDER_SIZE], 0), from;
 	struct operand a;
 
 	if (len == 0 || (size != 2 && size != 4 && size != 8) || len % size ||
@@ -249,13 +257,7 @@ enum nft_tri nft_eval_byteorder(struct nft_packet *p, const struct nlattr **t)
 		reverse(a.value + i, size);
 		reverse(a.known + i, size);
 	}
-	if (!nft_reg_clear(p, t[NFTA_BYTEORDER_DREG], len, &to))
-		return nft_maybe(p, NOT_UNDERSTOOD);
-	memcpy(p->regs.value + to, a.value, len);
-	memcpy(p->regs.known + to, a.known, len);
-	for (size_t i = 0; i < len; i++)
-		p->regs.why[to + i] = why;
-	return NFT_YES;
+	return set_result(p, t[NFTA_BYTEORDER_DREG], &a, len, why);
 }
 
 /* ---- sets */

@@ -140,6 +140,15 @@ static enum nft_tri match_state(struct nft_packet *p, const void *info)
 	return x.statemask & state ? NFT_YES : NFT_NO;
 }
 
+static enum nft_tri match_conntrack_state(struct nft_packet *p, unsigned flags, unsigned states, unsigned inverted)
+{
+	if (flags & ~(XT_CONNTRACK_STATE | XT_CONNTRACK_STATE_ALIAS))
+		return nft_maybe(p, "conntrack's view of the connection");
+	if (!(flags & XT_CONNTRACK_STATE))
+		return NFT_YES;
+	return invert(state_in(p, states, XT_CONNTRACK_STATE_UNTRACKED), inverted & XT_CONNTRACK_STATE);
+}
+
 static enum nft_tri match_conntrack(struct nft_packet *p, const void *info)
 {
 	struct xt_conntrack_mtinfo3 x;
@@ -147,12 +156,7 @@ static enum nft_tri match_conntrack(struct nft_packet *p, const void *info)
 	/* revision 2 is its beginning */
 	memset(&x, 0, sizeof(x));
 	memcpy(&x, info, sizeof(struct xt_conntrack_mtinfo2));
-	if (x.match_flags & ~(XT_CONNTRACK_STATE | XT_CONNTRACK_STATE_ALIAS))
-		return nft_maybe(p, "conntrack's view of the connection");
-	if (!(x.match_flags & XT_CONNTRACK_STATE))
-		return NFT_YES;
-	return invert(state_in(p, x.state_mask, XT_CONNTRACK_STATE_UNTRACKED),
-		      x.invert_flags & XT_CONNTRACK_STATE);
+	return match_conntrack_state(p, x.match_flags, x.state_mask, x.invert_flags);
 }
 
 /* Revision 1 has narrower masks; `-m state` is made of it. */
@@ -161,12 +165,7 @@ static enum nft_tri match_conntrack1(struct nft_packet *p, const void *info)
 	struct xt_conntrack_mtinfo1 x;
 
 	memcpy(&x, info, sizeof(x));
-	if (x.match_flags & ~(XT_CONNTRACK_STATE | XT_CONNTRACK_STATE_ALIAS))
-		return nft_maybe(p, "conntrack's view of the connection");
-	if (!(x.match_flags & XT_CONNTRACK_STATE))
-		return NFT_YES;
-	return invert(state_in(p, x.state_mask, XT_CONNTRACK_STATE_UNTRACKED),
-		      x.invert_flags & XT_CONNTRACK_STATE);
+	return match_conntrack_state(p, x.match_flags, x.state_mask, x.invert_flags);
 }
 
 static enum nft_tri match_owner(struct nft_packet *p, const void *info)
