@@ -102,7 +102,8 @@ struct capture_stats {
 void capture_get_stats(struct capture *c, struct capture_stats *out);
 
 /* Stops and joins the thread, reads what is left into the queue (capture_take() still works),
- * flushes the -w file. -1 with ERR_RUN when reading the tap failed. May be started again with another filter. Nothing to do when not running: 0. */
+ * flushes the -w file. -1 with ERR_RUN when reading the tap failed. May be started again with another
+ * filter. Nothing to do when not running: 0. */
 int capture_stop(struct capture *c, struct err *e);
 
 void capture_free(struct capture *c); /* stops if needed; NULL is fine */

@@ -205,7 +205,7 @@ static bool step_held(const struct tracker *t, const struct flow *first, const s
 }
 
 static void advise_held(const struct tracker *t, int port, const struct port_facts *p, int64_t now,
-			 struct diag_advice *advice)
+			struct diag_advice *advice)
 {
 	const struct flow *held = tracker_held(t, port);
 	unsigned dest = p->dest_ttl;

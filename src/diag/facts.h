@@ -119,7 +119,8 @@ enum fact {
 	F_UNHEARD,          /* ... what we said last was never acknowledged */
 	F_REPLY_LOST,       /* ... it has sent what never came */
 	F_PATH_CUT,         /* its packets get as far as some hop, where the control's go on */
-	F_CUT_THROUGH,      /* every hop lets copies of our words through: they vanish at the target, or right in front of it */
+	F_CUT_THROUGH,      /* every hop lets copies of our words through: they vanish at the target, or right in
+			     * front of it */
 	F_CUT_PART,         /* ... only some of them: others of the connection pass there */
 	F_SMALL_PASSES,     /* ... and on a further connection that asked for small segments it came */
 	F_LARGE_LOST,       /* ... and what got lost, either way, is larger than anything that came through */

@@ -233,7 +233,8 @@ int host_get_route(struct host *h, const struct route_query *query, struct host_
 		return -1;
 	out->multipath = ignored == 0 && match.multipath;
 	out->prefix_len = ignored == 0 ? match.dst_len : 0;
-	out->assumed_on_link = q->oif && !query->dst.scope && (ignored == ENETUNREACH || ignored == EHOSTUNREACH) && !out->local &&
+	out->assumed_on_link = q->oif && !query->dst.scope &&
+			       (ignored == ENETUNREACH || ignored == EHOSTUNREACH) && !out->local &&
 			       !addr_is_set(&out->gateway);
 	describe(h, q, out);
 	return 0;

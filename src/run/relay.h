@@ -44,8 +44,8 @@ void relay_free(struct relay *q); /* NULL is fine */
 /* What the engine hands its records to, with the relay as its context. */
 conn_done relay_record;
 
-/* Reads to the end of the file, or until it is enough, and sets the engine's room; the second thread lives no longer than the call. -1 with ERR_RUN
- * when there can be none. */
+/* Reads to the end of the file, or until it is enough, and sets the engine's room; the second thread lives
+ * no longer than the call. -1 with ERR_RUN when there can be none. */
 int relay_run(struct relay *q, struct engine *e, struct err *err);
 
 #endif
