@@ -705,7 +705,7 @@ static const char *w_ask_other(const struct words *w)
 	switch (second) {
 	case PLACE_GATEWAY:
 		return arena_printf(w->arena,
-				    "It may as well be your gateway (%d%%), which is nearer to look at: its own "
+				    "It may also be your gateway (%d%%), which is nearer to look at: its own "
 				    "firewall and mail filter must %s.",
 				    percent, let);
 	case PLACE_ISP:

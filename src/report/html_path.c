@@ -111,7 +111,9 @@ static void legend(struct html *h, const struct way_columns *c)
 
 	html(h, "</tbody></table></div>\n<p class=\"legend\">");
 	for (unsigned i = 0; i < N_SIGNS; i++) {
-		if (!sign_used(h->r, c, &all_signs[i]))
+		/* one sign, told once */
+		if (!sign_used(h->r, c, &all_signs[i]) ||
+		    (i == SIGN_THERE && sign_used(h->r, c, &all_signs[SIGN_YES])))
 			continue;
 		html(h, "%s%s %s%s", before, all_signs[i].sign, all_signs[i].words, all_signs[i].technically);
 		before = "; ";

@@ -99,7 +99,7 @@ static struct place_count key_of(const struct finding *f)
 					 f->culprit.kind == CULPRIT_MIDDLEBOX)) {
 		key.address = f->culprit.address;
 		key.ttl = f->culprit.ttl;
-		key.range = key.one_range = f->has_hop && f->hop_from.ttl < f->hop_to.ttl;
+		key.range = key.one_range = f->has_hop && f->hop_from.ttl > 0 && f->hop_from.ttl < f->hop_to.ttl;
 		key.from = f->hop_from;
 		key.to = f->hop_to;
 	}
@@ -492,6 +492,11 @@ static const char *fate(struct arena *a, const struct report *r, const struct re
 		return p->state == STATE_INCONCLUSIVE ? "" : ": place not known";
 	const char *hops = phrase_hops(a, f, false), *who = phrase_culprit_brief(a, &f->culprit);
 	const char *more = f->place == PLACE_HOST || f->culprit.kind == CULPRIT_SERVER ? who : hops;
+	const struct candidate *second = phrase_second(f);
+	if (second)
+		return arena_printf(a, ": %s (%s) or %s (%s)%s%s", phrase_place(a, &r->vantage, f->place),
+				    phrase_percent(a, f->confidence), phrase_place(a, &r->vantage, second->place),
+				    phrase_percent(a, second->confidence), more ? ", " : "", more ? more : "");
 	return arena_printf(a, ": %s%s%s (%s)", phrase_place(a, &r->vantage, f->place),
 			    more ? ", " : "", more ? more : "", phrase_percent(a, f->confidence));
 }

@@ -508,7 +508,7 @@ static void test_second_place(void **state)
 	assert_int_equal(f->candidates[1].place, PLACE_GATEWAY);
 	assert_non_null(strstr(f->summary, " in your provider's network or at your gateway: "));
 	assert_true(advises(f, "Ask your provider whether something there stops TCP port 25"));
-	assert_true(advises(f, "It may as well be your gateway (4"));
+	assert_true(advises(f, "It may also be your gateway (4"));
 	assert_true(advises(f, "`tcpdump -ni any host 198.51.100.25 and tcp port 25`"));
 	assert_non_null(strstr(s->report->summary, "blocked in the provider's network or at the gateway"));
 	scene_free(s);

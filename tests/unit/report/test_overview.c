@@ -312,6 +312,13 @@ static void test_row(void **state)
 	EXPECT(text, "198.51.100.25");
 	EXPECT(text, "25 blocked: your provider, hop 2 to 3 (96%); 587 open\n");
 	free(text);
+	sample(&s, PLACE_ISP, "203.0.113.2", 0.5);
+	s.finding.candidates[0] = (struct candidate){PLACE_ISP, 0.5};
+	s.finding.candidates[1] = (struct candidate){PLACE_GATEWAY, 0.45};
+	s.finding.n_candidates = 2;
+	text = row_of(&s);
+	EXPECT(text, "25 blocked: your provider (50%) or your gateway 10.0.0.1 (45%), hop 2 to 3; 587 open\n");
+	free(text);
 	text = row_of(sample(&s, PLACE_COUNT, NULL, 0));
 	EXPECT(text, "25, 587 open\n");
 	free(text);
