@@ -700,18 +700,22 @@ static const char *w_ask_other(const struct words *w)
 	if (second == PLACE_UNKNOWN || (is_server_side(place) && is_server_side(second)))
 		return "";
 	int percent = (int)(w->facts->placed.weight[second] * 100 + 0.5);
-	const char *let = block ? arena_printf(w->arena, "let TCP port %u from %s out", w->port, w_source(w))
-				: complaint_request(&c);
 	switch (second) {
 	case PLACE_GATEWAY:
+		if (!block)
+			return arena_printf(w->arena,
+					    "It may also be your gateway (%d%%), which is nearer to look at: see whether "
+					    "its own firewall or mail filter does that, and if so, make it %s.",
+					    percent, complaint_request(&c));
 		return arena_printf(w->arena,
-				    "It may also be your gateway (%d%%), which is nearer to look at: its own "
-				    "firewall and mail filter must %s.",
-				    percent, let);
+				    "It may also be your gateway (%d%%), which is nearer to look at: its own firewall must "
+				    "let TCP port %u from %s out.",
+				    percent, w->port, w_source(w));
 	case PLACE_ISP:
-		return arena_printf(w->arena,
-				    "If that is not it, it is your provider, most likely (%d%%): ask there to %s.",
-				    percent, let);
+		return arena_printf(w->arena, "If that is not it, it is your provider, most likely (%d%%): ask there to %s.",
+				    percent,
+				    block ? arena_printf(w->arena, "let TCP port %u from %s out", w->port, w_source(w))
+					  : complaint_request(&c));
 	case PLACE_TRANSIT:
 		return arena_printf(w->arena,
 				    "If your provider does not do it, the network behind does, most likely (%d%%): ask "

@@ -80,7 +80,10 @@ struct end {
 
 static const struct end *end_of(enum mechanism m)
 {
+	/* who forges a RST may let the SYN itself go on */
 	static const struct end ends = {"", "ends here", "end here", "", true},
+				reset = {"", "is reset here", "are reset here", "", true},
+				rejected = {"", "is turned away here", "are turned away here", "", true},
 				answered = {"", "is answered here", "are answered here",
 					    ", in the server's place", true},
 				cut = {"sessions on ", "are cut here", "are cut here", ", while SYNs pass",
@@ -100,10 +103,10 @@ static const struct end *end_of(enum mechanism m)
 	case MECH_SMTP_MANGLED:
 	case MECH_STARTTLS_STRIPPED:
 	case MECH_TLS_INTERCEPTED: return &altered;
+	case MECH_TCP_RESET: return &reset;
+	case MECH_ICMP_UNREACHABLE: return &rejected;
 	case MECH_LOCAL_ERROR:
 	case MECH_SILENT_DROP:
-	case MECH_TCP_RESET:
-	case MECH_ICMP_UNREACHABLE:
 	case MECH_UNKNOWN:
 	case MECH_COUNT: break;
 	}
