@@ -220,6 +220,9 @@ static void feed_syn(struct tracker *t, const struct packet *p, size_t index)
 	/* a container's packet may bear the same port: a redirect of ours keeps our address */
 	if (!same_target && !p->loopback && !addr_equal(&p->src, &f->local))
 		return;
+	/* ours has left as it should: another program calls elsewhere from the same port */
+	if (!same_target && f->has_isn && !f->translated && p->tcp.seq != f->isn)
+		return;
 	if (!same_target) {
 		note_redirect(f, p, index);
 	} else if (p->loopback && !here) {

@@ -180,6 +180,32 @@ static void test_somebody_else_calls_there(void **state)
 	}
 }
 
+/* From the same port, which the kernel gives to whoever calls somewhere else. */
+static void test_somebody_else_calls_from_there(void **state)
+{
+	struct scene *s = scene_new(false);
+
+	(void)state;
+	usual_host(s);
+	unsigned f = flow(s, 25);
+	syn(s, f);
+	pass(s, 10);
+	syn_ack(s, f, 55);
+	connected(s, f);
+	struct packet *p = syn(s, f);
+	p->tcp.dport = 587;
+	p->tcp.seq += 1000;
+	p = syn(s, f);
+	p->dst = ip("192.0.2.99");
+	p->tcp.seq += 2000;
+	open_dialogue(s, f);
+	const struct flow *t = tracked(s, f);
+	assert_false(t->redirected);
+	assert_int_equal(t->syn_out, 1);
+	assert_int_equal(state_of(s->report, 25), STATE_OPEN);
+	scene_free(s);
+}
+
 static void test_answered_before(void **state)
 {
 	struct scene *s = scene_new(false);
@@ -638,6 +664,7 @@ int main(void)
 		cmocka_unit_test(test_masquerading),
 		cmocka_unit_test(test_source_address_alone),
 		cmocka_unit_test(test_somebody_else_calls_there),
+		cmocka_unit_test(test_somebody_else_calls_from_there),
 		cmocka_unit_test(test_answered_before),
 		cmocka_unit_test(test_masqueraded_twins),
 		cmocka_unit_test(test_icmp_quotes_the_translation),
