@@ -215,13 +215,24 @@ static void give_icmp(struct crowd *c, const struct packet *p, const struct fram
 		give_by_target(c, &q->dst, p, frame, give);
 }
 
+/* Most runs have the same next hop, and each knows its own. What others of the network ask is nobody's. */
+static void give_neighbour(struct crowd *c, const struct packet *p, const struct frame_copy *frame,
+			   crowd_taker *give)
+{
+	if (p->dir != PACKET_OUT && !p->neighbour.answers)
+		return;
+	for (size_t i = 0; i < CROWD_BUCKETS; i++)
+		for (struct run *r = c->by_target[i]; r; r = r->next_of_bucket)
+			give(r, p, frame);
+}
+
 void crowd_give(struct crowd *c, const struct packet *p, const struct frame_copy *frame,
 		crowd_taker *give)
 {
 	switch (p->kind) {
 	case PACKET_TCP: give_tcp(c, p, frame, give); break;
 	case PACKET_ICMP: give_icmp(c, p, frame, give); break;
-	case PACKET_NEIGHBOUR:
+	case PACKET_NEIGHBOUR: give_neighbour(c, p, frame, give); break;
 	case PACKET_OTHER: break;
 	}
 }

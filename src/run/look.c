@@ -149,7 +149,7 @@ void look_at_neighbour(struct run *r)
 		r->has_next_hop = false;
 		return;
 	}
-	ev.neighbour.watched = !r->live->crowd; /* the tap of many is not asked for that */
+	ev.neighbour.watched = true; /* both filters let ARP and neighbour discovery through */
 	uint16_t state = ev.neighbour.exists ? ev.neighbour.state : 0xffff;
 	if (state != r->last_neighbour_state)
 		look_add(r, &ev);

@@ -139,6 +139,19 @@ static void test_icmp(void **state)
 	expect(f, &p, 0, 0, 0);
 }
 
+static void test_neighbour(void **state)
+{
+	struct fixture *f = *state;
+	struct packet p = {.kind = PACKET_NEIGHBOUR, .dir = PACKET_IN, .src = ip("10.0.0.1"),
+			   .dst = ip("10.0.0.2"), .neighbour = {.answers = true, .about = ip("10.0.0.1")}};
+
+	expect(f, &p, 1, 1, 1);
+	p.neighbour.answers = false; /* somebody else of the network asks */
+	expect(f, &p, 0, 0, 0);
+	p.dir = PACKET_OUT;
+	expect(f, &p, 1, 1, 1);
+}
+
 /* Who has left gets nothing more, and the others of the same address go on. */
 static void test_leave(void **state)
 {
@@ -209,6 +222,7 @@ int main(void)
 		TEST(test_by_port),
 		TEST(test_by_target),
 		TEST(test_icmp),
+		TEST(test_neighbour),
 		TEST(test_leave),
 		TEST(test_samples),
 		TEST(test_looks),
