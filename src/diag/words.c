@@ -3,12 +3,10 @@
 
 #include <string.h>
 
-#include "base/clock.h"
 #include "diag/again.h"
-#include "diag/mtu.h"
-#include "diag/refusal.h"
 #include "diag/remedy.h"
 #include "diag/rules.h"
+#include "diag/words_private.h"
 #include "model/complaint.h"
 #include "model/report.h"
 
@@ -62,7 +60,7 @@ static const char *w_target(const struct words *w)
 	return words_addr(w->arena, &w->tracker->plan->target);
 }
 
-static const char *w_target_brackets(const struct words *w)
+const char *words_target_brackets(const struct words *w)
 {
 	return is_v6(w) ? arena_printf(w->arena, "[%s]", w_target(w)) : w_target(w);
 }
@@ -228,61 +226,6 @@ const char *words_host_look(enum host_look look)
 	};
 
 	return texts[look];
-}
-
-/* The last reply that turned us away, NULL none. */
-static const struct stage_reply *refusal_of(const struct flow *f)
-{
-	for (int stage = STAGE_QUIT - 1; stage >= 0; stage--)
-		if (f->replies[stage].code >= 400)
-			return &f->replies[stage];
-	return NULL;
-}
-
-static const char *w_server_words(const struct words *w)
-{
-	const struct flow *f = w->facts->flow;
-
-	if (!f)
-		return "";
-	const struct stage_reply *r = refusal_of(f);
-	bool told = f->end_text && f->end_text[0];
-	if (r)
-		return arena_printf(w->arena, "%d %s", r->code, r->text);
-	if (f->has_reply && !told)
-		return arena_printf(w->arena, "%d %s", f->reply_code, f->reply_text);
-	return told ? f->end_text : "it sent nothing that tells why";
-}
-
-static const char *waited(const struct words *w)
-{
-	const struct flow *f = w->facts->flow;
-	double s = f ? (double)(w->tracker->end_ns - f->last_heard_ns) / (double)NS_PER_S : 0;
-
-	return arena_printf(w->arena, "%.1f s", s);
-}
-
-/* Bytes that came behind the last whole reply, and make none: a server that drips. Inside TLS there are
- * others than those of replies. */
-static bool has_pieces(const struct words *w)
-{
-	const struct flow *f = w->facts->flow;
-
-	return f && f->talk.begun && f->talk.bytes_in > 0 && f->end_stage <= STAGE_EHLO && !f->has_tls &&
-	       f->talk.heard_end_ns > f->last_heard_ns;
-}
-
-static const char *w_silence(const struct words *w)
-{
-	return arena_printf(w->arena, has_pieces(w) ? "only pieces of a reply came in %s" : "nothing came for %s",
-			    waited(w));
-}
-
-static const char *w_reply_meaning(const struct words *w)
-{
-	const struct stage_reply *r = w->facts->flow ? refusal_of(w->facts->flow) : NULL;
-
-	return refusal_meaning(r ? r->code : 0, r ? r->text : NULL);
 }
 
 static const char *w_ip(const struct words *w)
@@ -789,183 +732,14 @@ static const char *w_answer_link(const struct words *w)
 	return "another interface";
 }
 
-static const char *w_stage(const struct words *w)
-{
-	return w->facts->flow ? complaint_stage(w->facts->flow->end_stage) : "";
-}
-
-/* A silence before the greeting that may be no fault: others than SMTP servers wait for their clients. On
- * port 25 nobody tries TLS at once (it is held against who does), so the reader is told how. */
-static const char *w_speaks_first(const struct words *w)
-{
-	const struct flow *f = w->facts->flow;
-	const char *where = arena_printf(w->arena, "%s:%u", w_target_brackets(w), w->port);
-
-	if (!f || f->end_stage != STAGE_GREETING || has_pieces(w))
-		return "";
-	return arena_printf(w->arena,
-			    "It may be no SMTP at all: servers of %sHTTP wait for the client to speak first. Ask it: "
-			    "%s%s`curl -sv http://%s/`", w->port == 25 ? "TLS from the first byte and of " : "",
-			    w->port == 25 ? arena_printf(w->arena, "`openssl s_client -connect %s`", where) : "",
-			    w->port == 25 ? " and " : "", where);
-}
-
-static const char *w_missing_bytes(const struct words *w)
-{
-	const struct flow *f = w->facts->flow;
-	uint32_t n = f ? talk_missing(&f->talk) : 0;
-
-	return arena_printf(w->arena, "%u byte%s", n, n == 1 ? "" : "s");
-}
-
-/* What was said last, at the stage at which it stopped. */
-static const char *w_said_words(const struct words *w)
-{
-	static const char *const said[STAGE_COUNT] = {
-		[STAGE_EHLO] = "as EHLO", [STAGE_STARTTLS] = "as STARTTLS",
-		[STAGE_TLS] = "in the TLS handshake", [STAGE_EHLO_TLS] = "inside TLS",
-		[STAGE_AUTH] = "as AUTH", [STAGE_MAIL] = "as MAIL FROM", [STAGE_RCPT] = "as RCPT TO",
-	};
-	const struct flow *f = w->facts->flow;
-
-	return f && said[f->end_stage] ? said[f->end_stage] : "last";
-}
-
-static const char *w_lost_words(const struct words *w)
-{
-	const struct flow *f = w->facts->flow;
-
-	if (!f)
-		return "";
-	unsigned overhead = mtu_overhead(w->tracker, f);
-	if (fact_seen(w->facts, F_UNHEARD))
-		return arena_printf(w->arena,
-				    "a packet of %u bytes that this machine sends never arrives, while those "
-				    "of up to %u do (path MTU)",
-				    f->talk.stuck_len + overhead, f->talk.largest_acked + overhead);
-	return arena_printf(w->arena, "%s that the server has sent never came, in packets larger than %u bytes",
-			    w_missing_bytes(w), f->talk.largest_in + overhead);
-}
-
-/* What every link must take, and what comes through here. */
-static const char *w_mtu_words(const struct words *w)
-{
-	const struct mtu *m = &w->facts->mtu;
-	const char *what = "larger ones don't";
-
-	if (m->smallest_lost == m->largest_in + 1)
-		what = arena_printf(w->arena, "those of %u don't", m->smallest_lost);
-	else if (m->smallest_lost)
-		what = arena_printf(w->arena, "those of %u don't (the limit lies in between)",
-				    m->smallest_lost);
-	return arena_printf(w->arena, "packets of %u bytes come in, %s%s", m->largest_in, what,
-			    m->below_links ? ", and no link of the Internet takes so little: a device drops them"
-					   : ". Some link on the way takes no more, and nobody tells the server (path MTU)");
-}
-
-/* The largest packet that is known to come in. */
-static const char *w_mtu(const struct words *w)
-{
-	return arena_printf(w->arena, "%u", w->facts->mtu.largest_in);
-}
-
-/* The MSS with which all comes in. */
-static const char *w_mss(const struct words *w)
-{
-	const struct mtu *m = &w->facts->mtu;
-
-	return arena_printf(w->arena, "%u", m->largest_in > m->headers ? m->largest_in - m->headers : 0);
-}
-
-static const char *w_interceptor(const struct words *w)
-{
-	const struct flow *f = w->facts->flow;
-	const struct tracker *t = w->tracker;
-	const char *issuer = f && f->has_tls ? t->log->events[f->tls_event].tls.issuer : NULL;
-	const struct signature *s =
-		issuer ? signature_find(&t->plan->signatures, SIGNATURE_ISSUER, issuer) : NULL;
-
-	return s ? arena_printf(w->arena, "%s (\"%s\")", s->name, issuer) : "somebody else";
-}
-
-static const char *w_product(const struct words *w)
-{
-	if (!fact_seen(w->facts, F_GREETING_INTERCEPTOR))
-		return "";
-	const struct event *ev = &w->tracker->log->events[w->facts->why[F_GREETING_INTERCEPTOR]];
-	if (ev->reply.stage == STAGE_GREETING)
-		return words_product(w->tracker, SIGNATURE_GREETING, ev->reply.text);
-	for (const char *const *line = ev->reply.lines; line && *line; line++)
-		if (words_product(w->tracker, SIGNATURE_EHLO, *line)[0])
-			return words_product(w->tracker, SIGNATURE_EHLO, *line);
-	return "";
-}
-
-static const char *w_greeting(const struct words *w)
-{
-	const struct flow *f = w->facts->flow;
-
-	return f && f->has_reply ? arena_printf(w->arena, "%d %s", f->reply_code, f->reply_text) : "";
-}
-
-static const char *w_expect_banner(const struct words *w)
-{
-	const char *text = w->tracker->plan->expect_banner;
-
-	return text ? text : "";
-}
-
-static const char *w_expect_name(const struct words *w)
-{
-	const char *name = w->tracker->plan->expect_name;
-
-	return name ? name : "";
-}
-
-/* Usage, selector and matching type: "3 1 1". */
-#define TLSA_KIND_LEN 5
-
-const char *words_tlsa(struct arena *a, const struct tracker *t, const struct port_facts *p)
-{
-	const struct ev_dns *d = tracker_dns(t, DNS_RECORD_TLSA);
-	const struct ev_tls *tls = &t->log->events[p->flow->tls_event].tls;
-	const char *shown = "";
-
-	for (const char *const *record = d ? d->tlsa : NULL; record && *record; record++) {
-		const char *fits = NULL;
-		for (const char *const *own = tls->tlsa; own && *own; own++)
-			if (strncmp(*record, *own, TLSA_KIND_LEN) == 0)
-				fits = *own; /* of a chain the last: whoever signed */
-		if (fits && !strstr(shown, fits))
-			shown = arena_printf(a, "%s%s%s", shown, *shown ? ", " : "", fits);
-	}
-	return *shown ? arena_printf(a, "the certificate that was shown would need a record like %s", shown) : NULL;
-}
-
-/* "TLSA record of _25._tcp.mx.example.net" */
-static const char *w_dns_promise(const struct words *w)
-{
-	const struct tracker *t = w->tracker;
-	size_t event = w->facts->why[F_STARTTLS_PROMISED];
-
-	if (!fact_seen(w->facts, F_STARTTLS_PROMISED))
-		return "";
-	const struct ev_dns *d = &t->log->events[event].dns;
-	return d->record == DNS_RECORD_TLSA ? arena_printf(w->arena, "TLSA record of %s", d->name)
-					    : arena_printf(w->arena, "MTA-STS record of %s", d->name);
-}
-
 static const char *w_works_instead(const struct words *w)
 {
 	return w->works_instead;
 }
 
-static const struct {
-	const char *name;
-	const char *(*value)(const struct words *w);
-} placeholders[] = {
+static const struct placeholder placeholders[] = {
 	{"target", w_target},
-	{"target-brackets", w_target_brackets},
+	{"target-brackets", words_target_brackets},
 	{"port", w_port},
 	{"starttls-option", w_starttls_option},
 	{"errno", w_errno},
@@ -989,27 +763,10 @@ static const struct {
 	{"control-hop", w_control_hop},
 	{"control-port", w_control_port},
 	{"silent-syns", w_silent_syns},
-	{"server-words", w_server_words},
-	{"silence", w_silence},
-	{"reply-meaning", w_reply_meaning},
 	{"ip", w_ip},
 	{"other-family", w_other_family},
 	{"ticket", w_ticket},
 	{"works-instead", w_works_instead},
-	{"stage", w_stage},
-	{"speaks-first", w_speaks_first},
-	{"interceptor", w_interceptor},
-	{"product", w_product},
-	{"dns-promise", w_dns_promise},
-	{"greeting", w_greeting},
-	{"expect-banner", w_expect_banner},
-	{"expect-name", w_expect_name},
-	{"missing-bytes", w_missing_bytes},
-	{"lost-words", w_lost_words},
-	{"mtu-words", w_mtu_words},
-	{"mss", w_mss},
-	{"mtu", w_mtu},
-	{"said-words", w_said_words},
 	{"named", w_named},
 	{"redirect-owner", w_redirect_owner},
 	{"answer-link", w_answer_link},
@@ -1032,15 +789,23 @@ static const struct {
 	{"silent-route", w_silent_route},
 	{"silent-ping", w_silent_ping},
 	{"silent-then", w_silent_then},
+	{0},
 };
+
+static const struct placeholder *find(const struct placeholder *list, const char *name, size_t len)
+{
+	while (list->name && (strlen(list->name) != len || memcmp(list->name, name, len) != 0))
+		list++;
+	return list->name ? list : NULL;
+}
 
 static const char *placeholder_value(const struct words *w, const char *name, size_t len)
 {
-	for (size_t i = 0; i < sizeof(placeholders) / sizeof(placeholders[0]); i++)
-		if (strlen(placeholders[i].name) == len &&
-		    memcmp(placeholders[i].name, name, len) == 0)
-			return placeholders[i].value(w);
-	return NULL;
+	const struct placeholder *p = find(placeholders, name, len);
+
+	if (!p)
+		p = find(words_of_session, name, len);
+	return p ? p->value(w) : NULL;
 }
 
 const char *words_expand(const struct words *w, const char *template)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Templates of the rule table and texts of events, in words for a person.
- * {name} is replaced from the port's facts; see words.c for the names; words_event.c
- * has the events. Pure.
+ * {name} is replaced from the port's facts; see words.c and words_session.c for the names;
+ * words_event.c has the events. Pure.
  */
 #ifndef SB_DIAG_WORDS_H
 #define SB_DIAG_WORDS_H
